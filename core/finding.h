@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a parser has to say about a file: a list of errors and warnings, each with where and what was expected. */
+#pragma once
+
+#include "core/words.h"
+
+enum finding_severity { FINDING_WARNING, FINDING_ERROR, FINDING_SEVERITY_MAX_ };
+DECLARE_WORDS(finding_severity)
+
+#define FINDINGS_MAX 100 /* further ones are counted, not kept */
+
+struct finding {
+        enum finding_severity severity;
+        char *member;  /* archive member, or NULL where the whole file is meant */
+        size_t offset; /* bytes from the file's start */
+        char *text;    /* one line: what is wrong, what was expected */
+};
+
+/* All zero is an empty list. */
+struct findings {
+        struct finding *items;
+        size_t n_items; /* kept */
+        size_t n_errors, n_warnings; /* met */
+};
+
+/* Never fails: what cannot be kept is counted. member may be NULL. */
+void findings_add(struct findings *findings, enum finding_severity severity, const char *member, size_t offset,
+                  const char *fmt, ...) _printf_(5, 6);
+void findings_done(struct findings *findings);
+
+/* "error: app.bin at offset 8192: …"; to be freed, or NULL when out of memory. */
+char *finding_to_string(const struct finding *finding);
