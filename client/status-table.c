@@ -206,10 +206,29 @@ static int print_trouble(FILE *f, const char *what, const char *why, bool *begun
         return 0;
 }
 
-static int print_troubles(const struct station_status *station, FILE *f)
+/* Where rows are cut, what went wrong in a slot must be readable all the same. */
+static int print_slot_troubles(const struct station_status *station, const struct table_style *style, FILE *f,
+                               bool *begun)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && style->width > 0 && i < station->n_slots; i++) {
+                const struct slot_status *slot = &station->slots[i];
+                _cleanup_(freep) char *last = NULL;
+
+                if (slot->phase != PHASE_FAILED && slot->phase != PHASE_STUCK &&
+                    slot->phase != PHASE_UNUSABLE)
+                        continue;
+                last = status_last(style, slot);
+                r = last ? print_trouble(f, slot->slot, last, begun) : -ENOMEM;
+        }
+        return r;
+}
+
+static int print_troubles(const struct station_status *station, const struct table_style *style, FILE *f)
 {
         bool begun = false;
-        int r = 0;
+        int r = print_slot_troubles(station, style, f, &begun);
 
         for (size_t i = 0; r == 0 && i < station->n_policies; i++) {
                 const struct policy_status *policy = &station->policies[i];
@@ -240,7 +259,7 @@ int status_table_render(const struct station_status *station, const struct table
         if (r == 0)
                 r = print_slots(station, style, f);
         if (r == 0)
-                r = print_troubles(station, f);
+                r = print_troubles(station, style, f);
         if (fclose(f) == EOF && r == 0)
                 r = -ENOMEM;
         if (r < 0)

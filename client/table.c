@@ -5,7 +5,6 @@
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +19,6 @@ void table_style_of_stdout(struct table_style *ret)
 {
         const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
         bool tty = isatty(STDOUT_FILENO);
-        struct winsize size = { 0 };
         struct timespec now;
 
         clock_gettime(CLOCK_REALTIME, &now);
@@ -29,9 +27,6 @@ void table_style_of_stdout(struct table_style *ret)
                 .colour = tty && !(no_color && *no_color) && !(term && streq(term, "dumb")),
                 .now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000,
         };
-        if (tty)
-                ret->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                                                             : 80;
 }
 
 const char *table_nothing(const struct table_style *style)

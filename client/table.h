@@ -9,11 +9,11 @@
 struct table_style {
         bool utf8;
         bool colour;
-        size_t width;      /* columns of the terminal; 0: no terminal, as wide as it gets */
+        size_t width;      /* cut rows there; 0: they are as wide as they get (a terminal folds them) */
         uint64_t now_usec; /* time of day: what is from today is shown by its time alone */
 };
 
-/* As stdout is now: locale, NO_COLOR, terminal. */
+/* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
 void table_style_of_stdout(struct table_style *ret);
 
 const char *table_nothing(const struct table_style *style); /* "–" or "-" */
