@@ -18,6 +18,8 @@ struct config_key {
         const char *help;          /* one line */
         /* Puts value into field; 0, -EINVAL when it is not what is expected, -ENOMEM. */
         int (*parse)(const struct config_key *key, const char *value, void *field);
+        /* What is wrong with a value that parse() refused, where that is more than it is not what is expected; or NULL. */
+        const char *(*why)(const char *value);
         size_t offset;     /* of the field in its section's struct */
         uint64_t min, max; /* numbers; max alone: times, in microseconds */
 };

@@ -155,7 +155,7 @@ static int origin_set(struct parser *p, struct config_origin *origin)
 static int begin_slot(struct parser *p, const char *name)
 {
         struct config *c = p->config;
-        struct config_slot *slots;
+        struct config_slot *slots, *slot;
 
         for (size_t i = 0; i < c->n_slots; i++)
                 check_unique(p, name, c->slots[i].name, &c->slots[i].origin);
@@ -165,17 +165,17 @@ static int begin_slot(struct parser *p, const char *name)
         if (!slots)
                 return -ENOMEM;
         c->slots = slots;
-        p->object = slots += c->n_slots++;
-        *slots = (struct config_slot){};
-        if (free_and_strdup(&slots->name, name) < 0)
+        p->object = slot = &slots[c->n_slots++];
+        *slot = (struct config_slot){};
+        if (free_and_strdup(&slot->name, name) < 0)
                 return -ENOMEM;
-        return origin_set(p, &slots->origin);
+        return origin_set(p, &slot->origin);
 }
 
 static int begin_policy(struct parser *p, const char *name)
 {
         struct config *c = p->config;
-        struct config_policy *policies;
+        struct config_policy *policies, *policy;
 
         for (size_t i = 0; i < c->n_policies; i++)
                 check_unique(p, name, c->policies[i].name, &c->policies[i].origin);
@@ -185,11 +185,11 @@ static int begin_policy(struct parser *p, const char *name)
         if (!policies)
                 return -ENOMEM;
         c->policies = policies;
-        p->object = policies += c->n_policies++;
-        *policies = (struct config_policy){};
-        if (free_and_strdup(&policies->name, name) < 0 || origin_set(p, &policies->origin) < 0)
+        p->object = policy = &policies[c->n_policies++];
+        *policy = (struct config_policy){};
+        if (free_and_strdup(&policy->name, name) < 0 || origin_set(p, &policy->origin) < 0)
                 return -ENOMEM;
-        return config_set_defaults(CONFIG_POLICY, policies);
+        return config_set_defaults(CONFIG_POLICY, policy);
 }
 
 /* "slot A1": which section, and what stands behind its word. -EINVAL where there is no such section. */
@@ -292,7 +292,8 @@ static void on_key(void *userdata, unsigned line, const char *name, const char *
         p->said[i] = line;
         r = config_key_set(key, value, p->object);
         if (r == -EINVAL)
-                fault(p, line, "%s = %s: expected %s", name, value, key->expected);
+                fault(p, line, "%s = %s: %s%sexpected %s", name, value, key->why ? key->why(value) : "",
+                      key->why ? ": " : "", key->expected);
         else if (r < 0)
                 p->r = r;
 }

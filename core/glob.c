@@ -67,7 +67,7 @@ static const char *set_fault(const char *s, const char **ret)
 const char *glob_fault(const char *glob)
 {
         if (*glob == '\0')
-                return "nothing";
+                return "empty";
         for (const char *s = glob; *s;) {
                 const char *fault = NULL;
 

@@ -19,7 +19,7 @@ static void test_bad_globs_are_told_apart(void **state)
         static const char open[] = "a [ without its ]", class[] = "a [: without a known class and :]";
 
         (void)state;
-        expect_bad("", "nothing");
+        expect_bad("", "empty");
         expect_bad("[", open);
         expect_bad("A[1-4", open);
         expect_bad("A[]", open);
