@@ -8,69 +8,11 @@
 #include <unistd.h>
 
 #include "daemon/clock.h"
+#include "daemon/ledger-row.h"
 #include "daemon/ledger-schema.h"
 
 #define WRITER_BUSY_MSEC 5000 /* somebody's sqlite3 holds the write lock; the writer thread may wait */
 #define READER_BUSY_MSEC 200  /* the event loop may not */
-
-/* What a text may have at most, in bytes: boards, files and clients have no other bound here. */
-#define NAME_MAX_BYTES    255
-#define PATH_MAX_BYTES    4095
-#define MESSAGE_MAX_BYTES 1023
-
-/* An attempt's columns, in the order of the table below. */
-#define COLUMNS                                                                                              \
-        "id, sequence, job, attempt, slot, port, path, chip, mac, policy, image_path, image_name, "          \
-        "image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec, end_realtime_usec, " \
-        "duration_usec, bytes, transfers, verdict, final, message"
-
-/* The columns that are written when a row is opened: 2 to 16 of COLUMNS. */
-#define FIRST_OPENED 2
-#define LAST_OPENED  16
-
-enum column_type {
-        COLUMN_I64,
-        COLUMN_U64,
-        COLUMN_UNSIGNED,
-        COLUMN_BOOL,
-        COLUMN_TEXT,
-        COLUMN_VERDICT,
-};
-
-#define COLUMN(kind, field, bound)                                                                           \
-        {                                                                                                    \
-                .type = (kind), .offset = offsetof(struct attempt_record, field), .max = (bound)             \
-        }
-static const struct {
-        enum column_type type;
-        size_t offset;
-        size_t max; /* of a text, in bytes */
-} columns[] = {
-        COLUMN(COLUMN_I64, id, 0),
-        COLUMN(COLUMN_I64, sequence, 0),
-        COLUMN(COLUMN_TEXT, job, NAME_MAX_BYTES),
-        COLUMN(COLUMN_UNSIGNED, attempt, 0),
-        COLUMN(COLUMN_TEXT, slot, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, port, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, path, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, chip, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, mac, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, policy, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, image_path, PATH_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, image_name, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, image_version, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, image_sha256, NAME_MAX_BYTES),
-        COLUMN(COLUMN_TEXT, boot_id, NAME_MAX_BYTES),
-        COLUMN(COLUMN_BOOL, clock_synchronized, 0),
-        COLUMN(COLUMN_U64, start_realtime_usec, 0),
-        COLUMN(COLUMN_U64, end_realtime_usec, 0),
-        COLUMN(COLUMN_U64, duration_usec, 0),
-        COLUMN(COLUMN_U64, bytes, 0),
-        COLUMN(COLUMN_U64, transfers, 0),
-        COLUMN(COLUMN_VERDICT, verdict, 0),
-        COLUMN(COLUMN_BOOL, final, 0),
-        COLUMN(COLUMN_TEXT, message, MESSAGE_MAX_BYTES),
-};
 
 static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -85,7 +27,7 @@ static const char *const stmt_texts[STMT_MAX_] = {
                 " end_realtime_usec = ?2, duration_usec = ?3, bytes = ?4, transfers = ?5, verdict = ?6, "
                 "final = ?7,"
                 " message = ?8, mac = coalesce(?9, mac)"
-                " WHERE id = ?1 AND sequence IS NULL RETURNING " COLUMNS,
+                " WHERE id = ?1 AND sequence IS NULL RETURNING " LEDGER_COLUMNS,
         [STMT_ATTEMPT_EXISTS] = "SELECT 1 FROM attempt WHERE id = ?1",
         [STMT_ATTEMPTS_LEFT_OPEN] = "SELECT id FROM attempt WHERE sequence IS NULL ORDER BY id LIMIT 1",
         /* A late verdict of a board that is gone does not cover the board that came after it. */
@@ -104,16 +46,16 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_LAST_OF_SLOTS] =
                 "WITH RECURSIVE names (name) AS (SELECT min(slot) FROM attempt UNION ALL"
                 " SELECT (SELECT min(slot) FROM attempt WHERE slot > name) FROM names WHERE name IS NOT NULL)"
-                " SELECT " COLUMNS " FROM attempt WHERE id IN (SELECT (SELECT max(id) FROM attempt"
+                " SELECT " LEDGER_COLUMNS " FROM attempt WHERE id IN (SELECT (SELECT max(id) FROM attempt"
                 " WHERE slot = name AND sequence IS NOT NULL) FROM names) ORDER BY sequence DESC LIMIT ?1",
-        [STMT_HISTORY] = "SELECT " COLUMNS " FROM attempt WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-        [STMT_HISTORY_SLOT] = "SELECT " COLUMNS
+        [STMT_HISTORY] = "SELECT " LEDGER_COLUMNS " FROM attempt WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        [STMT_HISTORY_SLOT] = "SELECT " LEDGER_COLUMNS
                               " FROM attempt WHERE id < ?1 AND slot = ?3 ORDER BY id DESC LIMIT ?2",
-        [STMT_HISTORY_MAC] = "SELECT " COLUMNS
+        [STMT_HISTORY_MAC] = "SELECT " LEDGER_COLUMNS
                              " FROM attempt WHERE id < ?1 AND mac = ?4 ORDER BY id DESC LIMIT ?2",
         /* By MAC first: a board has few attempts, a slot has many. */
         [STMT_HISTORY_SLOT_MAC] =
-                "SELECT " COLUMNS
+                "SELECT " LEDGER_COLUMNS
                 " FROM attempt WHERE id < ?1 AND +slot = ?3 AND mac = ?4 ORDER BY id DESC LIMIT ?2",
         [STMT_BOARD_IMAGE] = "SELECT verdict, image_sha256 FROM attempt WHERE mac = ?1"
                              " AND (sequence IS NULL OR bytes > 0 OR verdict IN ('flashed', 'interrupted', "
@@ -141,19 +83,6 @@ int ledger_error(char **ret, int r, const char *format, ...)
         *ret = text;
         return r;
 }
-
-struct ledger_presence *ledger_presence_free(struct ledger_presence *presence)
-{
-        if (!presence)
-                return NULL;
-        free(presence->boot_id);
-        free(presence->path);
-        free(presence->message);
-        free(presence);
-        return NULL;
-}
-
-/* ---- results ---- */
 
 const char *ledger_db_error(struct ledger_db *db)
 {
@@ -224,296 +153,6 @@ int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt)
         errno = 0;
         rc = sqlite3_step(stmt);
         return rc == SQLITE_ROW ? 1 : ledger_db_errno(db, rc);
-}
-
-static int run(struct ledger_db *db, enum ledger_stmt id)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, id, &stmt);
-        if (r < 0)
-                return r;
-        return ledger_db_step(db, stmt);
-}
-
-/* ---- values ---- */
-
-void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value)
-{
-        sqlite3_bind_int64(stmt, index, (int64_t)MIN(value, (uint64_t)INT64_MAX));
-}
-
-static size_t bounded_length(const char *text, size_t max)
-{
-        size_t n = strnlen(text, max + 1);
-
-        if (n <= max)
-                return n;
-        for (n = max; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
-                n--;
-        return n;
-}
-
-void ledger_bind_text(sqlite3_stmt *stmt, int index, const char *text, size_t max)
-{
-        if (text)
-                sqlite3_bind_text(stmt, index, text, (int)bounded_length(text, max), SQLITE_STATIC);
-        else
-                sqlite3_bind_null(stmt, index);
-}
-
-int ledger_column_text(sqlite3_stmt *stmt, int column, char **ret)
-{
-        const char *text;
-
-        if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
-                *ret = NULL;
-                return 0;
-        }
-        text = (const char *)sqlite3_column_text(stmt, column);
-        return text && (*ret = strdup(text)) ? 0 : -ENOMEM;
-}
-
-/* A word that this version does not know (a newer one wrote it) is shown as interrupted: closed, and not flashed. */
-enum verdict ledger_column_verdict(sqlite3_stmt *stmt, int column)
-{
-        int verdict = verdict_from_string((const char *)sqlite3_column_text(stmt, column));
-
-        return verdict < 0 ? VERDICT_INTERRUPTED : (enum verdict)verdict;
-}
-
-static int read_column(sqlite3_stmt *stmt, int i, void *field)
-{
-        int64_t value = sqlite3_column_int64(stmt, i);
-
-        switch (columns[i].type) {
-        case COLUMN_I64:
-                *(int64_t *)field = value;
-                return 0;
-        case COLUMN_U64:
-                *(uint64_t *)field = value > 0 ? (uint64_t)value : 0;
-                return 0;
-        case COLUMN_UNSIGNED:
-                *(unsigned *)field = (unsigned)value;
-                return 0;
-        case COLUMN_BOOL:
-                *(bool *)field = value != 0;
-                return 0;
-        case COLUMN_TEXT:
-                return ledger_column_text(stmt, i, field);
-        case COLUMN_VERDICT:
-                *(enum verdict *)field = ledger_column_verdict(stmt, i);
-                return 0;
-        }
-        return -EINVAL;
-}
-
-int ledger_read_attempt(sqlite3_stmt *stmt, struct attempt_record *ret)
-{
-        _cleanup_(attempt_record_done) struct attempt_record record = { 0 };
-
-        for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
-                int r = read_column(stmt, (int)i, (char *)&record + columns[i].offset);
-
-                if (r < 0)
-                        return r;
-        }
-        *ret = record;
-        record = (struct attempt_record){ 0 };
-        return 0;
-}
-
-static void bind_column(sqlite3_stmt *stmt, int index, size_t column, const void *field)
-{
-        switch (columns[column].type) {
-        case COLUMN_I64:
-                sqlite3_bind_int64(stmt, index, *(const int64_t *)field);
-                break;
-        case COLUMN_U64:
-                ledger_bind_u64(stmt, index, *(const uint64_t *)field);
-                break;
-        case COLUMN_UNSIGNED:
-                sqlite3_bind_int64(stmt, index, *(const unsigned *)field);
-                break;
-        case COLUMN_BOOL:
-                sqlite3_bind_int(stmt, index, *(const bool *)field);
-                break;
-        case COLUMN_TEXT:
-                ledger_bind_text(stmt, index, *(char *const *)field, columns[column].max);
-                break;
-        case COLUMN_VERDICT:
-                ledger_bind_text(stmt, index, verdict_to_string(*(const enum verdict *)field),
-                                 NAME_MAX_BYTES);
-                break;
-        }
-}
-
-/* ---- writing ---- */
-
-int ledger_db_begin(struct ledger_db *db)
-{
-        return run(db, STMT_BEGIN);
-}
-
-int ledger_db_commit(struct ledger_db *db)
-{
-        return run(db, STMT_COMMIT);
-}
-
-void ledger_db_rollback(struct ledger_db *db)
-{
-        /* After some failures SQLite has rolled back by itself. */
-        if (!sqlite3_get_autocommit(db->sqlite))
-                sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
-}
-
-int ledger_db_attempt_open(struct ledger_db *db, const struct attempt_record *record, int64_t *ret_id)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, STMT_ATTEMPT_OPEN, &stmt);
-        if (r < 0)
-                return r;
-        for (size_t i = FIRST_OPENED; i <= LAST_OPENED; i++)
-                bind_column(stmt, (int)(i - FIRST_OPENED) + 1, i, (const char *)record + columns[i].offset);
-        r = ledger_db_step(db, stmt);
-        if (r < 0)
-                return r;
-        *ret_id = sqlite3_last_insert_rowid(db->sqlite);
-        return 0;
-}
-
-/* Why no open row had this id. */
-static int why_not_closed(struct ledger_db *db, int64_t id)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, STMT_ATTEMPT_EXISTS, &stmt);
-        if (r < 0)
-                return r;
-        sqlite3_bind_int64(stmt, 1, id);
-        r = ledger_db_step(db, stmt);
-        return r < 0 ? r : r > 0 ? -EALREADY : -ENOENT;
-}
-
-int ledger_db_attempt_close(struct ledger_db *db, int64_t id, const struct attempt_record *record, bool final,
-                            struct attempt_record *ret)
-{
-        _cleanup_(attempt_record_done) struct attempt_record row = { 0 };
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, STMT_ATTEMPT_CLOSE, &stmt);
-        if (r < 0)
-                return r;
-        sqlite3_bind_int64(stmt, 1, id);
-        ledger_bind_u64(stmt, 2, record->end_realtime_usec);
-        ledger_bind_u64(stmt, 3, record->duration_usec);
-        ledger_bind_u64(stmt, 4, record->bytes);
-        ledger_bind_u64(stmt, 5, record->transfers);
-        ledger_bind_text(stmt, 6, verdict_to_string(record->verdict), NAME_MAX_BYTES);
-        sqlite3_bind_int(stmt, 7, final);
-        ledger_bind_text(stmt, 8, record->message, MESSAGE_MAX_BYTES);
-        ledger_bind_text(stmt, 9, record->mac, NAME_MAX_BYTES);
-        r = ledger_db_step(db, stmt);
-        if (r == 0)
-                return why_not_closed(db, id);
-        if (r < 0)
-                return r;
-        r = ledger_read_attempt(stmt, &row);
-        if (r < 0)
-                return r;
-        /* RETURNING: the statement is over only when it says so. */
-        r = ledger_db_step(db, stmt);
-        if (r < 0)
-                return r;
-        *ret = row;
-        row = (struct attempt_record){ 0 };
-        return 0;
-}
-
-int ledger_db_presence_put(struct ledger_db *db, const struct ledger_presence *presence)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, STMT_PRESENCE_PUT, &stmt);
-        if (r < 0)
-                return r;
-        ledger_bind_text(stmt, 1, presence->path, NAME_MAX_BYTES);
-        ledger_bind_text(stmt, 2, presence->boot_id, NAME_MAX_BYTES);
-        sqlite3_bind_int64(stmt, 3, presence->devnum);
-        ledger_bind_u64(stmt, 4, presence->initialized_usec);
-        ledger_bind_text(stmt, 5, verdict_to_string(presence->verdict), NAME_MAX_BYTES);
-        ledger_bind_text(stmt, 6, presence->message, MESSAGE_MAX_BYTES);
-        return ledger_db_step(db, stmt);
-}
-
-/* 1: *ret is the oldest row that is open; 0: none is. */
-static int next_left_open(struct ledger_db *db, int64_t *ret)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, STMT_ATTEMPTS_LEFT_OPEN, &stmt);
-        if (r < 0)
-                return r;
-        r = ledger_db_step(db, stmt);
-        if (r > 0)
-                *ret = sqlite3_column_int64(stmt, 0);
-        return r;
-}
-
-static int close_left_open(struct ledger_db *db, uint64_t now_realtime_usec)
-{
-        static char message[] = "the daemon ended in the middle of it";
-        const struct attempt_record ended = {
-                .end_realtime_usec = now_realtime_usec,
-                .verdict = VERDICT_INTERRUPTED,
-                .message = message,
-        };
-        int64_t id;
-        int r;
-
-        while ((r = next_left_open(db, &id)) > 0) {
-                _cleanup_(attempt_record_done) struct attempt_record row = { 0 };
-
-                r = ledger_db_attempt_close(db, id, &ended, false, &row);
-                if (r < 0)
-                        return r;
-        }
-        return r;
-}
-
-static int prune_presences(struct ledger_db *db, const char *boot_id)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r;
-
-        r = ledger_db_stmt(db, STMT_PRESENCE_PRUNE, &stmt);
-        if (r < 0)
-                return r;
-        ledger_bind_text(stmt, 1, boot_id, NAME_MAX_BYTES);
-        return ledger_db_step(db, stmt);
-}
-
-int ledger_db_recover(struct ledger_db *db, const char *boot_id, uint64_t now_realtime_usec)
-{
-        int r;
-
-        r = ledger_db_begin(db);
-        if (r >= 0)
-                r = close_left_open(db, now_realtime_usec);
-        if (r >= 0)
-                r = prune_presences(db, boot_id);
-        if (r >= 0)
-                r = ledger_db_commit(db);
-        if (r < 0)
-                ledger_db_rollback(db);
-        return r;
 }
 
 /* ---- opening and closing ---- */

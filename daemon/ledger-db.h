@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ledger's database: one connection, its schema and its rows. Blocking; a connection belongs to one thread at a
+ * The ledger's database: one connection, its statements, its errors. Blocking; a connection belongs to one thread at a
  * time: the writer's to the writer thread, the reader's to the event loop. Not for use outside daemon/ledger*.
  */
 #pragma once
 
 #include <sqlite3.h>
 
-#include "core/status.h"
+#include "core/util.h"
 
 /* Every statement; its text is in ledger-db.c. */
 enum ledger_stmt {
@@ -39,18 +39,6 @@ struct ledger_db {
         uint64_t deadline_usec; /* CLOCK_BOOTTIME; a reader's statement is interrupted then, 0: never */
 };
 
-/* A presence with its verdict, owned; also the node of ledger-index's list. */
-struct ledger_presence {
-        struct ledger_presence *next;
-        char *boot_id, *path;
-        unsigned devnum;
-        uint64_t initialized_usec;
-        enum verdict verdict;
-        char *message;
-};
-struct ledger_presence *ledger_presence_free(struct ledger_presence *presence);
-DEFINE_CLEANUP(struct ledger_presence, ledger_presence_free)
-
 /* The writing connection: creates the file and the tables, checks whose it is, brings an older schema up. Errors as
  * ledger_open() says them, with *ret_error. */
 int ledger_db_open_writer(const char *path, struct ledger_db **ret, char **ret_error);
@@ -67,28 +55,6 @@ int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt);
 /* The connection's last result as -errno; rc is what SQLite returned. */
 int ledger_db_errno(struct ledger_db *db, int rc);
 const char *ledger_db_error(struct ledger_db *db);
-
-void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value);
-/* Copies nothing: text must live until the statement is done. max: in bytes; longer text is cut between characters. */
-void ledger_bind_text(sqlite3_stmt *stmt, int index, const char *text, size_t max);
-/* The text of a column, copied; NULL where it is NULL. Returns 0 or -ENOMEM. */
-int ledger_column_text(sqlite3_stmt *stmt, int column, char **ret);
-/* A row of the statements that select an attempt's columns. Returns 0 or -ENOMEM; *ret is untouched on failure. */
-int ledger_read_attempt(sqlite3_stmt *stmt, struct attempt_record *ret);
-enum verdict ledger_column_verdict(sqlite3_stmt *stmt, int column);
-
-/* A transaction of the writer. */
-int ledger_db_begin(struct ledger_db *db);
-int ledger_db_commit(struct ledger_db *db);
-void ledger_db_rollback(struct ledger_db *db);
-
-int ledger_db_attempt_open(struct ledger_db *db, const struct attempt_record *record, int64_t *ret_id);
-/* *ret: the closed row, whole, with its sequence number. -ENOENT: no such row; -EALREADY: it is closed. */
-int ledger_db_attempt_close(struct ledger_db *db, int64_t id, const struct attempt_record *record, bool final,
-                            struct attempt_record *ret);
-int ledger_db_presence_put(struct ledger_db *db, const struct ledger_presence *presence);
-/* What must be done once when a station starts, in one transaction: see ledger_open(). */
-int ledger_db_recover(struct ledger_db *db, const char *boot_id, uint64_t now_realtime_usec);
 
 /* printf into *ret (released before; NULL when out of memory or ret is NULL); returns r. */
 int ledger_error(char **ret, int r, const char *format, ...) _printf_(3, 4);

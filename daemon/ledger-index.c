@@ -6,6 +6,17 @@
 #define HOUR_FRESH_USEC USEC_PER_SEC /* the last hour's figure is at most this old */
 #define DAY_USEC        (24 * 3600 * USEC_PER_SEC)
 
+struct ledger_presence *ledger_presence_free(struct ledger_presence *presence)
+{
+        if (!presence)
+                return NULL;
+        free(presence->boot_id);
+        free(presence->path);
+        free(presence->message);
+        free(presence);
+        return NULL;
+}
+
 struct ledger_last *ledger_last_free(struct ledger_last *last)
 {
         if (!last)

@@ -6,11 +6,22 @@
  */
 #pragma once
 
-#include "daemon/ledger-db.h"
 #include "daemon/ledger.h"
 
 #define LEDGER_PRESENCES_MAX 4096u /* ports; the oldest presence goes first */
 #define LEDGER_SLOTS_MAX     1024u /* the slot whose last attempt is the oldest goes first */
+
+/* A presence with its verdict, owned; the node of a list. */
+struct ledger_presence {
+        struct ledger_presence *next;
+        char *boot_id, *path;
+        unsigned devnum;
+        uint64_t initialized_usec;
+        enum verdict verdict;
+        char *message;
+};
+struct ledger_presence *ledger_presence_free(struct ledger_presence *presence);
+DEFINE_CLEANUP(struct ledger_presence, ledger_presence_free)
 
 /* The last closed attempt of a slot, owned; the node of a list. */
 struct ledger_last {

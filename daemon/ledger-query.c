@@ -2,9 +2,9 @@
 #include "daemon/ledger-query.h"
 
 #include "daemon/clock.h"
+#include "daemon/ledger-row.h"
 
 #define READ_BUDGET_USEC (200 * USEC_PER_MSEC)
-#define FILTER_MAX_BYTES 255
 #define HOUR_USEC        (3600 * USEC_PER_SEC)
 
 static int prepare(struct ledger_db *db, enum ledger_stmt id, sqlite3_stmt **ret)
@@ -198,9 +198,9 @@ int ledger_query_history(struct ledger_db *db, const char *slot, const char *mac
         sqlite3_bind_int64(stmt, 1, before > 0 ? before : INT64_MAX);
         sqlite3_bind_int64(stmt, 2, limit);
         if (slot)
-                ledger_bind_text(stmt, 3, slot, FILTER_MAX_BYTES);
+                ledger_bind_text(stmt, 3, slot, LEDGER_NAME_MAX);
         if (mac)
-                ledger_bind_text(stmt, 4, mac, FILTER_MAX_BYTES);
+                ledger_bind_text(stmt, 4, mac, LEDGER_NAME_MAX);
         r = read_page(db, stmt, records, limit, &n);
         if (r < 0) {
                 attempt_records_free(records, n);
@@ -220,7 +220,7 @@ int ledger_query_board_has_image(struct ledger_db *db, const char *mac, const ch
         r = prepare(db, STMT_BOARD_IMAGE, &stmt);
         if (r < 0)
                 return r;
-        ledger_bind_text(stmt, 1, mac, FILTER_MAX_BYTES);
+        ledger_bind_text(stmt, 1, mac, LEDGER_NAME_MAX);
         r = ledger_db_step(db, stmt);
         if (r <= 0)
                 return r;

@@ -2,6 +2,7 @@
 /* What is read from the ledger's database. Each call is bounded in rows, and on a reader's connection in time. */
 #pragma once
 
+#include "daemon/ledger-db.h"
 #include "daemon/ledger-index.h"
 
 /* Fills index with what is on disk, and *ret_sequence with the last sequence number. */

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/ledger-update.h"
+
 #define GROUP_MAX 256u /* orders of one commit: bounds what a failure takes with it */
 
 struct ledger_writer {

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "daemon/ledger-db.h"
 #include "daemon/ledger-index.h"
 
 struct ledger_order {

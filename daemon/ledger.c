@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/ledger-query.h"
+#include "daemon/ledger-update.h"
 #include "daemon/ledger-writer.h"
 
 struct ledger {

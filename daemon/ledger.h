@@ -7,8 +7,9 @@
  * disk; each order's callback runs in the event loop once its commit is on disk, in the order of the orders. Times are
  * arguments, in microseconds.
  *
- * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db (connection, schema,
- * rows), ledger-query (what is read), ledger-index (what is answered from memory).
+ * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db and ledger-schema
+ * (connection, statements, tables), ledger-row (columns and fields), ledger-update and ledger-query (what is written
+ * and read), ledger-index (what is answered from memory).
  */
 #pragma once
 
