@@ -36,12 +36,6 @@ struct ledger_order *ledger_order_free(struct ledger_order *order)
 
 /* ---- in the thread ---- */
 
-/* Failures that belong to one order: its neighbours in the group must not share them. */
-static bool is_own_failure(int r)
-{
-        return r == -EINVAL || r == -EMSGSIZE;
-}
-
 static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
 {
         _cleanup_(ledger_last_freep) struct ledger_last *row = calloc(1, sizeof(*row));
@@ -110,27 +104,6 @@ static int commit_group(struct ledger_db *db, struct ledger_order *first, char *
         return r;
 }
 
-static void write_group(struct ledger_db *db, struct ledger_order *first, struct ledger_progress *progress)
-{
-        int r;
-
-        progress->trouble[0] = '\0';
-        r = commit_group(db, first, progress->trouble, sizeof(progress->trouble));
-        if (r >= 0)
-                progress->commits++;
-        if (!is_own_failure(r))
-                return;
-
-        progress->trouble[0] = '\0';
-        if (!first->work.next)
-                return;
-        /* One of them spoilt it for the others: each by itself. */
-        for (struct ledger_order *order = first, *next; order; order = next) {
-                next = take_ptr(order->work.next);
-                write_group(db, order, progress);
-        }
-}
-
 /* Takes up to GROUP_MAX orders off the queue, as a list of their own; waits for one. Returns how many: 0 when none
  * waits and none will come. Called and returns with the mutex held. */
 static size_t take_group(struct ledger_writer *writer, struct ledger_order **ret)
@@ -159,14 +132,16 @@ static void *write_orders(void *userdata)
 
         pthread_mutex_lock(&writer->mutex);
         while ((n = take_group(writer, &group)) > 0) {
-                struct ledger_progress progress = writer->progress;
+                char trouble[sizeof(writer->progress.trouble)] = "";
+                int r;
 
                 pthread_mutex_unlock(&writer->mutex);
-                write_group(writer->db, group, &progress);
+                r = commit_group(writer->db, group, trouble, sizeof(trouble));
                 pthread_mutex_lock(&writer->mutex);
 
-                progress.completed += n;
-                writer->progress = progress;
+                writer->progress.completed += n;
+                writer->progress.commits += r == 0;
+                memcpy(writer->progress.trouble, trouble, sizeof(trouble));
                 eventfd_write(writer->fd, 1);
         }
         pthread_mutex_unlock(&writer->mutex);
