@@ -122,7 +122,16 @@ int ledger_db_errno(struct ledger_db *db, int rc)
         }
         if (system_errno == 0)
                 system_errno = sqlite3_system_errno(db->sqlite);
-        return system_errno > 0 ? -system_errno : -EIO;
+        /* ENOENT means "no such row" to those who ask. */
+        return system_errno > 0 && system_errno != ENOENT ? -system_errno : -EIO;
+}
+
+int ledger_db_check_place(struct ledger_db *db)
+{
+        int moved = 0;
+
+        sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+        return moved ? -ESTALE : 0;
 }
 
 int ledger_db_stmt(struct ledger_db *db, enum ledger_stmt stmt, sqlite3_stmt **ret)

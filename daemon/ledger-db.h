@@ -55,6 +55,8 @@ int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt);
 /* The connection's last result as -errno; rc is what SQLite returned. */
 int ledger_db_errno(struct ledger_db *db, int rc);
 const char *ledger_db_error(struct ledger_db *db);
+/* 0, or -ESTALE when the file is no longer at its path: what is written would be lost. */
+int ledger_db_check_place(struct ledger_db *db);
 
 /* printf into *ret (released before; NULL when out of memory or ret is NULL); returns r. */
 int ledger_error(char **ret, int r, const char *format, ...) _printf_(3, 4);

@@ -58,7 +58,7 @@ static int why_not_closed(struct ledger_db *db, int64_t id)
                 return r;
         sqlite3_bind_int64(stmt, 1, id);
         r = ledger_db_step(db, stmt);
-        return r < 0 ? r : r > 0 ? -EALREADY : -ENOENT;
+        return r < 0 ? r : r > 0 ? EALREADY : ENOENT;
 }
 
 int ledger_db_attempt_close(struct ledger_db *db, int64_t id, const struct attempt_record *record, bool final,
@@ -144,8 +144,8 @@ static int close_left_open(struct ledger_db *db, uint64_t now_realtime_usec)
                 _cleanup_(attempt_record_done) struct attempt_record row = { 0 };
 
                 r = ledger_db_attempt_close(db, id, &ended, false, &row);
-                if (r < 0)
-                        return r;
+                if (r != 0)
+                        return r < 0 ? r : -EUCLEAN; /* it was there a moment ago */
         }
         return r;
 }

@@ -45,7 +45,7 @@ static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
                 return -ENOMEM;
         r = ledger_db_attempt_close(db, order->work.id, &order->work.record, order->work.presence,
                                     &row->record);
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (order->work.presence) {
                 r = ledger_db_presence_put(db, order->work.presence);
@@ -67,8 +67,8 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
         if (!order->work.close)
                 return ledger_db_attempt_open(db, &order->work.record, &order->work.id);
         r = carry_out_close(db, order);
-        if (r == -ENOENT || r == -EALREADY) {
-                order->work.r = r;
+        if (r > 0) {
+                order->work.r = -r;
                 return 0;
         }
         return r;
@@ -88,7 +88,9 @@ static int commit_group(struct ledger_db *db, struct ledger_order *first, char *
 {
         int r;
 
-        r = ledger_db_begin(db);
+        r = ledger_db_check_place(db);
+        if (r >= 0)
+                r = ledger_db_begin(db);
         for (struct ledger_order *order = first; order && r >= 0; order = order->work.next)
                 r = carry_out(db, order);
         if (r >= 0)
@@ -96,8 +98,15 @@ static int commit_group(struct ledger_db *db, struct ledger_order *first, char *
         if (r >= 0)
                 return 0;
 
-        snprintf(trouble, size, "%s: cannot be written: %s (%s); nothing is flashed until it can", db->path,
-                 strerror(-r), ledger_db_error(db));
+        if (r == -ESTALE)
+                snprintf(trouble, size,
+                         "%s: moved or removed while in use: put it back, or restart espdfud; nothing is "
+                         "flashed "
+                         "until then",
+                         db->path);
+        else
+                snprintf(trouble, size, "%s: cannot be written: %s (%s); nothing is flashed until it can",
+                         db->path, strerror(-r), ledger_db_error(db));
         ledger_db_rollback(db);
         for (struct ledger_order *order = first; order; order = order->work.next)
                 undo(order, r);

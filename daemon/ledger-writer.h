@@ -23,7 +23,7 @@ struct ledger_order {
                 int64_t id;                /* of close; result of open */
                 struct attempt_record record;
                 struct ledger_presence *presence; /* of close: final with this, or NULL */
-                /* Results. */
+                /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed. */
                 int r;
                 int64_t sequence;
                 struct ledger_last *row; /* of close: the row as it is now */

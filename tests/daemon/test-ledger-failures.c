@@ -281,6 +281,28 @@ static void test_files_are_for_the_owner_and_readable_for_the_group(void **state
         }
 }
 
+static void test_file_that_is_moved_away_is_told_until_it_is_back(void **state)
+{
+        struct station *s = *state;
+        struct attempt_record record = board_on(slot_a1);
+        struct answer refused = { 0 };
+        char elsewhere[112];
+
+        station_start(s, BOOT, NOON);
+        open_attempt(s, &record);
+        snprintf(elsewhere, sizeof(elsewhere), "%s.old", s->path);
+        assert_int_equal(rename(s->path, elsewhere), 0);
+        assert_int_equal(ledger_attempt_open(s->ledger, &record, take_answer, &refused), 0);
+        wait_for(s, &refused);
+        assert_int_equal(refused.r, -ESTALE);
+        assert_non_null(strstr(ledger_trouble(s->ledger), "moved or removed while in use"));
+
+        assert_int_equal(rename(elsewhere, s->path), 0);
+        open_attempt(s, &record);
+        assert_null(ledger_trouble(s->ledger));
+        assert_int_equal(on_disk(s, "SELECT count(*) FROM attempt"), 2);
+}
+
 /* ---- a disk that is full ---- */
 
 static off_t size_of(struct station *s, const char *suffix)
@@ -376,6 +398,7 @@ int main(void)
                 STATION_TEST(test_damaged_schema_is_refused),
                 STATION_TEST(test_missing_directory_is_named),
                 STATION_TEST(test_files_are_for_the_owner_and_readable_for_the_group),
+                STATION_TEST(test_file_that_is_moved_away_is_told_until_it_is_back),
                 STATION_TEST(test_disk_that_takes_no_more_is_told_and_later_orders_try_again),
                 /* Leaves the process in a mount namespace of its own: last. */
                 STATION_TEST(test_full_file_system_is_told_until_there_is_space),
