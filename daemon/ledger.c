@@ -12,6 +12,8 @@
 #include "daemon/ledger-update.h"
 #include "daemon/ledger-writer.h"
 
+#define TALLY_RETRY_USEC (10 * USEC_PER_SEC)
+
 struct ledger {
         int lock_fd;
         struct ledger_writer *writer;
@@ -24,7 +26,8 @@ struct ledger {
 
         struct ledger_index index;
         struct ledger_tally tally;
-        int64_t sequence; /* the last that was told */
+        uint64_t tally_failed_usec; /* CLOCK_REALTIME; 0: never */
+        int64_t sequence;           /* the last that was told */
 };
 
 /* ---- opening and closing ---- */
@@ -146,15 +149,18 @@ struct ledger *ledger_free(struct ledger *ledger)
 
 /* ---- orders ---- */
 
-/* Takes the order when it succeeds. */
-static int push(struct ledger *ledger, struct ledger_order *order)
+/* Takes *order when it succeeds. */
+static int push(struct ledger *ledger, struct ledger_order **order)
 {
+        struct ledger_order *taken;
+
         if (ledger->n_ordered - ledger->n_told >= LEDGER_ORDERS_MAX)
                 return -ENOBUFS;
-        *ledger->end = order;
-        ledger->end = &order->next;
+        taken = take_ptr(*order);
+        *ledger->end = taken;
+        ledger->end = &taken->next;
         ledger->n_ordered++;
-        ledger_writer_push(ledger->writer, order);
+        ledger_writer_push(ledger->writer, taken);
         return 0;
 }
 
@@ -186,11 +192,7 @@ int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *reco
         r = make_order(record, done, userdata, &order);
         if (r < 0)
                 return r;
-        r = push(ledger, order);
-        if (r < 0)
-                return r;
-        order = NULL; /* the ledger's now */
-        return 0;
+        return push(ledger, &order);
 }
 
 static int make_presence(const struct presence_key *key, const struct attempt_record *record,
@@ -228,11 +230,7 @@ int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt
                 if (r < 0)
                         return r;
         }
-        r = push(ledger, order);
-        if (r < 0)
-                return r;
-        order = NULL; /* the ledger's now */
-        return 0;
+        return push(ledger, &order);
 }
 
 void ledger_forget(struct ledger *ledger, void *userdata)
@@ -328,8 +326,12 @@ enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *p
 
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret)
 {
-        /* When it cannot be read, the figures stay as they were. */
-        ledger_query_tally(ledger->reader, ledger->sequence, now_realtime_usec, &ledger->tally);
+        uint64_t since_failure_usec = now_realtime_usec - ledger->tally_failed_usec;
+
+        /* When it cannot be read, the figures stay as they were, and the loop is not held up again at once. */
+        if (since_failure_usec >= TALLY_RETRY_USEC &&
+            ledger_query_tally(ledger->reader, ledger->sequence, now_realtime_usec, &ledger->tally) < 0)
+                ledger->tally_failed_usec = now_realtime_usec;
         *ret = ledger->tally.counts;
 }
 
