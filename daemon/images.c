@@ -298,7 +298,7 @@ static int check_policy(const struct config_policy *policy, const struct image_c
                                : 1;
         if (policy->chip && !image_copy_is_for(copy, ESP_VENDOR_ID, policy->chip->pid))
                 return asprintf(ret_why, "image %s: made for %04x:%04x: expected %04x:%04x (chip = %s)", policy->image,
-                                copy->image->vid, copy->image->pid, ESP_VENDOR_ID, policy->chip->pid,
+                                copy->image->vid, copy->image->pid, (unsigned)ESP_VENDOR_ID, policy->chip->pid,
                                 policy->chip->name) < 0
                                ? -ENOMEM
                                : 1;

@@ -75,7 +75,7 @@ static int identify(struct board *board, const struct board_wanted *wanted, char
 {
         uint8_t bytes[USB_DESCRIPTORS_MAX];
         const struct chip *chip;
-        size_t len;
+        size_t len = 0;
         int r;
 
         r = read_descriptors(board->fd, bytes, sizeof(bytes), &len);

@@ -45,7 +45,7 @@ static int parse_fd(const char *text)
 /* Returns 0; 1 where nothing is left to do; -EINVAL. */
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-        enum { NODE = 256, IMAGE_FD, CHANNEL_FD, EXPECT, ANY, RESET, HELP, VERSION };
+        enum { NODE = 256, IMAGE_FD, CHANNEL_FD, EXPECT, ANY, RESET, SHOW_HELP, SHOW_VERSION };
         static const struct option options[] = {
                 { "node", required_argument, NULL, NODE },
                 { "image-fd", required_argument, NULL, IMAGE_FD },
@@ -53,8 +53,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
                 { "expect", required_argument, NULL, EXPECT },
                 { "any", no_argument, NULL, ANY },
                 { "reset", no_argument, NULL, RESET },
-                { "help", no_argument, NULL, HELP },
-                { "version", no_argument, NULL, VERSION },
+                { "help", no_argument, NULL, SHOW_HELP },
+                { "version", no_argument, NULL, SHOW_VERSION },
                 { 0 },
         };
         struct arguments a = { .image_fd = -1, .channel_fd = -1 };
@@ -80,10 +80,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
                 case RESET:
                         a.reset = true;
                         break;
-                case HELP:
+                case SHOW_HELP:
                         print_help();
                         return 1;
-                case VERSION:
+                case SHOW_VERSION:
                         puts("espdfu-engine " PACKAGE_VERSION);
                         return 1;
                 default:

@@ -31,7 +31,8 @@ static int plan(struct payload *payload, char *message)
                 return 0;
         }
         /* Not the ROM's; a device of another kind may want it. */
-        snprintf(message, PAYLOAD_MESSAGE_MAX, "image is not an archive that the ROM takes: %s", fault.text);
+        snprintf(message, PAYLOAD_MESSAGE_MAX, "image is no archive that the ROM takes: %.*s",
+                 PAYLOAD_MESSAGE_MAX - 48, fault.text);
         payload->is_archive = false;
         return 0;
 }
