@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ledger's database: one connection, its statements, its errors. Blocking; a connection belongs to one thread at a
- * time: the writer's to the writer thread, the reader's to the event loop. Not for use outside daemon/ledger*.
+ * The ledger's database: one connection, its statements, its errors. Blocking; a connection belongs to one
+ * thread at a time: the writer's to the writer thread, the reader's to the event loop. Not for use outside
+ * daemon/ledger*.
  */
 #pragma once
 
@@ -39,15 +40,15 @@ struct ledger_db {
         uint64_t deadline_usec; /* CLOCK_BOOTTIME; a reader's statement is interrupted then, 0: never */
 };
 
-/* The writing connection: creates the file and the tables, checks whose it is, brings an older schema up. Errors as
- * ledger_open() says them, with *ret_error. */
+/* The writing connection: creates the file and the tables, checks whose it is, brings an older schema up.
+ * Errors as ledger_open() says them, with *ret_error. */
 int ledger_db_open_writer(const char *path, struct ledger_db **ret, char **ret_error);
 /* A connection that only reads; the writing one must be there first. */
 int ledger_db_open_reader(const char *path, struct ledger_db **ret, char **ret_error);
 struct ledger_db *ledger_db_free(struct ledger_db *db);
 DEFINE_CLEANUP(struct ledger_db, ledger_db_free)
 
-/* One statement, ready to be bound, to be handed to ledger_stmt_donep() by _cleanup_(). Returns 0 or -errno. */
+/* One statement, ready to be bound; for _cleanup_(ledger_stmt_donep). Returns 0 or -errno. */
 int ledger_db_stmt(struct ledger_db *db, enum ledger_stmt stmt, sqlite3_stmt **ret);
 void ledger_stmt_donep(sqlite3_stmt **stmt);
 /* One step: 1 a row, 0 done, or -errno. */

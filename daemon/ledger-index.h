@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the ledger answers from memory: the verdict of a presence, the last attempt of a slot, the header's figures.
- * Bounded by what a station can have of ports and slots; no I/O, time is an argument. What is put in was allocated
- * before, so that putting cannot fail after a commit.
+ * What the ledger answers from memory: the verdict of a presence, the last attempt of a slot, the header's
+ * figures. Bounded by what a station can have of ports and slots; no I/O, time is an argument. What is put in
+ * was allocated before, so that putting cannot fail after a commit.
  */
 #pragma once
 

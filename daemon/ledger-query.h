@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is read from the ledger's database. Each call is bounded in rows, and on a reader's connection in time. */
+/* What is read from the ledger's database: bounded in rows, and on a reader's connection in time. */
 #pragma once
 
 #include "daemon/ledger-db.h"

@@ -85,7 +85,8 @@ int ledger_column_text(sqlite3_stmt *stmt, int column, char **ret)
         return text && (*ret = strdup(text)) ? 0 : -ENOMEM;
 }
 
-/* A word that this version does not know (a newer one wrote it) is shown as interrupted: closed, and not flashed. */
+/* A word that this version does not know (a newer one wrote it) is shown as interrupted: closed, and not
+ * flashed. */
 enum verdict ledger_column_verdict(sqlite3_stmt *stmt, int column)
 {
         int verdict = verdict_from_string((const char *)sqlite3_column_text(stmt, column));

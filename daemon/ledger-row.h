@@ -18,7 +18,8 @@
         "duration_usec, bytes, transfers, verdict, final, message"
 
 void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value);
-/* Copies nothing: text must live until the statement is done. max: in bytes; longer text is cut between characters. */
+/* Copies nothing: text must live until the statement is done. max: in bytes; longer text is cut between
+ * characters. */
 void ledger_bind_text(sqlite3_stmt *stmt, int index, const char *text, size_t max);
 /* What is known when a row is opened: ?1 to ?15 of STMT_ATTEMPT_OPEN. */
 void ledger_bind_opened(sqlite3_stmt *stmt, const struct attempt_record *record);

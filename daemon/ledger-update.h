@@ -10,7 +10,7 @@ int ledger_db_commit(struct ledger_db *db);
 void ledger_db_rollback(struct ledger_db *db);
 
 int ledger_db_attempt_open(struct ledger_db *db, const struct attempt_record *record, int64_t *ret_id);
-/* *ret: the closed row, whole, with its sequence number. ENOENT: no such row; EALREADY: it was closed before. */
+/* *ret: the closed row, whole, with its sequence number. ENOENT: no such row; EALREADY: closed before. */
 int ledger_db_attempt_close(struct ledger_db *db, int64_t id, const struct attempt_record *record, bool final,
                             struct attempt_record *ret);
 int ledger_db_presence_put(struct ledger_db *db, const struct ledger_presence *presence);

@@ -57,8 +57,8 @@ static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
         return 0;
 }
 
-/* Within a transaction. The order's own verdict (no such row, closed before) goes to work.r; what is returned is the
- * database's failure, and undoes the group. */
+/* Within a transaction. The order's own verdict (no such row, closed before) goes to work.r; what is returned
+ * is the database's failure, and undoes the group. */
 static int carry_out(struct ledger_db *db, struct ledger_order *order)
 {
         int r;
@@ -113,8 +113,8 @@ static int commit_group(struct ledger_db *db, struct ledger_order *first, char *
         return r;
 }
 
-/* Takes up to GROUP_MAX orders off the queue, as a list of their own; waits for one. Returns how many: 0 when none
- * waits and none will come. Called and returns with the mutex held. */
+/* Takes up to GROUP_MAX orders off the queue, as a list of their own; waits for one. Returns how many: 0 when
+ * none waits and none will come. Called and returns with the mutex held. */
 static size_t take_group(struct ledger_writer *writer, struct ledger_order **ret)
 {
         struct ledger_order **end = ret;

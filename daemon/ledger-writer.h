@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The thread that writes the ledger. Orders go in by ledger_writer_push(), are carried out in their order, as many in
- * one commit as wait, and come out completed in the same order; an eventfd becomes readable for the event loop.
+ * The thread that writes the ledger. Orders go in by ledger_writer_push(), are carried out in their order, as
+ * many in one commit as wait, and come out completed in the same order; an eventfd becomes readable for the
+ * event loop.
  *
- * Who owns an order: the event loop, all the time. From push until it is counted by ledger_writer_completed() the
- * thread alone reads and writes its `work` part; the rest is the loop's.
+ * Who owns an order: the event loop, all the time. From push until it is counted by
+ * ledger_writer_progress() the thread alone reads and writes its `work` part; the rest is the loop's.
  */
 #pragma once
 
@@ -41,7 +42,7 @@ struct ledger_writer *ledger_writer_free(struct ledger_writer *writer);
 DEFINE_CLEANUP(struct ledger_writer, ledger_writer_free)
 
 void ledger_writer_push(struct ledger_writer *writer, struct ledger_order *order);
-/* The eventfd; read it before ledger_writer_completed(). */
+/* The eventfd; read it before ledger_writer_progress(). */
 int ledger_writer_fd(const struct ledger_writer *writer);
 
 struct ledger_progress {

@@ -328,7 +328,7 @@ void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct led
 {
         uint64_t since_failure_usec = now_realtime_usec - ledger->tally_failed_usec;
 
-        /* When it cannot be read, the figures stay as they were, and the loop is not held up again at once. */
+        /* When it cannot be read, the figures stay, and the loop is not held up again at once. */
         if (since_failure_usec >= TALLY_RETRY_USEC &&
             ledger_query_tally(ledger->reader, ledger->sequence, now_realtime_usec, &ledger->tally) < 0)
                 ledger->tally_failed_usec = now_realtime_usec;

@@ -2,14 +2,14 @@
 /*
  * The station's memory on disk (SQLite): every attempt, and the presences that already have a verdict.
  *
- * An attempt's row is committed, open, before the first byte leaves; it is closed with its verdict and a sequence
- * number without gaps before anybody is told. A writer thread commits in groups, so the event loop never waits for the
- * disk; each order's callback runs in the event loop once its commit is on disk, in the order of the orders. Times are
- * arguments, in microseconds.
+ * An attempt's row is committed, open, before the first byte leaves; it is closed with its verdict and a
+ * sequence number without gaps before anybody is told. A writer thread commits in groups, so the event loop
+ * never waits for the disk; each order's callback runs in the event loop once its commit is on disk, in the
+ * order of the orders. Times are arguments, in microseconds.
  *
- * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db and ledger-schema
- * (connection, statements, tables), ledger-row (columns and fields), ledger-update and ledger-query (what is written
- * and read), ledger-index (what is answered from memory).
+ * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db and
+ * ledger-schema (connection, statements, tables), ledger-row (columns and fields), ledger-update and
+ * ledger-query (what is written and read), ledger-index (what is answered from memory).
  */
 #pragma once
 
@@ -22,7 +22,7 @@
 
 struct ledger;
 
-/* A presence is one stay of a board on a port; it outlives a restart of the daemon, not a boot nor a replug. */
+/* A presence is one stay of a board on a port; it outlives a restart of the daemon, no boot, no replug. */
 struct presence_key {
         const char *boot_id;
         const char *path; /* ID_PATH, or the port path where there is none */
@@ -37,11 +37,12 @@ struct presence_key {
 typedef void (*ledger_done_t)(void *userdata, int r, int64_t id, int64_t sequence);
 
 /*
- * path: the database file, created with its tables (mode 0640) if missing; its directory is the caller's. Rows that a
- * dead daemon left open are closed as VERDICT_INTERRUPTED, ended now; presences of other boots than boot_id are
- * dropped. Returns 0, or a negative errno with one line for the operator in *ret_error (owned by the caller, NULL when
- * out of memory): -EBUSY another process has this ledger open, -EUCLEAN damaged or not a database, -EMEDIUMTYPE
- * another program's database, -EPROTONOSUPPORT written by a newer espdfu, or what the file system says.
+ * path: the database file, created with its tables (mode 0640) if missing; its directory is the caller's.
+ * Rows that a dead daemon left open are closed as VERDICT_INTERRUPTED, ended now; presences of other boots
+ * than boot_id are dropped. Returns 0, or a negative errno with one line for the operator in *ret_error
+ * (owned by the caller, NULL when out of memory): -EBUSY another process has this ledger open, -EUCLEAN
+ * damaged or not a database, -EMEDIUMTYPE another program's database, -EPROTONOSUPPORT written by a newer
+ * espdfu, or what the file system says.
  */
 int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t now_realtime_usec,
                 struct ledger **ret, char **ret_error);
@@ -50,43 +51,45 @@ struct ledger *ledger_free(struct ledger *ledger);
 DEFINE_CLEANUP(struct ledger, ledger_free)
 
 /*
- * Opens an attempt's row. record is copied; its id, sequence, end, duration, bytes, transfers, verdict, final and
- * message are not looked at; job, slot and boot_id must be there. Returns 0, -EINVAL, -ENOMEM, or -ENOBUFS with
- * LEDGER_ORDERS_MAX waiting; the callback runs only after 0. Texts are cut to their bounds (docs/ledger.md).
+ * Opens an attempt's row. record is copied; its id, sequence, end, duration, bytes, transfers, verdict, final
+ * and message are not looked at; job, slot and boot_id must be there. Returns 0, -EINVAL, -ENOMEM, or
+ * -ENOBUFS with LEDGER_ORDERS_MAX waiting; the callback runs only after 0. Texts are cut to their bounds
+ * (docs/ledger.md).
  */
 int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *record, ledger_done_t done,
                         void *userdata);
 /*
- * Sets end_realtime_usec, duration_usec, bytes, transfers, verdict, message (and mac, if set) of row id. With presence,
- * exactly when no further attempt of the job follows: the row is final, and in the same commit this presence has that
- * verdict. done may be NULL. Results as above; the callback may also get -ENOENT (no such row) or -EALREADY (closed
- * before). After another failure the row is open still: order the same again.
+ * Sets end_realtime_usec, duration_usec, bytes, transfers, verdict, message (and mac, if set) of row id. With
+ * presence, exactly when no further attempt of the job follows: the row is final, and in the same commit this
+ * presence has that verdict. done may be NULL. Results as above; the callback may also get -ENOENT (no such
+ * row) or -EALREADY (closed before). After another failure the row is open still: order the same again.
  */
 int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt_record *record,
                          const struct presence_key *presence, ledger_done_t done, void *userdata);
 /*
- * No callback of an order with this userdata will run any more; the order itself stands. A row that is opened for
- * nobody is closed at once as VERDICT_CANCELLED.
+ * No callback of an order with this userdata will run any more; the order itself stands. A row that is opened
+ * for nobody is closed at once as VERDICT_CANCELLED.
  */
 void ledger_forget(struct ledger *ledger, void *userdata);
 
 /*
- * Why nothing can be recorded, in one line (the file, the reason), or NULL: as of the last commit. While there is one
- * no board should be started; the next order tries again, and its success clears it. Borrowed until the loop runs.
+ * Why nothing can be recorded, in one line (the file, the reason), or NULL: as of the last commit. While
+ * there is one no board should be started; the next order tries again, and its success clears it. Borrowed
+ * until the loop runs.
  */
 const char *ledger_trouble(struct ledger *ledger);
 
 /* Commits made since it was opened: fewer than orders, because they are grouped. */
 uint64_t ledger_commits(struct ledger *ledger);
 
-/* From memory: the final verdict of this presence, and its text (borrowed until the loop runs; may be NULL), or
- * VERDICT_NONE. */
+/* From memory: the final verdict of this presence, and its text (borrowed until the loop runs; may be NULL),
+ * or VERDICT_NONE. */
 enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *presence,
                              const char **ret_message);
 
 /*
- * Today's and the last hour's figures, for the header. Day boundaries are local time. Kept in memory, read anew when
- * the day changes, the clock jumps, or the last hour's figure is over a second old.
+ * Today's and the last hour's figures, for the header. Day boundaries are local time. Kept in memory, read
+ * anew when the day changes, the clock jumps, or the last hour's figure is over a second old.
  */
 struct ledger_counts {
         uint64_t flashed_today;    /* attempts that flashed */
@@ -100,15 +103,16 @@ void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct led
 const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot);
 
 /*
- * History, newest first, in pages: rows with id < before (0: from the newest), at most limit (1 to LEDGER_HISTORY_MAX).
- * slot, mac: exact filters, or NULL. Read in this thread, for at most 200 ms: then -ETIME. *ret has *ret_n records.
+ * History, newest first, in pages: rows with id < before (0: from the newest), at most limit (1 to
+ * LEDGER_HISTORY_MAX). slot, mac: exact filters, or NULL. Read in this thread, for at most 200 ms: then
+ * -ETIME. *ret has *ret_n records.
  */
 int ledger_history(struct ledger *ledger, const char *slot, const char *mac, int64_t before, unsigned limit,
                    struct attempt_record **ret, size_t *ret_n);
 void attempt_records_free(struct attempt_record *records, size_t n);
 
 /*
- * For `reflash = never`: whether the board with this MAC has this very image: the last attempt that can have written
- * to it flashed the image with this SHA-256 (hexadecimal). Returns 1, 0, or a negative errno.
+ * For `reflash = never`: whether the board with this MAC has this very image: the last attempt that can have
+ * written to it flashed the image with this SHA-256 (hexadecimal). Returns 1, 0, or a negative errno.
  */
 int ledger_board_has_image(struct ledger *ledger, const char *mac, const char *sha256);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the ledger's tests say: a station in a directory of its own, with a real file, the real thread and a real event
- * loop. What must be on disk is read by a connection of the test's own; the loop is run until a callback came, never
- * for a time.
+ * What the ledger's tests say: a station in a directory of its own, with a real file, the real thread and a
+ * real event loop. What must be on disk is read by a connection of the test's own; the loop is run until a
+ * callback came, never for a time.
  */
 #pragma once
 

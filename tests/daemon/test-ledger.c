@@ -496,7 +496,8 @@ static void test_counts_are_right_after_the_clock_was_set(void **state)
 
 static void test_midnight_is_local_and_a_day_may_have_23_hours(void **state)
 {
-        /* Europe/Berlin without its file: 2024-03-31 begins at 23:00 UTC the day before and ends at 22:00 UTC. */
+        /* Europe/Berlin without its file: 2024-03-31 begins at 23:00 UTC the day before and ends at 22:00
+         * UTC. */
         const uint64_t begin = UINT64_C(1711839600) * USEC_PER_SEC, end = begin + 23 * HOUR_USEC;
         struct station *s = *state;
 
