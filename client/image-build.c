@@ -37,6 +37,13 @@ static void inputs_done(struct inputs *inputs)
         free(inputs->paths);
 }
 
+static void print_chips(FILE *out)
+{
+        for (size_t i = 0; chip_at(i); i++)
+                fprintf(out, "%s%s", i ? ", " : "", chip_at(i)->name);
+        fputc('\n', out);
+}
+
 static void print_help(FILE *out)
 {
         fprintf(out,
@@ -173,15 +180,12 @@ static int take_settings(struct inputs *inputs, const struct order *order)
         inputs->chip = order->chip ? chip_by_name(order->chip) : NULL;
         inputs->flash_size = IMAGE_FLASH_SIZE_DEFAULT;
         inputs->part_size = IMAGE_PART_SIZE_DEFAULT;
-        if (!order->chip) {
-                fprintf(stderr, "%s: no --chip: expected one, such as esp32s2\n", order->program);
-                return IMAGE_EXIT_USAGE;
-        }
         if (!inputs->chip) {
-                fprintf(stderr,
-                        "%s: chip \"%s\": expected one whose ROM speaks DFU: esp32s2, esp32s3, esp32p4 or "
-                        "esp32s31\n",
-                        order->program, order->chip);
+                if (order->chip)
+                        fprintf(stderr, "%s: chip \"%s\": expected one of ", order->program, order->chip);
+                else
+                        fprintf(stderr, "%s: no --chip: expected one of ", order->program);
+                print_chips(stderr);
                 return IMAGE_EXIT_USAGE;
         }
         if (order->flash_size && flash_size_parse(order->flash_size, &inputs->flash_size) < 0) {

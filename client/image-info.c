@@ -142,9 +142,12 @@ static int print_text(const struct inspected *file, const char *sha256)
 
 /* ---- for programs ---- */
 
+/* A path need not be UTF-8, which JSON can not say. */
 static json_t *json_text_or_null(const char *text)
 {
-        return text && *text ? json_string(text) : json_null();
+        json_t *json = text && *text ? json_string(text) : NULL;
+
+        return json ?: json_null();
 }
 
 static json_t *json_of_file(const struct image *image, const struct image_file *file)

@@ -126,7 +126,7 @@ static void find_flash_params(struct image_reader *reader)
                     ": the chip would not know its flash; expected it behind " DFUINFO_NAME);
 }
 
-static void check_place(struct image_reader *reader, const struct image_member *m)
+static void check_end(struct image_reader *reader, const struct image_member *m)
 {
         struct range range = data_range(m);
         uint32_t flash_size = reader->image->flash_size;
@@ -136,7 +136,12 @@ static void check_place(struct image_reader *reader, const struct image_member *
                             "flash 0x%" PRIx64 " to 0x%" PRIx64
                             " is beyond the flash: expected an end of at most 0x%x",
                             range.start, range.end, flash_size);
-        if (range.start % FLASH_SECTOR_SIZE != 0 && !(m->flags & IMAGE_NO_ERASE))
+}
+
+/* What lies before in the sector is none of the image's. */
+static void check_start(struct image_reader *reader, const struct image_member *m)
+{
+        if (m->address % FLASH_SECTOR_SIZE != 0 && !(m->flags & IMAGE_NO_ERASE))
                 image_warning(reader, m->name, m->offset,
                               "flash address 0x%x is not at a sector's start: its erase also wipes the %u "
                               "bytes before; "
@@ -153,7 +158,8 @@ static bool loses_data(const struct image_reader *reader, const struct image_mem
         return false;
 }
 
-static void check_pair(struct image_reader *reader, const struct image_member *earlier,
+/* Returns whether the later member does anything to the earlier one. */
+static bool check_pair(struct image_reader *reader, const struct image_member *earlier,
                        const struct image_member *later)
 {
         struct range common = common_range(data_range(earlier), data_range(later)), wiped;
@@ -163,11 +169,11 @@ static void check_pair(struct image_reader *reader, const struct image_member *e
                             "overlaps %s at flash 0x%" PRIx64 " to 0x%" PRIx64
                             ": expected files side by side",
                             earlier->name, common.start, common.end);
-                return;
+                return true;
         }
         wiped = common_range(data_range(earlier), erase_range(later));
         if (wiped.end == 0)
-                return;
+                return false;
         if (loses_data(reader, earlier, wiped))
                 image_error(reader, later->name, later->offset,
                             "its erase wipes %" PRIu64 " bytes of %s at flash 0x%" PRIx64
@@ -178,6 +184,20 @@ static void check_pair(struct image_reader *reader, const struct image_member *e
                               "its erase touches %s at flash 0x%" PRIx64
                               ", where that is 0xff: expected parts and addresses in multiples of %d bytes",
                               earlier->name, wiped.start, FLASH_SECTOR_SIZE);
+        return true;
+}
+
+static void check_member(struct image_reader *reader, size_t index)
+{
+        const struct image_member *members = reader->image->members, *m = &members[index];
+        bool harms = false;
+
+        check_end(reader, m);
+        for (size_t i = 0; i < index; i++)
+                if (is_flashed(&members[i]))
+                        harms = check_pair(reader, &members[i], m) || harms;
+        if (!harms)
+                check_start(reader, m);
 }
 
 int image_check_layout(struct image_reader *reader)
@@ -186,16 +206,11 @@ int image_check_layout(struct image_reader *reader)
 
         find_flash_params(reader);
         for (size_t i = 0; i < image->n_members; i++) {
-                const struct image_member *m = &image->members[i];
-
-                if (!is_flashed(m))
+                if (!is_flashed(&image->members[i]))
                         continue;
-                check_place(reader, m);
-                for (size_t j = 0; j < i; j++)
-                        if (is_flashed(&image->members[j]))
-                                check_pair(reader, &image->members[j], m);
-                image->erase_bytes += image_member_erase_bytes(m);
-                image->flash_bytes += m->size;
+                check_member(reader, i);
+                image->erase_bytes += image_member_erase_bytes(&image->members[i]);
+                image->flash_bytes += image->members[i].size;
         }
         if (image->flash_bytes == 0)
                 image_error(reader, NULL, 0,
