@@ -191,6 +191,7 @@ static int block_signals(void)
         sigset_t set;
 
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* the ledger reports EFBIG */
         sigemptyset(&set);
         sigaddset(&set, SIGHUP);
         sigaddset(&set, SIGTERM);

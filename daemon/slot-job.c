@@ -22,11 +22,12 @@ struct presence_key slot_presence(const struct slot *slot)
 static void on_row_opened(void *userdata, int r, int64_t id, int64_t sequence)
 {
         struct slot *slot = userdata;
+        const char *trouble = r < 0 ? ledger_trouble(slot->world->ledger) : NULL;
 
         (void)sequence;
         slot->row = id;
         slot_job_event(slot, &(struct job_event){ .type = r < 0 ? JOB_EV_ROW_FAILED : JOB_EV_ROW_OPENED,
-                                                  .text = r < 0 ? strerror(-r) : NULL });
+                                                  .text = r < 0 && !trouble ? strerror(-r) : trouble });
 }
 
 static void open_row(struct slot *slot)
