@@ -270,6 +270,18 @@ static void set_app(struct fixture_archive *a, struct bytes esp)
 BREAK(chip_id, set_app(a, fixture_esp_image(0x0009, "gizmo", "1")));
 BREAK(chip_esp32, set_app(a, fixture_esp_image(0, "gizmo", "1")));
 
+static void break_any_chip_esp32(struct fixture_archive *a)
+{
+        a->pid = 0xffff;
+        break_chip_esp32(a);
+}
+
+static void break_any_vendor(struct fixture_archive *a)
+{
+        a->vid = 0xffff;
+        break_chip_id(a);
+}
+
 static void break_two_chips(struct fixture_archive *a)
 {
         struct bytes other = fixture_esp_image(0x0009, "other", "2");
@@ -401,6 +413,10 @@ static void test_each_broken_archive_gets_its_finding(void **state)
                 ROW(break_partitions_overlap, WARNING("pt.bin", "partition two overlaps partition one")),
                 ROW(break_chip_id, ERROR("app.bin", "chip id 0x0009 (esp32s3): expected 0x0002 (esp32s2)")),
                 ROW(break_chip_esp32, ERROR("app.bin", "chip id 0x0000: expected 0x0002 (esp32s2)")),
+                ROW(break_any_chip_esp32,
+                    ERROR("app.bin", "chip id 0x0000: expected a chip whose ROM speaks DFU")),
+                ROW(break_any_vendor,
+                    ERROR("app.bin", "chip id 0x0009 (esp32s3): expected 0x0002 (esp32s2)")),
                 ROW(break_two_chips, ERROR("cal.bin", "chip id 0x0009 (esp32s3): expected 0x0002 (esp32s2)")),
                 ROW(break_checksum, ERROR("app.bin.1", "of the ESP image: expected 0x")),
                 ROW(break_sha256, ERROR("app.bin.1", "SHA-256 of the ESP image is ")),
