@@ -76,7 +76,7 @@ static char **environment_of(struct bed *bed, const struct bed_spawn_options *op
                 env = g_environ_unsetenv(env, "UMOCKDEV_DIR");
         } else {
                 env = g_environ_setenv(env, "UMOCKDEV_DIR", bed->root, TRUE);
-                env = g_environ_setenv(env, "LD_PRELOAD", "libumockdev-preload.so.0:" BED_PRELOAD, TRUE);
+                env = g_environ_setenv(env, "LD_PRELOAD", BED_PRELOAD ":libumockdev-preload.so.0", TRUE);
                 env = g_environ_setenv(env, "ASAN_OPTIONS", asan_options, TRUE);
         }
         for (const char *const *e = options->environment; e && *e; e++) {

@@ -20,6 +20,8 @@ struct node {
         char *tags;       /* ":espdfu:" */
         uint64_t usec_initialized;
         bool gone;
+        int watch;                              /* of inotify, on the device node */
+        unsigned opens;                         /* of the node, by anybody */
         GPtrArray *clients;                     /* of struct client, owned */
         struct client *claimed[BED_INTERFACES]; /* by whom */
 };
@@ -78,6 +80,7 @@ struct bed {
         unsigned next_devnum[16]; /* by bus */
         unsigned long long seqnum;
         uint64_t hold_usec;
+        int inotify_fd;
 };
 
 /* bed.c */
@@ -94,6 +97,10 @@ uint64_t board_next_usec(const struct bed_board *board);
 /* What is in flight on the node comes back as failed. */
 void node_fail_transfers(struct node *node);
 void client_free(gpointer client);
+/* Lets go of the programs that closed the node, or died. */
+void node_forget_closed(struct node *node);
+/* Counts who opens the nodes and who closes them, until now. */
+void bed_take_opens(struct bed *bed);
 
 /* bed-udev.c; all with the lock held */
 void node_add(struct bed *bed, struct node *node);

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -329,6 +330,7 @@ void node_add(struct bed *bed, struct node *node)
 {
         g_autoptr(GString) s = g_string_new(NULL);
         g_auto(GStrv) lines = NULL;
+        g_autofree char *file = NULL;
         uint8_t descriptors[18 + ROM_CONFIGURATION_SIZE];
         const char *tags;
 
@@ -350,8 +352,10 @@ void node_add(struct bed *bed, struct node *node)
         g_string_append(s, "\n\n");
         add_description(bed, s->str);
         database_add(bed, node);
-        node_send_uevent(bed, node, "add");
-        node_send_uevent(bed, node, "bind");
+        file = g_strdup_printf("%s%s", bed->root, node->devnode);
+        node->watch = inotify_add_watch(bed->inotify_fd, file, IN_OPEN | IN_CLOSE);
+        if (node->watch < 0)
+                g_error("bed: inotify: %s: %m", file);
 }
 
 void node_remove(struct bed *bed, struct node *node)

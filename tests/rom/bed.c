@@ -4,8 +4,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #define HOLD_USEC      5000
+#define LOOK_USEC      10000 /* between looks whether a program has died */
 #define GOODBYE_USEC   (5 * USEC_PER_SEC)
 #define CONDITION_MSEC 5 /* a condition is looked at this often at least */
 
@@ -41,6 +44,8 @@ static void board_arrive(struct bed_board *board)
         board->node = node;
         node_attach_ioctl(bed, node);
         node_add(bed, node);
+        node_send_uevent(bed, node, "add");
+        node_send_uevent(bed, node, "bind");
         g_main_context_wakeup(NULL);
 }
 
@@ -75,6 +80,13 @@ static void *bus_main(void *userdata)
                                 board_arrive(board);
                         board_run(board, bed_now());
                         next = MIN(next, board->node->gone ? board->return_usec : board_next_usec(board));
+                }
+                for (size_t i = 0; i < bed->nodes->len; i++) {
+                        struct node *node = g_ptr_array_index(bed->nodes, i);
+
+                        node_forget_closed(node);
+                        if (node->clients->len > 0)
+                                next = MIN(next, bed_now() + LOOK_USEC);
                 }
                 if (next == USEC_INFINITY)
                         g_cond_wait(&bed->changed, &bed->lock);
@@ -120,6 +132,9 @@ struct bed *bed_new(void)
         bed->nodes = g_ptr_array_new_with_free_func(node_free);
         bed->children = g_ptr_array_new_with_free_func(child_free);
         bed->hold_usec = HOLD_USEC;
+        bed->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        if (bed->inotify_fd < 0)
+                g_error("bed: inotify: %m");
         bed->bus = g_thread_new("bus", bus_main, bed);
         return bed;
 }
@@ -130,8 +145,9 @@ static bool nobody_has_a_node_open(void *userdata)
         struct bed *bed = userdata;
 
         for (size_t i = 0; i < bed->nodes->len; i++) {
-                const struct node *node = g_ptr_array_index(bed->nodes, i);
+                struct node *node = g_ptr_array_index(bed->nodes, i);
 
+                node_forget_closed(node);
                 if (node->clients->len > 0)
                         return false;
         }
@@ -156,6 +172,7 @@ struct bed *bed_free(struct bed *bed)
         g_ptr_array_unref(bed->nodes);
         g_ptr_array_unref(bed->boards);
         g_free(bed->root);
+        close(bed->inotify_fd);
         g_mutex_clear(&bed->lock);
         g_cond_clear(&bed->changed);
         g_free(bed);
