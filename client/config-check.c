@@ -3,7 +3,7 @@
 
 #include "client/config-check.h"
 #include "core/config-keys.h"
-#include "core/image.h"
+#include "core/policy-image.h"
 #include "io/config-dir.h"
 #include "io/file.h"
 
@@ -19,6 +19,43 @@ static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "\n"
                            "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
 
+static void say(struct config_errors *errors, const struct config_policy *policy, const char *why)
+{
+        config_errors_add(errors, "%s:%u: image = %s: %s", policy->origin.file, policy->origin.line, policy->image, why);
+}
+
+static void say_findings(struct config_errors *errors, const struct config_policy *policy,
+                         const struct findings *findings)
+{
+        for (size_t i = 0; i < findings->n_items; i++) {
+                _cleanup_(freep) char *text = finding_to_string(&findings->items[i]);
+
+                if (findings->items[i].severity == FINDING_ERROR)
+                        say(errors, policy, text ? text : "out of memory");
+        }
+}
+
+static void check_image(const struct config_policy *policy, const uint8_t *data, size_t len,
+                        struct config_errors *errors)
+{
+        _cleanup_(findings_done) struct findings findings = { 0 };
+        _cleanup_(image_freep) struct image *image = NULL;
+        _cleanup_(freep) char *why = NULL;
+        uint8_t sha256[SHA256_SIZE];
+        int r = policy_parse_image(policy, data, len, &findings, &image);
+
+        if (r == 1) {
+                say_findings(errors, policy, &findings);
+                return;
+        }
+        if (r == 0)
+                r = digest_sha256(data, len, sha256);
+        if (r == 0)
+                r = policy_check_image(policy, image, sha256, &why);
+        if (r != 0)
+                say(errors, policy, why ? why : strerror(-r));
+}
+
 /* A policy that is ignored does not look at its image. */
 static void check_policy_image(const struct config_policy *policy, struct config_errors *errors)
 {
@@ -32,6 +69,8 @@ static void check_policy_image(const struct config_policy *policy, struct config
         if (r < 0)
                 config_errors_add(errors, "%s:%u: image = %s: %s: expected a DFU image that can be read",
                                   policy->origin.file, policy->origin.line, policy->image, strerror(-r));
+        else
+                check_image(policy, data, len, errors);
 }
 
 static void print_errors(const struct config_errors *errors)

@@ -196,7 +196,7 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
 
         if (r >= 0)
                 slot->world->image_seen(slot->world->userdata, policy, image, why);
-        if (r == 0 && !image_copy_is_for(image, slot->board->ids.vid, slot->board->ids.pid))
+        if (r == 0 && !image_is_for(image->image, slot->board->ids.vid, slot->board->ids.pid))
                 r = asprintf(&why, "image %s: made for %04x:%04x: board is %04x:%04x", policy->image, image->image->vid,
                              image->image->pid, slot->board->ids.vid, slot->board->ids.pid) < 0
                             ? -ENOMEM
