@@ -2,12 +2,11 @@
 #include <stdio.h>
 
 #include "client/config-check.h"
+#include "client/exit.h"
 #include "core/config-keys.h"
 #include "core/policy-image.h"
 #include "io/config-dir.h"
 #include "io/file.h"
-
-enum { EXIT_RIGHT = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "       espdfuctl config keys\n"
@@ -89,14 +88,14 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
         if (r < 0)
                 fprintf(stderr, "%s: %s: expected a directory with espdfud.conf\n", dir, strerror(-r));
         if (r != 0)
-                return EXIT_WRONG;
+                return EXIT_FAILED;
         for (size_t i = 0; i < config->n_policies; i++)
                 check_policy_image(&config->policies[i], errors);
         if (errors->total > 0)
-                return EXIT_WRONG;
+                return EXIT_FAILED;
         printf("%s: ok, %zu slot%s, %zu polic%s\n", dir, config->n_slots, config->n_slots == 1 ? "" : "s",
                config->n_policies, config->n_policies == 1 ? "y" : "ies");
-        return EXIT_RIGHT;
+        return EXIT_DONE;
 }
 
 static int config_check(int argc, char **argv)
@@ -130,7 +129,7 @@ static int config_keys(int argc, char **argv)
                         printf("; default %s", key->default_value);
                 printf("\n");
         }
-        return EXIT_RIGHT;
+        return EXIT_DONE;
 }
 
 int verb_config(int argc, char **argv)
@@ -146,7 +145,7 @@ int verb_config(int argc, char **argv)
         for (int i = 1; i < argc; i++)
                 if (streq(argv[i], "--help") || streq(argv[i], "-h")) {
                         fputs(help, stdout);
-                        return EXIT_RIGHT;
+                        return EXIT_DONE;
                 }
         for (int i = 1; i < argc; i++)
                 if (argv[i][0] == '-') {
