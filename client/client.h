@@ -3,16 +3,8 @@
 #pragma once
 
 #include "client/connection.h"
+#include "client/exit.h"
 #include "core/messages.h"
-
-/* Exit codes; in espdfuctl(1) too. */
-enum {
-        EXIT_DONE = 0,
-        EXIT_FAILED = 1,
-        EXIT_USAGE = 2,
-        EXIT_NO_DAEMON = 3,
-        EXIT_NOT_PERMITTED = 4,
-};
 
 #define REPLY_TIMEOUT (10 * USEC_PER_SEC)
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "client/client.h"
+#include "client/config-check.h"
+#include "client/image.h"
 
 static const struct verb {
         const char *name, *arguments, *help;
@@ -17,6 +19,9 @@ static const struct verb {
         { "history", "[--slot SLOT] [--mac MAC] [--limit N|--all] [--json]",
           "List attempts, the newest first", verb_history },
         { "reload", "", "Read the configuration again", verb_reload },
+        { "image", "build|info|verify …", "Make, show and check DFU images; without the daemon", verb_image },
+        { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",
+          verb_config },
 };
 
 static const struct verb *find_verb(const char *name)

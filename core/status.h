@@ -101,10 +101,13 @@ struct attempt_record {
         uint64_t bytes;
         uint64_t transfers;
         enum verdict verdict;
+        bool final;              /* no attempt of this job follows: it was closed with its presence */
         char *message;
 };
 
 void attempt_record_done(struct attempt_record *record);
+/* A copy that owns its texts. Returns 0 or -ENOMEM; *ret is overwritten, not released. */
+int attempt_record_copy(const struct attempt_record *record, struct attempt_record *ret);
 
 /* `espdfuctl reload`: what came of it. Refused when there are errors; then the counts mean nothing. */
 struct reload_result {
