@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 
 #include "tests/rom/sample-image.h"
 #include "tests/vm/commands.h"
 #include "tests/vm/vhci.h"
+#include "tests/vm/words.h"
 
 #define PEEK_MAX  (64 * KIB)
 #define IMAGE_MAX (64 * MIB)
@@ -30,145 +30,7 @@ static int _printf_(2, 3) refuse(struct call *c, const char *fmt, ...)
         return -EINVAL;
 }
 
-static bool parse_number(const char *word, uint64_t *ret)
-{
-        char *end;
-        unsigned long long v;
-
-        if (!isdigit((unsigned char)word[0]))
-                return false;
-        errno = 0;
-        v = strtoull(word, &end, 0);
-        if (errno != 0 || *end)
-                return false;
-        *ret = v;
-        return true;
-}
-
-/* The index of word in words, or -1. */
-static int find_word(const char *const words[], size_t n, const char *word)
-{
-        for (size_t i = 0; i < n; i++)
-                if (words[i] && streq(words[i], word))
-                        return (int)i;
-        return -1;
-}
-
-#define FIND_WORD(words, word) find_word(words, ARRAY_SIZE(words), word)
-
 /* ---- plug and pull ---- */
-
-static const char *const chip_words[ROM_N_CHIPS] = {
-        [ROM_S2] = "S2",
-        [ROM_S3] = "S3",
-        [ROM_P4] = "P4",
-        [ROM_S31] = "S31",
-};
-
-static bool parse_mac(const char *word, uint8_t ret[static 6])
-{
-        unsigned b[6];
-        char rest;
-
-        if (sscanf(word, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &rest) != 6)
-                return false;
-        for (size_t i = 0; i < 6; i++)
-                ret[i] = (uint8_t)b[i];
-        return true;
-}
-
-/* "patch=OFFSET:BYTE" */
-static bool parse_patch(const char *word, struct rom_config *config)
-{
-        unsigned offset, to;
-        char rest;
-
-        if (sscanf(word, "%u:%i%c", &offset, (int *)&to, &rest) != 2 || offset >= ROM_CONFIGURATION_SIZE ||
-            to > 255)
-                return false;
-        config->patch_offset = (uint8_t)offset;
-        config->patch_to = (uint8_t)to;
-        return true;
-}
-
-/* The model borrows its strings: they belong to the port. */
-static const char *keep(struct port *p, enum port_string which, const char *value)
-{
-        free(p->strings[which]);
-        p->strings[which] = strdup(value);
-        return p->strings[which];
-}
-
-/* Spaces end a word: an underscore in a string stands for one. */
-static void underscores_to_spaces(char *value)
-{
-        for (char *s = value; *s; s++)
-                if (*s == '_')
-                        *s = ' ';
-}
-
-static bool parse_plug_string(struct port *p, const char *key, char *value, struct rom_config *config)
-{
-        static const char *const keys[] = { "serial", "product", "manufacturer" };
-        const char **fields[] = { &config->serial, &config->product, &config->manufacturer };
-        int i = FIND_WORD(keys, key);
-
-        if (i < 0)
-                return false;
-        underscores_to_spaces(value);
-        *fields[i] = keep(p, (enum port_string)i, value);
-        return *fields[i] != NULL;
-}
-
-static bool parse_plug_number(const char *key, const char *value, struct rom_config *config)
-{
-        uint64_t n;
-
-        if (!parse_number(value, &n))
-                return false;
-        if (streq(key, "transfer"))
-                config->timing.transfer_usec = n;
-        else if (streq(key, "erase"))
-                config->timing.erase_sector_usec = n;
-        else if (streq(key, "page"))
-                config->timing.write_page_usec = n;
-        else if (streq(key, "verify"))
-                config->timing.verify_usec_per_mib = n;
-        else if (streq(key, "detach"))
-                config->detach_usec = n;
-        else if (streq(key, "flash") && n <= UINT32_MAX)
-                config->flash_size = (uint32_t)n;
-        else if (streq(key, "pid") && n <= UINT16_MAX)
-                config->pid = (uint16_t)n;
-        else if (streq(key, "bcd") && n <= UINT16_MAX)
-                config->bcd_device = (uint16_t)n;
-        else
-                return false;
-        return true;
-}
-
-static bool parse_plug_word(struct port *p, char *word, struct rom_config *config)
-{
-        char *value = strchr(word, '=');
-
-        if (streq(word, "dfu") || streq(word, "runtime"))
-                config->starts_in_dfu_mode = streq(word, "dfu");
-        else if (streq(word, "realistic"))
-                config->timing = rom_timing_realistic;
-        else if (streq(word, "application-after-reset"))
-                config->application_after_reset = true;
-        else if (!value)
-                return false;
-        else {
-                *value++ = '\0';
-                if (streq(word, "mac"))
-                        return parse_mac(value, config->mac);
-                if (streq(word, "patch"))
-                        return parse_patch(value, config);
-                return parse_plug_string(p, word, value, config) || parse_plug_number(word, value, config);
-        }
-        return true;
-}
 
 static int plugged(struct call *c, int r)
 {
@@ -183,21 +45,15 @@ static int plugged(struct call *c, int r)
 
 static int do_plug(struct call *c)
 {
-        int chip = FIND_WORD(chip_words, c->words[0]);
-        struct rom_config config = {
-                .mac = { 0x7c, 0xdf, 0xa1, 0x0b, 0, (uint8_t)c->port->number },
-                .timing.transfer_usec = rom_timing_realistic.transfer_usec,
+        _cleanup_(plug_done) struct plug plug = {
+                .config.mac = { 0x7c, 0xdf, 0xa1, 0x0b, 0, (uint8_t)c->port->number },
+                .config.timing.transfer_usec = rom_timing_realistic.transfer_usec,
         };
+        const char *wrong = words_to_plug(c->words, c->n_words, &plug);
 
-        if (chip < 0)
-                return refuse(c, "%s: expected S2, S3, P4 or S31", c->words[0]);
-        if (c->port->phase != PORT_EMPTY) /* the strings of the model there are in use */
-                return plugged(c, -EBUSY);
-        config.chip = (enum rom_chip)chip;
-        for (size_t i = 1; i < c->n_words; i++)
-                if (!parse_plug_word(c->port, c->words[i], &config))
-                        return refuse(c, "%s: not understood; see help", c->words[i]);
-        return plugged(c, port_plug(c->port, &config, c->now_usec));
+        if (wrong)
+                return refuse(c, "%s: not understood; see help", wrong);
+        return plugged(c, port_plug(c->port, &plug, c->now_usec));
 }
 
 static int do_replug(struct call *c)
@@ -233,8 +89,8 @@ static int do_fault(struct call *c)
         static const char *const places[] = { "block", "manifest", "any" };
         static const enum rom_fault_when whens[] = { ROM_AT_BLOCK, ROM_AT_MANIFEST, ROM_AT_ANY };
         struct rom_fault fault = { .when = ROM_AT_REQUEST };
-        int place = FIND_WORD(places, c->words[0]), request = FIND_WORD(request_words, c->words[0]);
-        int what = FIND_WORD(what_words, c->words[2]);
+        int place = WORD_FIND(places, c->words[0]), request = WORD_FIND(request_words, c->words[0]);
+        int what = WORD_FIND(what_words, c->words[2]);
         uint64_t nth;
 
         if (!c->port->rom)
@@ -245,13 +101,13 @@ static int do_fault(struct call *c)
                 fault.when = whens[place];
         else
                 fault.request = (enum rom_request)request;
-        if (!parse_number(c->words[1], &nth) || nth > UINT32_MAX)
+        if (!word_to_number(c->words[1], &nth) || nth > UINT32_MAX)
                 return refuse(c, "%s: expected a number, 1 for the first, 0 for each", c->words[1]);
         fault.nth = (unsigned)nth;
         if (what < 0)
                 return refuse(c, "%s: no such fault; see help", c->words[2]);
         fault.what = (enum rom_fault_what)what;
-        if (c->n_words > 3 && !parse_number(c->words[3], &fault.value))
+        if (c->n_words > 3 && !word_to_number(c->words[3], &fault.value))
                 return refuse(c, "%s: expected a number", c->words[3]);
         rom_add_fault(c->port->rom, &fault);
         return 0;
@@ -384,7 +240,7 @@ static int holds(struct call *c, const char *word)
         if (!sign)
                 return streq(word, state_word(c->port));
         snprintf(name, sizeof(name), "%.*s", (int)(sign - word), word);
-        if (!find_figure(c->port, name, &is) || !parse_number(sign + 2, &wanted))
+        if (!find_figure(c->port, name, &is) || !word_to_number(sign + 2, &wanted))
                 return refuse(c, "%s: expected a state or COUNTER>=NUMBER", word);
         return is >= wanted;
 }
@@ -394,7 +250,7 @@ static int do_wait(struct call *c)
         uint64_t seconds;
         int r;
 
-        if (!parse_number(c->words[0], &seconds) || seconds > 3600)
+        if (!word_to_number(c->words[0], &seconds) || seconds > 3600)
                 return refuse(c, "%s: expected seconds, 0 to 3600", c->words[0]);
         r = holds(c, c->words[1]);
         if (r != 0)
@@ -448,8 +304,8 @@ static int do_peek(struct call *c)
 
         if (!c->port->rom)
                 return refuse(c, "port %u: no board", c->port->number);
-        if (!parse_number(c->words[0], &address) || address > UINT32_MAX ||
-            !parse_number(c->words[1], &len) || len > PEEK_MAX)
+        if (!word_to_number(c->words[0], &address) || address > UINT32_MAX ||
+            !word_to_number(c->words[1], &len) || len > PEEK_MAX)
                 return refuse(c, "expected ADDRESS LENGTH, at most %" PRIu64 " bytes", PEEK_MAX);
         for (uint64_t i = 0; i < len; i++) {
                 uint8_t byte;
@@ -466,8 +322,8 @@ static int do_fill(struct call *c)
 
         if (!c->port->rom)
                 return refuse(c, "port %u: no board", c->port->number);
-        if (!parse_number(c->words[0], &address) || address > UINT32_MAX ||
-            !parse_number(c->words[1], &byte) || byte > 255 || !parse_number(c->words[2], &len) ||
+        if (!word_to_number(c->words[0], &address) || address > UINT32_MAX ||
+            !word_to_number(c->words[1], &byte) || byte > 255 || !word_to_number(c->words[2], &len) ||
             len > ROM_FLASH_SIZE)
                 return refuse(c, "expected ADDRESS BYTE LENGTH");
         rom_flash_fill(c->port->rom, (uint32_t)address, (uint8_t)byte, len);
@@ -558,7 +414,7 @@ int command_run(struct bed *bed, struct command *command, uint64_t now_usec, FIL
                 return refuse(&c, "%s: expected %s%s", verb->name, verb->takes_port ? "PORT " : "",
                               verb->usage);
         if (verb->takes_port) {
-                if (!parse_number(words[1], &port) || port >= bed->n_ports)
+                if (!word_to_number(words[1], &port) || port >= bed->n_ports)
                         return refuse(&c, "%s: expected a port, 0 to %zu", words[1], bed->n_ports - 1);
                 c.port = &bed->ports[port];
         }

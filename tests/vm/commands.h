@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What scenarios say to the bed: one line in, "COMMAND PORT ARGUMENTS…", and lines out. The table in commands.c is the
- * reference; `vm-bed help` prints it.
+ * What scenarios say to the bed: one line in, "COMMAND PORT ARGUMENTS…", and lines out. The table in
+ * commands.c is the reference; `vm-bed help` prints it.
  */
 #pragma once
 
@@ -25,8 +25,8 @@ struct bed {
 
 /*
  * Carries out a command; what it has to say goes to out.
- * Returns 0 (done), 1 (a wait that is not over: ask again after whatever happens next), or a negative errno, with
- * the reason in out.
+ * Returns 0 (done), 1 (a wait that is not over: ask again after whatever happens next), or a negative
+ * errno, with the reason in out.
  */
 int command_run(struct bed *bed, struct command *command, uint64_t now_usec, FILE *out);
 void command_help(FILE *out);

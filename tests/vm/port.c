@@ -113,28 +113,46 @@ static void try_to_attach(struct port *p, uint64_t now)
         p->figures.attached++;
 }
 
-int port_plug(struct port *p, const struct rom_config *config, uint64_t now)
+void plug_done(struct plug *plug)
 {
+        for (size_t i = 0; i < PORT_N_STRINGS; i++)
+                free(plug->strings[i]);
+        *plug = (struct plug){ 0 };
+}
+
+static int new_board(struct port *p, struct plug *plug)
+{
+        struct rom *rom = rom_new(&plug->config);
+
+        if (!rom)
+                return -ENOMEM;
+        if (p->rom)
+                rom_free(p->rom);
+        p->rom = rom;
+        for (size_t i = 0; i < PORT_N_STRINGS; i++) {
+                free(p->strings[i]);
+                p->strings[i] = take_ptr(plug->strings[i]);
+        }
+        p->figures = (struct port_figures){ 0 };
+        p->download_from = 0;
+        return 0;
+}
+
+int port_plug(struct port *p, struct plug *plug, uint64_t now)
+{
+        int r = p->rom ? 0 : -ENODEV;
+
         if (p->phase != PORT_EMPTY)
                 return -EBUSY;
         if (!p->in && !(p->in = malloc(IN_MAX)))
                 return -ENOMEM;
         if (!p->out && !(p->out = malloc(OUT_MAX)))
                 return -ENOMEM;
-        if (config) {
-                struct rom *rom = rom_new(config);
-
-                if (!rom)
-                        return -ENOMEM;
-                if (p->rom)
-                        rom_free(p->rom);
-                p->rom = rom;
-                p->figures = (struct port_figures){ 0 };
-                p->download_from = 0;
-        } else if (!p->rom)
-                return -ENODEV;
-        come_back_at(p, now);
-        return 0;
+        if (plug)
+                r = new_board(p, plug);
+        if (r == 0)
+                come_back_at(p, now);
+        return r;
 }
 
 int port_pull(struct port *p)
@@ -304,7 +322,10 @@ static void unlink_urb(struct port *p, const struct usbip_request *request, uint
                 urb = list_take(&p->others, request->victim);
         if (!urb && p->current && p->current->seqnum == request->victim) {
                 urb = take_ptr(p->current);
-                /* The chip goes on with what it was handed; only a silent one lets the next one through at once. */
+                /*
+                 * The chip goes on with what it was handed; only a silent one lets the next one through
+                 * at once.
+                 */
                 if (p->done_at == USEC_INFINITY) {
                         p->busy = false;
                         p->free_at = now;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * vm-bed: boards for a virtual machine. Modelled chips are plugged into the kernel's virtual host controllers.
+ * vm-bed: boards for a virtual machine. Modelled chips are plugged into the kernel's virtual host
+ * controllers.
  *
- *   vm-bed serve SOCKET              the bed: runs as root until `quit`, or until it is killed (all boards leave)
+ *   vm-bed serve SOCKET              the bed: runs as root until `quit` or its end; then all boards leave
  *   vm-bed ask SOCKET COMMAND…        one command to it: exit status 0, or 1 with the reason on stderr
- *   vm-bed sample CHIP FILE          writes a DFU image for S2, S3, P4 or S31
+ *   vm-bed sample CHIP FILE [BYTES]  writes an image for S2, S3, P4 or S31, the application of so many bytes
  *   vm-bed help                      the commands
  *
- * One thread, one epoll loop. A command is one line on a connection of its own; the answer's last line is "ok" or
- * "no: REASON". A wait keeps its connection until it is over.
+ * One thread, one epoll loop. A command is one line on a connection of its own; the answer's last line is
+ * "ok" or "no: REASON". A wait keeps its connection until it is over.
  */
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -22,8 +23,9 @@
 #include "tests/vm/commands.h"
 #include "tests/vm/vhci.h"
 
-#define SESSIONS_MAX 64
-#define EVENTS_MAX   64
+#define SESSIONS_MAX    64
+#define EVENTS_MAX      64
+#define SAMPLE_APP_SIZE 180000 /* bytes: with the rest about what a small application has */
 
 /* What an epoll event is about: a port's number is its own, the rest follows. */
 enum { EVENT_TIMER = VHCI_PORTS_MAX, EVENT_LISTENER, EVENT_SESSION };
@@ -304,29 +306,36 @@ static int ask(const char *path, char **words)
         return r;
 }
 
-static int write_sample(const char *chip, const char *path)
+/* A boot loader, a partition table and an application of so many bytes: over 512 KiB it comes in parts. */
+static int write_sample(const char *chip, const char *path, size_t app_size)
 {
-        static const struct sample_spec p4 = {
-                .pid = 0x0012,
-                .flash_size = 16 * MIB,
-                .files = { { "boot.bin", 0x2000, 23456, 29 }, { "app.bin", 0x10000, 600001, 31 } },
-                .n_files = 2,
-        };
-        struct sample_spec s31 = p4;
+        static const struct sample_chip {
+                const char *name;
+                uint16_t pid;
+                uint32_t boot_address;
+        } chips[] = { { "S2", 0x0002, 0x1000 },
+                      { "S3", 0x0009, 0 },
+                      { "P4", 0x0012, 0x2000 },
+                      { "S31", 0x0020, 0x2000 } };
+        const struct sample_chip *c = chips;
         struct sample_image image;
         int r;
 
-        s31.pid = 0x0020;
-        if (streq(chip, "S2"))
-                sample_image_make_s2(&image);
-        else if (streq(chip, "S3"))
-                sample_image_make_s3(&image);
-        else if (streq(chip, "P4") || streq(chip, "S31"))
-                sample_image_make(streq(chip, "P4") ? &p4 : &s31, &image);
-        else {
-                fprintf(stderr, "vm-bed: %s: expected S2, S3, P4 or S31\n", chip);
+        while (c < chips + ARRAY_SIZE(chips) && !streq(c->name, chip))
+                c++;
+        if (c == chips + ARRAY_SIZE(chips) || app_size == 0 || app_size > 4 * MIB) {
+                fprintf(stderr, "vm-bed: %s %zu: expected S2, S3, P4 or S31, and at most 4 MiB\n", chip,
+                        app_size);
                 return EXIT_FAILURE;
         }
+        sample_image_make(
+                &(struct sample_spec){ .pid = c->pid,
+                                       .flash_size = 8 * MIB,
+                                       .files = { { "boot.bin", c->boot_address, 22400, c->pid + 3U },
+                                                  { "pt.bin", 0x8000, 3072, 5 },
+                                                  { "app.bin", 0x10000, app_size, c->pid + 11U } },
+                                       .n_files = 3 },
+                &image);
         r = sample_image_write(&image, path);
         sample_image_done(&image);
         if (r < 0)
@@ -340,12 +349,13 @@ int main(int argc, char **argv)
                 return serve(argv[2]);
         if (argc >= 4 && streq(argv[1], "ask"))
                 return ask(argv[2], argv + 3);
-        if (argc == 4 && streq(argv[1], "sample"))
-                return write_sample(argv[2], argv[3]);
+        if ((argc == 4 || argc == 5) && streq(argv[1], "sample"))
+                return write_sample(argv[2], argv[3],
+                                    argc == 5 ? strtoul(argv[4], NULL, 0) : SAMPLE_APP_SIZE);
         if (argc == 2 && streq(argv[1], "help")) {
                 command_help(stdout);
                 return EXIT_SUCCESS;
         }
-        fputs("usage: vm-bed serve SOCKET | ask SOCKET COMMAND… | sample CHIP FILE | help\n", stderr);
+        fputs("usage: vm-bed serve SOCKET | ask SOCKET COMMAND… | sample CHIP FILE [BYTES] | help\n", stderr);
         return EXIT_FAILURE;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kernel's virtual host controllers (vhci_hcd): their full-speed ports, counted through all controllers. */
+/*
+ * The kernel's virtual host controllers (vhci_hcd): their full-speed ports, counted through all
+ * controllers.
+ */
 #pragma once
 
 #include "core/util.h"
@@ -8,8 +11,9 @@
 #define VHCI_PATH_MAX  32
 
 /*
- * Plugs a full-speed device into a port. *ret is the socket on which it gets its USB/IP requests (the caller's);
- * closing it pulls the plug. -EBUSY: the kernel has not done with the device before it, try again in a moment.
+ * Plugs a full-speed device into a port. *ret is the socket on which it gets its USB/IP requests (the
+ * caller's); closing it pulls the plug. -EBUSY: the kernel has not done with the device before it, try
+ * again in a moment.
  */
 int vhci_attach(unsigned port, int *ret);
 

@@ -3,9 +3,13 @@
 # The words in which scenarios tell their story. Sourced first: `. ./vocabulary.sh`.
 # A scenario ends at the first thing that is not as expected; nothing sleeps and hopes.
 set -eu
+exec 3>&1 # where a failure is told, also from within a redirection
 
 BED_SOCKET=/run/vm-bed
 BED_LOG=/tmp/vm-bed.log
+STATION_SOCKET=/run/espdfu/io.espdfu.Station1
+STATION_LOG=/tmp/espdfud.log
+station_pid=
 story=
 
 # tell WORDS…: names the step that follows, and says of the one before that it held.
@@ -15,10 +19,14 @@ tell() {
 }
 
 fail() {
+        exec >&3
         echo "NOT OK: $story: $*"
-        if [ -s "$BED_LOG" ]; then
-                echo "---- the bed"
-                tail -n 40 "$BED_LOG"
+        story=
+        for log in "$BED_LOG" "$STATION_LOG"; do
+                [ ! -s "$log" ] || { echo "---- $log" && tail -n 60 "$log"; }
+        done
+        if [ -n "$station_pid" ]; then
+                espdfuctl --socket $STATION_SOCKET status || :
         fi
         exit 1
 }
@@ -107,4 +115,47 @@ expect_flashed() {
 
 now_msec() {
         date +%s%3N
+}
+
+# ---- our own programs ----
+
+# open_station CONFIG_DIR STATE_DIR: the daemon, by hand and as root.
+open_station() {
+        mkdir -p "$(dirname $STATION_SOCKET)"
+        espdfud --config "$1" --socket $STATION_SOCKET --state "$2" >"$STATION_LOG" 2>&1 &
+        station_pid=$!
+        until_true 20 station_answers
+}
+
+station_answers() {
+        kill -0 "$station_pid" || fail "the daemon ended"
+        espdfuctl --socket $STATION_SOCKET status --json
+}
+
+close_station() {
+        kill "$station_pid"
+        station_status=0
+        wait "$station_pid" || station_status=$?
+        expect_equal "the daemon's exit status" $station_status 0
+}
+
+# wait_phase PHASE SECONDS SLOT…: until each slot (its name, or its port path) is in this phase.
+wait_phase() {
+        phase=$1
+        limit=$2
+        shift 2
+        end=$(($(date +%s) + limit))
+        for slot in "$@"; do
+                until slot_is "$slot" "$phase"; do
+                        [ "$(date +%s)" -lt "$end" ] || fail "slot $slot is not $phase after $limit s"
+                        sleep 0.2
+                done
+        done
+}
+
+slot_is() {
+        kill -0 "$station_pid" 2>/dev/null || fail "the daemon ended"
+        espdfuctl --socket $STATION_SOCKET status --json |
+                jq -e --arg slot "$1" --arg phase "$2" \
+                        'any(.slots[]; (.slot == $slot or .port == $slot) and .phase == $phase)' >/dev/null
 }
