@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The station's configuration, as text becomes it: [station], [slot NAME], [policy NAME].
- * Pure: whoever reads the files (io/config-dir.h) hands their text in, in order, then calls config_finish().
+ * Pure: whoever reads the files (io/config-dir.h) hands their text in, in order.
  * All errors are collected, so that one go shows them all; each is one line: "FILE:LINE: KEY = VALUE: expected …".
+ * The keys themselves are rows of one table, core/config-keys.h.
  * Source: docs/espdfud.conf.5.
  */
 #pragma once
@@ -27,8 +28,10 @@ DECLARE_WORDS(policy_reflash)
 #define CONFIG_FILES_MAX    256
 #define CONFIG_SLOTS_MAX    512
 #define CONFIG_POLICIES_MAX 512
-#define CONFIG_LINE_MAX     1024 /* bytes in one line */
-#define CONFIG_ERRORS_MAX   100  /* further ones are counted, not kept */
+/* Bytes in one line, comments apart: what inih's buffer of 200 takes with "\n" and NUL. */
+#define CONFIG_LINE_MAX   198
+#define CONFIG_NAME_MAX   32  /* bytes in the name of a slot or a policy */
+#define CONFIG_ERRORS_MAX 100 /* further ones are counted, not kept */
 
 /* Where something was said; file is owned by whoever holds this. */
 struct config_origin {
@@ -45,7 +48,7 @@ struct config_slot {
 
 struct config_policy {
         char *name;
-        /* What must match; NULL matches everything. All but chip are globs (fnmatch). */
+        /* What must match; NULL matches everything. All but chip are globs (core/glob.h). */
         const struct chip *chip;
         char *slot;
         char *port;
@@ -65,23 +68,24 @@ struct config_policy {
 };
 
 struct config {
-        char *station_name;           /* NULL: the host name */
-        unsigned jobs_max;            /* 0: no limit */
-        uint64_t return_time_usec;    /* how long a detached board may take to come back on its port */
-        uint64_t stop_time_usec;      /* how long running downloads may go on after SIGTERM */
-        struct config_slot *slots;    /* in the order read */
+        char *station_name;          /* NULL: the host name */
+        unsigned jobs_max;           /* 0: no limit */
+        uint64_t reattach_time_usec; /* how long a board may take to come back on its port after DETACH */
+        uint64_t stop_time_usec;     /* how long running downloads may go on after SIGTERM */
+        struct config_slot *slots;   /* in the order read */
         size_t n_slots;
         struct config_policy *policies; /* in the order read: the first that matches wins */
         size_t n_policies;
 };
 
-/* One line each, owned; total counts those past CONFIG_ERRORS_MAX too. */
+/* One line each, owned; total counts those past CONFIG_ERRORS_MAX too. All zero is an empty list. */
 struct config_errors {
         char **lines;
         size_t n_lines;
         size_t total;
 };
 
+/* An empty configuration with every default of [station]; -ENOMEM. */
 int config_new(struct config **ret);
 struct config *config_free(struct config *config);
 DEFINE_CLEANUP(struct config, config_free)
@@ -91,10 +95,9 @@ void config_errors_add(struct config_errors *errors, const char *fmt, ...) _prin
 
 /*
  * Reads one file's text, not NUL-terminated, into config; file names it in messages.
- * What is wrong goes to errors and reading goes on with the next line.
- * Returns 0 (look at errors->total) or -ENOMEM.
+ * A later file may set a key of [station] again; a slot or a policy is defined once, in one place.
+ * What is wrong goes to errors and reading goes on with the next line, so config is to be used only while
+ * errors->total is 0. Returns 0 (look at errors->total) or -ENOMEM.
  */
-int config_parse(struct config *config, const char *file, const char *text, size_t len, struct config_errors *errors);
-
-/* What only the whole can show: two slots with one port, a policy that flashes without an image, … */
-int config_finish(struct config *config, struct config_errors *errors);
+int config_parse(struct config *config, const char *file, const char *text, size_t len,
+                 struct config_errors *errors);

@@ -3,7 +3,7 @@
 
 static const char *const phase_words[PHASE_MAX_] = {
         [PHASE_EMPTY] = "empty",
-        [PHASE_NO_POLICY] = "no policy",
+        [PHASE_NO_POLICY] = "no-policy",
         [PHASE_UNUSABLE] = "unusable",
         [PHASE_IGNORED] = "ignored",
         [PHASE_HELD] = "held",

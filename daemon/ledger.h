@@ -2,10 +2,14 @@
 /*
  * The station's memory on disk (SQLite): every attempt, and the presences that already have a verdict.
  *
- * An attempt's row is committed, open, before the first byte leaves; it is closed with its verdict and a sequence
- * number without gaps before anybody is told. A writer thread commits in groups, so the event loop never waits for the
- * disk; each order's callback runs in the event loop once its commit is on disk. Times are arguments.
- * On open, rows that a dead daemon left open are closed as VERDICT_INTERRUPTED.
+ * An attempt's row is committed, open, before the first byte leaves; it is closed with its verdict and a
+ * sequence number without gaps before anybody is told. A writer thread commits in groups, so the event loop
+ * never waits for the disk; each order's callback runs in the event loop once its commit is on disk, in the
+ * order of the orders. Times are arguments, in microseconds.
+ *
+ * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db and
+ * ledger-schema (connection, statements, tables), ledger-row (columns and fields), ledger-update and
+ * ledger-query (what is written and read), ledger-index (what is answered from memory).
  */
 #pragma once
 
@@ -13,51 +17,102 @@
 
 #include "core/status.h"
 
+#define LEDGER_HISTORY_MAX 1000u /* rows of one page */
+#define LEDGER_ORDERS_MAX  4096u /* orders that wait for the disk; a station has one for each slot */
+
 struct ledger;
 
-/* A presence is one stay of a board on a port; it outlives a restart of the daemon, not a boot nor a replug. */
+/* A presence is one stay of a board on a port; it outlives a restart of the daemon, no boot, no replug. */
 struct presence_key {
         const char *boot_id;
-        const char *path;         /* ID_PATH, or the port path where there is none */
+        const char *path; /* ID_PATH, or the port path where there is none */
         unsigned devnum;
         uint64_t initialized_usec; /* udev's USEC_INITIALIZED */
 };
 
-/* Called in the event loop: r is 0 when it is on disk, else a negative errno (and the ledger has logged why).
- * id is the row's id; sequence its sequence number, 0 for an opened row. */
+/*
+ * Called in the event loop: r is 0 when it is on disk, else a negative errno, and ledger_trouble() says why.
+ * id is the row's id; sequence its sequence number, 0 for an opened row. Must not call ledger_free().
+ */
 typedef void (*ledger_done_t)(void *userdata, int r, int64_t id, int64_t sequence);
 
-/* path: the database file; created with its tables if missing. */
-int ledger_open(const char *path, sd_event *event, struct ledger **ret);
+/*
+ * path: the database file, created with its tables (mode 0640) if missing; its directory is the caller's.
+ * Rows that a dead daemon left open are closed as VERDICT_INTERRUPTED, ended now; presences of other boots
+ * than boot_id are dropped. Returns 0, or a negative errno with one line for the operator in *ret_error
+ * (owned by the caller, NULL when out of memory): -EBUSY another process has this ledger open, -EUCLEAN
+ * damaged or not a database, -EMEDIUMTYPE another program's database, -EPROTONOSUPPORT written by a newer
+ * espdfu, or what the file system says.
+ */
+int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t now_realtime_usec,
+                struct ledger **ret, char **ret_error);
 /* Waits until all that was ordered is on disk; callbacks that are still due are not called. */
 struct ledger *ledger_free(struct ledger *ledger);
 DEFINE_CLEANUP(struct ledger, ledger_free)
 
-/* record is copied; its id, sequence, end, verdict are not looked at. */
-int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *record, ledger_done_t done, void *userdata);
-/* Sets end_realtime_usec, duration_usec, bytes, transfers, verdict, message (and mac, if set) of row id; and in the same commit, if
- * presence is not NULL, that this presence is final with the verdict. */
+/*
+ * Opens an attempt's row. record is copied; its id, sequence, end, duration, bytes, transfers, verdict, final
+ * and message are not looked at; job, slot and boot_id must be there. Returns 0, -EINVAL, -ENOMEM, or
+ * -ENOBUFS with LEDGER_ORDERS_MAX waiting; the callback runs only after 0. Texts are cut to their bounds
+ * (docs/ledger.md).
+ */
+int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *record, ledger_done_t done,
+                        void *userdata);
+/*
+ * Sets end_realtime_usec, duration_usec, bytes, transfers, verdict, message (and mac, if set) of row id. With
+ * presence, exactly when no further attempt of the job follows: the row is final, and in the same commit this
+ * presence has that verdict. done may be NULL. Results as above; the callback may also get -ENOENT (no such
+ * row) or -EALREADY (closed before). After another failure the row is open still: order the same again.
+ */
 int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt_record *record,
                          const struct presence_key *presence, ledger_done_t done, void *userdata);
-/* No callback of an order with this userdata will run any more; the order itself stands. */
+/*
+ * No callback of an order with this userdata will run any more; the order itself stands. A row that is opened
+ * for nobody is closed at once as VERDICT_CANCELLED.
+ */
 void ledger_forget(struct ledger *ledger, void *userdata);
 
-/* From memory: the final verdict of this presence, and its text (borrowed until the next call; may be NULL), or
- * VERDICT_NONE. */
-enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *presence, const char **ret_message);
+/*
+ * Why nothing can be recorded, in one line (the file, the reason), or NULL: as of the last commit. While
+ * there is one no board should be started; the next order tries again, and its success clears it. Borrowed
+ * until the loop runs.
+ */
+const char *ledger_trouble(struct ledger *ledger);
 
-/* Today's and the last hour's figures, for the header; from memory. Day boundaries are local time. */
+/* Commits made since it was opened: fewer than orders, because they are grouped. */
+uint64_t ledger_commits(struct ledger *ledger);
+
+/* From memory: the final verdict of this presence, and its text (borrowed until the loop runs; may be NULL),
+ * or VERDICT_NONE. */
+enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *presence,
+                             const char **ret_message);
+
+/*
+ * Today's and the last hour's figures, for the header. Day boundaries are local time. Kept in memory, read
+ * anew when the day changes, the clock jumps, or the last hour's figure is over a second old.
+ */
 struct ledger_counts {
-        uint64_t flashed_today, failed_today, first_pass_today, flashed_last_hour;
+        uint64_t flashed_today;    /* attempts that flashed */
+        uint64_t failed_today;     /* jobs that ended in failure; attempts that were retried are not in it */
+        uint64_t first_pass_today; /* flashed with attempt 1 */
+        uint64_t flashed_last_hour;
 };
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret);
 
-/* The last closed attempt of a slot (from memory, loaded at open), or NULL; borrowed until the next call. */
+/* The last closed attempt of a slot (from memory, loaded at open), or NULL; borrowed until the loop runs. */
 const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot);
 
 /*
- * History, newest first, in pages: rows with id < before (0: from the newest), at most limit (1 to 1000). slot, mac: exact
- * filters, or NULL. Reads synchronously from a reader connection with a 200 ms budget of busy waiting.
+ * History, newest first, in pages: rows with id < before (0: from the newest), at most limit (1 to
+ * LEDGER_HISTORY_MAX). slot, mac: exact filters, or NULL. Read in this thread, for at most 200 ms: then
+ * -ETIME. *ret has *ret_n records.
  */
 int ledger_history(struct ledger *ledger, const char *slot, const char *mac, int64_t before, unsigned limit,
                    struct attempt_record **ret, size_t *ret_n);
+void attempt_records_free(struct attempt_record *records, size_t n);
+
+/*
+ * For `reflash = never`: whether the board with this MAC has this very image: the last attempt that can have
+ * written to it flashed the image with this SHA-256 (hexadecimal). Returns 1, 0, or a negative errno.
+ */
+int ledger_board_has_image(struct ledger *ledger, const char *mac, const char *sha256);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+
+#include "client/config-check.h"
+#include "core/config-keys.h"
+#include "core/image.h"
+#include "io/config-dir.h"
+#include "io/file.h"
+
+enum { EXIT_RIGHT = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
+
+static const char help[] = "usage: espdfuctl config check [DIR]\n"
+                           "       espdfuctl config keys\n"
+                           "\n"
+                           "check reads the configuration in DIR (" CONFIG_DIR
+                           " if none is named) as espdfud would,\n"
+                           "the image of every policy too, and tells everything that is wrong on stderr.\n"
+                           "keys lists what can be configured.\n"
+                           "\n"
+                           "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
+
+/* A policy that is ignored does not look at its image. */
+static void check_policy_image(const struct config_policy *policy, struct config_errors *errors)
+{
+        _cleanup_(freep) uint8_t *data = NULL;
+        size_t len = 0;
+        int r;
+
+        if (!policy->image || policy->action == POLICY_IGNORE)
+                return;
+        r = file_read(policy->image, IMAGE_SIZE_MAX, &data, &len);
+        if (r < 0)
+                config_errors_add(errors, "%s:%u: image = %s: %s: expected a DFU image that can be read",
+                                  policy->origin.file, policy->origin.line, policy->image, strerror(-r));
+}
+
+static void print_errors(const struct config_errors *errors)
+{
+        for (size_t i = 0; i < errors->n_lines; i++)
+                fprintf(stderr, "%s\n", errors->lines[i]);
+        if (errors->total > errors->n_lines)
+                fprintf(stderr, "and %zu more\n", errors->total - errors->n_lines);
+}
+
+static int check(const char *dir, const char *vendor_dir, struct config_errors *errors)
+{
+        _cleanup_(config_freep) struct config *config = NULL;
+        int r = config_load(dir, vendor_dir, &config, errors);
+
+        if (r < 0)
+                fprintf(stderr, "%s: %s: expected a directory with espdfud.conf\n", dir, strerror(-r));
+        if (r != 0)
+                return EXIT_WRONG;
+        for (size_t i = 0; i < config->n_policies; i++)
+                check_policy_image(&config->policies[i], errors);
+        if (errors->total > 0)
+                return EXIT_WRONG;
+        printf("%s: ok, %zu slot%s, %zu polic%s\n", dir, config->n_slots, config->n_slots == 1 ? "" : "s",
+               config->n_policies, config->n_policies == 1 ? "y" : "ies");
+        return EXIT_RIGHT;
+}
+
+static int config_check(int argc, char **argv)
+{
+        _cleanup_(config_errors_done) struct config_errors errors = {};
+        int r;
+
+        if (argc > 1) {
+                fprintf(stderr, "espdfuctl config check: %s: expected one directory\n", argv[1]);
+                return EXIT_USAGE;
+        }
+        r = argc == 1 ? check(argv[0], NULL, &errors) : check(CONFIG_DIR, CONFIG_VENDOR_DIR, &errors);
+        print_errors(&errors);
+        return r;
+}
+
+static int config_keys(int argc, char **argv)
+{
+        const struct config_key *key, *before = NULL;
+
+        if (argc > 0) {
+                fprintf(stderr, "espdfuctl config keys: %s: expected nothing more\n", argv[0]);
+                return EXIT_USAGE;
+        }
+        for (size_t i = 0; (key = config_key_at(i)); before = key, i++) {
+                if (!before || before->section != key->section)
+                        printf("%s[%s%s]\n", before ? "\n" : "", config_section_to_string(key->section),
+                               key->section == CONFIG_STATION ? "" : " NAME");
+                printf("%-14s %s\n%-14s %s", key->name, key->help, "", key->expected);
+                if (key->default_value)
+                        printf("; default %s", key->default_value);
+                printf("\n");
+        }
+        return EXIT_RIGHT;
+}
+
+int verb_config(int argc, char **argv)
+{
+        static const struct {
+                const char *name;
+                int (*run)(int argc, char **argv); /* what stands behind the name */
+        } verbs[] = {
+                { "check", config_check },
+                { "keys", config_keys },
+        };
+
+        for (int i = 1; i < argc; i++)
+                if (streq(argv[i], "--help") || streq(argv[i], "-h")) {
+                        fputs(help, stdout);
+                        return EXIT_RIGHT;
+                }
+        for (int i = 1; i < argc; i++)
+                if (argv[i][0] == '-') {
+                        fprintf(stderr, "espdfuctl config: %s: unknown option, expected --help\n", argv[i]);
+                        return EXIT_USAGE;
+                }
+        for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(verbs); i++)
+                if (streq(argv[1], verbs[i].name))
+                        return verbs[i].run(argc - 2, argv + 2);
+        fprintf(stderr, "espdfuctl config: %s: expected check or keys\n", argc > 1 ? argv[1] : "no verb");
+        return EXIT_USAGE;
+}

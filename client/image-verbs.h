@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between client/image.c and its sub-verbs. */
+#pragma once
+
+#include "core/image.h"
+
+enum { IMAGE_EXIT_DONE = 0, IMAGE_EXIT_FAILED = 1, IMAGE_EXIT_USAGE = 2 };
+
+/* argv[0] is the whole name, for getopt's messages: "espdfuctl image build". Each returns an exit code. */
+int image_build_main(int argc, char **argv);
+int image_info_main(int argc, char **argv);
+int image_verify_main(int argc, char **argv);
+
+/* A file that was read and looked at; image is there as far as it could be read. */
+struct inspected {
+        const char *path; /* borrowed */
+        uint8_t *data;
+        size_t len;
+        struct findings findings;
+        struct image *image;
+};
+
+/* Returns 0 (findings say whether it is good), or a negative errno: it could not be read. */
+int inspected_read(const char *path, struct inspected *ret);
+void inspected_done(struct inspected *file);
+
+/* "a directory", "No such file or directory", …: why file_read() or file_write() failed, and what it wanted. */
+const char *file_error_text(int r);

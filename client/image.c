@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "client/image-verbs.h"
+#include "client/image.h"
+#include "io/file.h"
+
+static const struct {
+        const char *name;
+        const char *whole_name; /* in getopt's messages */
+        int (*run)(int argc, char **argv);
+        const char *help;
+} verbs[] = {
+        { "build", "espdfuctl image build", image_build_main,
+          "make a DFU image out of an ESP-IDF build's files" },
+        { "info", "espdfuctl image info", image_info_main, "show what is in a DFU image" },
+        { "verify", "espdfuctl image verify", image_verify_main, "say whether DFU images may be flashed" },
+};
+
+static void print_help(FILE *out)
+{
+        fprintf(out, "Usage: espdfuctl image VERB …\n\n");
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+        fprintf(out, "\nEach verb has a --help of its own.\n"
+                     "Exit codes: 0 done, 1 failed (an image has an error), 2 wrong usage.\n");
+}
+
+int verb_image(int argc, char **argv)
+{
+        if (argc >= 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
+                print_help(stdout);
+                return IMAGE_EXIT_DONE;
+        }
+        if (argc < 2) {
+                print_help(stderr);
+                return IMAGE_EXIT_USAGE;
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+                if (!streq(verbs[i].name, argv[1]))
+                        continue;
+                argv[1] = (char *)verbs[i].whole_name; /* getopt() only prints it */
+                optind = 0;                            /* the caller may have used getopt() before */
+                return verbs[i].run(argc - 1, argv + 1);
+        }
+        fprintf(stderr, "espdfuctl: image: unknown verb \"%s\": expected build, info or verify\n", argv[1]);
+        return IMAGE_EXIT_USAGE;
+}
+
+int inspected_read(const char *path, struct inspected *ret)
+{
+        struct inspected file = { .path = path };
+        int r = file_read(path, IMAGE_SIZE_MAX, &file.data, &file.len);
+
+        if (r == 0)
+                r = image_inspect(file.data, file.len, &file.findings, &file.image);
+        if (r < 0) {
+                inspected_done(&file);
+                return r;
+        }
+        *ret = file;
+        return 0;
+}
+
+void inspected_done(struct inspected *file)
+{
+        free(file->data);
+        findings_done(&file->findings);
+        image_free(file->image);
+        *file = (struct inspected){ 0 };
+}
+
+const char *file_error_text(int r)
+{
+        switch (r) {
+        case -EISDIR:
+                return "a directory: expected a regular file";
+        case -EINVAL:
+                return "a device or pipe: expected a regular file";
+        case -EFBIG:
+                return "too large: expected at most 64 MiB";
+        case -EOPNOTSUPP:
+                return "this system's libcrypto has no MD5, which the chip checks files by";
+        default:
+                return strerror(-r);
+        }
+}

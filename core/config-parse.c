@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From the lines of one file to the configuration: which section a key belongs to, and the rules that need more than
+ * one key. What is about one value alone stands in the table, core/config-keys.c.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/config-keys.h"
+#include "core/config-values.h"
+#include "core/ini-reader.h"
+
+#define TITLE_SIZE (CONFIG_LINE_MAX + 3) /* "[slot A1]" */
+
+struct parser {
+        struct config *config;
+        struct config_errors *errors;
+        const char *file;
+        int r; /* 0, or -ENOMEM: nothing more is done then */
+
+        bool skipping; /* the section is not known: its keys are not looked at */
+        void *object; /* what the section's keys set: config, or the last slot or policy; NULL before any section */
+        enum config_section section;
+        unsigned header_line;
+        char title[TITLE_SIZE];
+        unsigned said[CONFIG_KEYS_MAX]; /* in which line each key was set, 0: not in this section */
+};
+
+static void fault(struct parser *p, unsigned line, const char *fmt, ...) _printf_(3, 4);
+
+static void fault(struct parser *p, unsigned line, const char *fmt, ...)
+{
+        _cleanup_(freep) char *text = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, fmt);
+        n = vasprintf(&text, fmt, ap);
+        va_end(ap);
+        if (n >= 0) {
+                config_errors_add(p->errors, "%s:%u: %s", p->file, line, text);
+                return;
+        }
+        text = NULL;
+        p->r = -ENOMEM;
+}
+
+/* The line in which this section sets key, or 0. */
+static unsigned said(const struct parser *p, const char *key)
+{
+        size_t i = 0;
+
+        return config_key_find(p->section, key, &i) ? p->said[i] : 0;
+}
+
+/* ---- rules that need a whole section ---- */
+
+/* Another slot may stand where this one does by port or by path, not by both: the two are only known to be one port
+ * when a board is there. */
+static void check_place(struct parser *p, const char *key, const char *place, const struct config_slot *slot,
+                        const struct config_slot *other, const char *others_place)
+{
+        if (place && streq_ptr(place, others_place) && !streq(slot->name, other->name))
+                fault(p, said(p, key),
+                      "%s = %s: expected a %s that no other slot has, slot %s has it (%s:%u)", key, place,
+                      key, other->name, other->origin.file, other->origin.line);
+}
+
+static void check_slot(struct parser *p, const struct config_slot *slot)
+{
+        unsigned path = said(p, "path"), port = said(p, "port");
+
+        if (!path && !port)
+                fault(p, p->header_line, "%s: neither path nor port: expected one of them", p->title);
+        if (path && port)
+                fault(p, MAX(path, port), "%s: path and port: expected one of them, line %u has the other",
+                      p->title, MIN(path, port));
+        for (size_t i = 0; i + 1 < p->config->n_slots; i++) {
+                const struct config_slot *other = &p->config->slots[i];
+
+                check_place(p, "path", slot->path, slot, other, other->path);
+                check_place(p, "port", slot->port, slot, other, other->port);
+        }
+}
+
+static void check_policy(struct parser *p, const struct config_policy *policy)
+{
+        unsigned reflash = said(p, "reflash");
+
+        if (policy->action != POLICY_FLASH)
+                return;
+        if (!said(p, "image"))
+                fault(p, p->header_line, "%s: action = flash: expected an image key beside it", p->title);
+        if (policy->reflash != POLICY_REFLASH_NEVER)
+                return;
+        if (policy->chip && !policy->chip->has_mac)
+                fault(p, reflash, "reflash = never: expected always, since an %s does not tell its MAC",
+                      policy->chip->product);
+        if (!said(p, "chip"))
+                fault(p, reflash,
+                      "reflash = never: expected a chip key beside it, since not every chip tells its MAC");
+}
+
+static void end_section(struct parser *p)
+{
+        if (!p->object || p->skipping || p->r < 0)
+                return;
+        switch (p->section) {
+        case CONFIG_STATION:
+        case CONFIG_SECTION_MAX_:
+                break;
+        case CONFIG_SLOT:
+                check_slot(p, p->object);
+                break;
+        case CONFIG_POLICY:
+                check_policy(p, p->object);
+                break;
+        }
+}
+
+/* ---- headers ---- */
+
+static void check_name(struct parser *p, const char *name)
+{
+        if (!value_is_name(name, CONFIG_NAME_MAX))
+                fault(p, p->header_line, "%s: expected a name of 1 to %d letters, digits and . _ + : @ -",
+                      p->title, CONFIG_NAME_MAX);
+        else if (p->section == CONFIG_SLOT && value_is_port(name))
+                fault(p, p->header_line, "%s: expected a name that does not look like a port", p->title);
+}
+
+static void check_unique(struct parser *p, const char *name, const char *other,
+                         const struct config_origin *origin)
+{
+        if (streq(name, other))
+                fault(p, p->header_line, "%s: expected one definition, %s:%u has another", p->title,
+                      origin->file, origin->line);
+}
+
+static bool check_count(struct parser *p, size_t n, size_t max)
+{
+        if (n >= max)
+                fault(p, p->header_line, "%s: expected at most %zu of [%s NAME]", p->title, max,
+                      config_section_to_string(p->section));
+        return n < max;
+}
+
+static int origin_set(struct parser *p, struct config_origin *origin)
+{
+        origin->line = p->header_line;
+        return free_and_strdup(&origin->file, p->file);
+}
+
+/* The new slot is the object of the keys that follow; none, and those are skipped, where there are too many. */
+static int begin_slot(struct parser *p, const char *name)
+{
+        struct config *c = p->config;
+        struct config_slot *slots, *slot;
+
+        for (size_t i = 0; i < c->n_slots; i++)
+                check_unique(p, name, c->slots[i].name, &c->slots[i].origin);
+        if (!check_count(p, c->n_slots, CONFIG_SLOTS_MAX))
+                return 0;
+        slots = reallocarray(c->slots, c->n_slots + 1, sizeof(*slots));
+        if (!slots)
+                return -ENOMEM;
+        c->slots = slots;
+        p->object = slot = &slots[c->n_slots++];
+        *slot = (struct config_slot){};
+        if (free_and_strdup(&slot->name, name) < 0)
+                return -ENOMEM;
+        return origin_set(p, &slot->origin);
+}
+
+static int begin_policy(struct parser *p, const char *name)
+{
+        struct config *c = p->config;
+        struct config_policy *policies, *policy;
+
+        for (size_t i = 0; i < c->n_policies; i++)
+                check_unique(p, name, c->policies[i].name, &c->policies[i].origin);
+        if (!check_count(p, c->n_policies, CONFIG_POLICIES_MAX))
+                return 0;
+        policies = reallocarray(c->policies, c->n_policies + 1, sizeof(*policies));
+        if (!policies)
+                return -ENOMEM;
+        c->policies = policies;
+        p->object = policy = &policies[c->n_policies++];
+        *policy = (struct config_policy){};
+        if (free_and_strdup(&policy->name, name) < 0 || origin_set(p, &policy->origin) < 0)
+                return -ENOMEM;
+        return config_set_defaults(CONFIG_POLICY, policy);
+}
+
+/* "slot A1": which section, and what stands behind its word. -EINVAL where there is no such section. */
+static int split_header(const char *text, enum config_section *ret, const char **ret_name)
+{
+        size_t word = strcspn(text, " \t"), name = word + strspn(text + word, " \t");
+        char section[16] = "";
+        int s;
+
+        if (word >= sizeof(section))
+                return -EINVAL;
+        memcpy(section, text, word);
+        s = config_section_from_string(section);
+        if (s < 0 || (s == CONFIG_STATION && text[name]))
+                return -EINVAL;
+        *ret = (enum config_section)s;
+        *ret_name = text + name;
+        return 0;
+}
+
+/* [station] may be given in pieces, so what was said there stays; a slot or a policy begins anew. */
+static void forget_said(struct parser *p)
+{
+        const struct config_key *key;
+
+        for (size_t i = 0; (key = config_key_at(i)); i++)
+                if (key->section == p->section && p->section != CONFIG_STATION)
+                        p->said[i] = 0;
+}
+
+static void on_section(void *userdata, unsigned line, const char *text)
+{
+        struct parser *p = userdata;
+        const char *name = "";
+
+        end_section(p);
+        if (p->r < 0)
+                return;
+        p->header_line = line;
+        snprintf(p->title, sizeof(p->title), "[%s]", text);
+        p->skipping = split_header(text, &p->section, &name) < 0;
+        if (p->skipping) {
+                fault(p, line, "%s: expected [station], [slot NAME] or [policy NAME]", p->title);
+                return;
+        }
+        forget_said(p);
+        p->object = NULL;
+        switch (p->section) {
+        case CONFIG_STATION:
+        case CONFIG_SECTION_MAX_:
+                p->object = p->config;
+                break;
+        case CONFIG_SLOT:
+                check_name(p, name);
+                p->r = begin_slot(p, name);
+                break;
+        case CONFIG_POLICY:
+                check_name(p, name);
+                p->r = begin_policy(p, name);
+                break;
+        }
+        p->skipping = !p->object;
+}
+
+/* ---- keys ---- */
+
+static void unknown_key(struct parser *p, unsigned line, const char *name, const char *value)
+{
+        const char *nearest = config_key_nearest(p->section, name);
+        char known[256] = "";
+
+        config_key_list(p->section, known, sizeof(known));
+        fault(p, line, "%s = %s: unknown key in %s%s%s: expected %s", name, value, p->title,
+              nearest ? ", perhaps " : "", nearest ? nearest : "", known);
+}
+
+static void on_key(void *userdata, unsigned line, const char *name, const char *value)
+{
+        struct parser *p = userdata;
+        const struct config_key *key;
+        size_t i = 0;
+        int r;
+
+        if (p->skipping || p->r < 0)
+                return;
+        if (!p->object) {
+                fault(p, line, "%s = %s: expected a section before it, such as [station]", name, value);
+                return;
+        }
+        key = config_key_find(p->section, name, &i);
+        if (!key) {
+                unknown_key(p, line, name, value);
+                return;
+        }
+        if (p->said[i]) {
+                fault(p, line, "%s = %s: expected %s once in %s, line %u has it", name, value, name, p->title,
+                      p->said[i]);
+                return;
+        }
+        p->said[i] = line;
+        r = config_key_set(key, value, p->object);
+        if (r == -EINVAL)
+                fault(p, line, "%s = %s: %s%sexpected %s", name, value, key->why ? key->why(value) : "",
+                      key->why ? ": " : "", key->expected);
+        else if (r < 0)
+                p->r = r;
+}
+
+static void on_fault(void *userdata, unsigned line, const char *text)
+{
+        struct parser *p = userdata;
+
+        if (p->r == 0)
+                fault(p, line, "%s", text);
+}
+
+int config_parse(struct config *config, const char *file, const char *text, size_t len,
+                 struct config_errors *errors)
+{
+        static const struct ini_events events = { on_section, on_key, on_fault };
+        struct parser p = { .config = config, .errors = errors, .file = file };
+
+        ini_read(text, len, &events, &p);
+        end_section(&p);
+        return p.r;
+}

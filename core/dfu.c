@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/dfu.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char *const profile_words[DFU_PROFILE_MAX_] = {
+        [DFU_PROFILE_ROM] = "rom",
+        [DFU_PROFILE_DFU11] = "dfu11",
+};
+DEFINE_WORDS(dfu_profile, profile_words)
+
+/* ---- what is in flight: a ring in the order of submission ---- */
+
+static size_t in_flight(const struct dfu *dfu)
+{
+        return (size_t)(dfu->tail - dfu->head);
+}
+
+static struct dfu_flight *flight_at(struct dfu *dfu, uint64_t position)
+{
+        return &dfu->flights[position % DFU_DEPTH_MAX];
+}
+
+/* The flight that a completion names, or NULL if nothing of that name is in flight. */
+static struct dfu_flight *flight_by_tag(struct dfu *dfu, unsigned tag)
+{
+        for (uint64_t p = dfu->head; p < dfu->tail; p++)
+                if (p % DFU_DEPTH_MAX == tag)
+                        return flight_at(dfu, p)->done ? NULL : flight_at(dfu, p);
+        return NULL;
+}
+
+static void retire(struct dfu *dfu, struct dfu_flight *flight)
+{
+        flight->done = true;
+        while (dfu->head < dfu->tail && flight_at(dfu, dfu->head)->done)
+                dfu->head++;
+}
+
+/* ---- time limits ---- */
+
+uint64_t dfu_verify_limit(size_t verify_bytes)
+{
+        return DFU_VERIFY_LIMIT + (uint64_t)verify_bytes * DFU_VERIFY_PER_MIB / MIB;
+}
+
+static uint64_t block_limit(const struct dfu *dfu, const struct dfu_flight *flight)
+{
+        const struct dfu_params *p = &dfu->params;
+        size_t erased = 0;
+
+        if (p->profile == DFU_PROFILE_DFU11)
+                return DFU_POLL_LIMIT;
+        /* The ROM works in pages, so the block that makes it erase may be a few blocks behind the file's first. */
+        if (p->erase_bytes) {
+                size_t from = flight->offset - MIN(flight->offset, (size_t)512);
+
+                erased = p->erase_bytes(p->userdata, from, flight->offset + flight->length - from);
+        }
+        return DFU_REQUEST_LIMIT + erased / 4096 * DFU_ERASE_PER_SECTOR;
+}
+
+static uint64_t limit_of(const struct dfu *dfu, const struct dfu_flight *flight)
+{
+        switch (dfu->stage) {
+        case DFU_STAGE_MEET: /* it may still verify for an engine that was killed */
+        case DFU_STAGE_MANIFEST:
+        case DFU_STAGE_RESULT:
+                return dfu_verify_limit(dfu->params.verify_bytes);
+        case DFU_STAGE_SEND:
+                return flight->request == DFU_DNLOAD ? block_limit(dfu, flight) : DFU_REQUEST_LIMIT;
+        case DFU_STAGE_DETACH:
+        case DFU_STAGE_CLEAR:
+        case DFU_STAGE_MEET_AGAIN:
+        case DFU_STAGE_CAUSE:
+        case DFU_STAGE_ABORT:
+        case DFU_STAGE_END:
+                return DFU_REQUEST_LIMIT;
+        }
+        return DFU_REQUEST_LIMIT;
+}
+
+/* The request at the ring's head is the one that the device is at: its limit counts from now. */
+static void renew_deadline(struct dfu *dfu, uint64_t now_usec)
+{
+        if (in_flight(dfu) > 0)
+                dfu->deadline_usec = now_usec + limit_of(dfu, flight_at(dfu, dfu->head));
+        else
+                dfu->deadline_usec = dfu->poll_usec > 0 ? dfu->poll_usec : USEC_INFINITY;
+}
+
+uint64_t dfu_deadline(const struct dfu *dfu)
+{
+        return dfu->deadline_usec;
+}
+
+/* ---- how it ends ---- */
+
+static void enter(struct dfu *dfu, enum dfu_stage stage)
+{
+        dfu->stage = stage;
+        dfu->asked = false;
+        dfu->poll_usec = 0;
+        dfu->busy_since_usec = USEC_INFINITY;
+}
+
+static void after_drain(struct dfu *dfu)
+{
+        bool cause_helps = dfu->verdict == VERDICT_STALLED || dfu->verdict == VERDICT_USB_ERROR;
+
+        dfu->draining = false;
+        dfu->cancel_wanted = false;
+        if (dfu->abort_wanted)
+                enter(dfu, DFU_STAGE_ABORT);
+        else if (cause_helps && dfu->stage != DFU_STAGE_CAUSE && dfu->stage != DFU_STAGE_DETACH)
+                enter(dfu, DFU_STAGE_CAUSE);
+        else
+                enter(dfu, DFU_STAGE_END);
+        dfu->abort_wanted = false;
+}
+
+static void start_drain(struct dfu *dfu)
+{
+        if (in_flight(dfu) == 0) {
+                after_drain(dfu);
+                return;
+        }
+        dfu->draining = true;
+        dfu->cancel_wanted = true;
+}
+
+/* The first verdict stays: what follows it is its consequence. */
+static void __attribute__((format(printf, 3, 4)))
+end_with(struct dfu *dfu, enum verdict verdict, const char *fmt, ...)
+{
+        va_list ap;
+
+        if (dfu->verdict == VERDICT_NONE) {
+                dfu->verdict = verdict;
+                va_start(ap, fmt);
+                vsnprintf(dfu->message, sizeof(dfu->message), fmt, ap);
+                va_end(ap);
+        }
+        start_drain(dfu);
+}
+
+/* "DNLOAD at byte 4096 of 215040", for messages. */
+static const char *describe(const struct dfu *dfu, const struct dfu_flight *flight, char *buf, size_t size)
+{
+        if (flight->request == DFU_DNLOAD && flight->length > 0)
+                snprintf(buf, size, "DNLOAD at byte %zu of %zu", flight->offset, dfu->params.size);
+        else if (flight->request == DFU_DNLOAD)
+                snprintf(buf, size, "the empty DNLOAD that ends the download");
+        else
+                snprintf(buf, size, "%s", dfu_request_to_string(flight->request));
+        return buf;
+}
+
+static void board_left(struct dfu *dfu)
+{
+        if (dfu->stage == DFU_STAGE_MANIFEST || dfu->stage == DFU_STAGE_RESULT)
+                end_with(dfu, VERDICT_BOARD_LEFT, "board left while it verified what it had written");
+        else
+                end_with(dfu, VERDICT_BOARD_LEFT, "board left at byte %zu of %zu", dfu->bytes_done, dfu->params.size);
+}
+
+/* ---- what a GETSTATUS means, stage by stage ---- */
+
+static bool status_is(const struct dfu_status *status, enum dfu_state state)
+{
+        return status->code == DFU_OK && status->state == state;
+}
+
+static bool status_is_error(const struct dfu_status *status)
+{
+        return status->code != DFU_OK || status->state == DFU_ERROR;
+}
+
+/* dfu11: the device asks for time. Asks again after bwPollTimeout, within a bound. */
+static void wait_for_device(struct dfu *dfu, uint64_t now_usec)
+{
+        uint64_t wait = dfu->status.poll_timeout_ms * USEC_PER_MSEC;
+        uint64_t limit = MAX((uint64_t)DFU_POLL_LIMIT, dfu_verify_limit(dfu->params.verify_bytes));
+
+        if (dfu->busy_since_usec == USEC_INFINITY)
+                dfu->busy_since_usec = now_usec;
+        if (wait > DFU_POLL_LIMIT || now_usec - dfu->busy_since_usec > limit) {
+                end_with(dfu, VERDICT_TIMED_OUT, "stays in %s (asks for %" PRIu32 " ms more): given up after %" PRIu64 " s",
+                         dfu_state_to_string(dfu->status.state), dfu->status.poll_timeout_ms,
+                         (now_usec - dfu->busy_since_usec) / USEC_PER_SEC);
+                return;
+        }
+        dfu->asked = false;
+        dfu->since_status = dfu->params.status_every; /* in the send stage: a GETSTATUS is due, not a block */
+        dfu->poll_usec = now_usec + wait;
+}
+
+static bool device_is_busy(const struct dfu *dfu)
+{
+        const struct dfu_status *s = &dfu->status;
+
+        return dfu->params.profile == DFU_PROFILE_DFU11 && s->code == DFU_OK &&
+               (s->state == DFU_DNLOAD_SYNC || s->state == DFU_DNBUSY || s->state == DFU_MANIFEST_SYNC ||
+                s->state == DFU_MANIFEST);
+}
+
+static void bad_state(struct dfu *dfu, const char *expected)
+{
+        end_with(dfu, VERDICT_BAD_ANSWER, "answered %s, %s at byte %zu of %zu: expected %s",
+                 dfu_state_to_string(dfu->status.state), dfu_code_to_string(dfu->status.code), dfu->bytes_done,
+                 dfu->params.size, expected);
+}
+
+static void met(struct dfu *dfu, uint64_t now_usec)
+{
+        const struct dfu_status *s = &dfu->status;
+
+        if (status_is(s, DFU_IDLE)) {
+                enter(dfu, DFU_STAGE_SEND);
+        } else if (device_is_busy(dfu)) {
+                wait_for_device(dfu, now_usec);
+        } else if (dfu->stage == DFU_STAGE_MEET_AGAIN || s->state == DFU_APP_IDLE || s->state == DFU_APP_DETACH) {
+                bad_state(dfu, "dfuIDLE, OK");
+        } else {
+                /* DFU 1.1 has CLRSTATUS for dfuERROR alone. The ROM takes it anywhere, and only it clears the
+                 * updater's error. */
+                bool only_abort = dfu->params.profile == DFU_PROFILE_DFU11 && !status_is_error(s);
+
+                dfu->clear_with = only_abort ? DFU_ABORT : DFU_CLRSTATUS;
+                enter(dfu, DFU_STAGE_CLEAR);
+        }
+}
+
+static void sent(struct dfu *dfu, const struct dfu_flight *flight, uint64_t now_usec)
+{
+        const struct dfu_status *s = &dfu->status;
+
+        if (status_is(s, DFU_DNLOAD_IDLE)) {
+                dfu->checked_offset = flight->offset;
+                dfu->busy_since_usec = USEC_INFINITY;
+                if (dfu->checked_offset == dfu->params.size)
+                        enter(dfu, DFU_STAGE_MANIFEST);
+        } else if (device_is_busy(dfu)) {
+                wait_for_device(dfu, now_usec);
+        } else if (status_is_error(s)) {
+                end_with(dfu, VERDICT_BOARD_ERROR, "board reports %s between bytes %zu and %zu of %zu",
+                         dfu_code_to_string(s->code), dfu->checked_offset, flight->offset, dfu->params.size);
+        } else {
+                bad_state(dfu, "dfuDNLOAD-IDLE, OK");
+        }
+}
+
+static void result(struct dfu *dfu, uint64_t now_usec)
+{
+        const struct dfu_status *s = &dfu->status;
+        bool dfu11 = dfu->params.profile == DFU_PROFILE_DFU11;
+        /* A device that is not manifestation tolerant starts its new firmware and does not come back to dfuIDLE. */
+        bool manifests = dfu11 && !dfu->params.manifestation_tolerant && s->code == DFU_OK &&
+                         (s->state == DFU_MANIFEST || s->state == DFU_MANIFEST_WAIT_RESET);
+
+        if (status_is(s, DFU_IDLE) || manifests)
+                end_with(dfu, VERDICT_FLASHED, "%zu bytes", dfu->params.size);
+        else if (device_is_busy(dfu))
+                wait_for_device(dfu, now_usec);
+        else if (status_is_error(s))
+                end_with(dfu, VERDICT_VERIFY_FAILED, "board reports %s after reading back what it had written%s",
+                         dfu_code_to_string(s->code),
+                         s->code == DFU_ERR_FIRMWARE ? ": flash does not hold the image" : "");
+        else
+                bad_state(dfu, "dfuIDLE, OK");
+}
+
+/* After a stall or a bus error the verdict stands; a GETSTATUS that still comes through says more. */
+static void cause(struct dfu *dfu)
+{
+        size_t used = strlen(dfu->message);
+
+        if (status_is_error(&dfu->status))
+                dfu->verdict = VERDICT_BOARD_ERROR;
+        snprintf(dfu->message + used, sizeof(dfu->message) - used, ": board is in %s, %s",
+                 dfu_state_to_string(dfu->status.state), dfu_code_to_string(dfu->status.code));
+        enter(dfu, DFU_STAGE_END);
+}
+
+static void status_answered(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c,
+                            uint64_t now_usec)
+{
+        if (dfu_status_parse(c->data, c->length, &dfu->status) < 0) {
+                end_with(dfu, VERDICT_BAD_ANSWER,
+                         "answered GETSTATUS at byte %zu of %zu with %zu bytes that make no sense: expected 6 with a state of DFU 1.1",
+                         dfu->bytes_done, dfu->params.size, c->length);
+                return;
+        }
+        switch (dfu->stage) {
+        case DFU_STAGE_MEET:
+        case DFU_STAGE_MEET_AGAIN:
+                met(dfu, now_usec);
+                break;
+        case DFU_STAGE_SEND:
+                sent(dfu, flight, now_usec);
+                break;
+        case DFU_STAGE_RESULT:
+                result(dfu, now_usec);
+                break;
+        case DFU_STAGE_CAUSE:
+                cause(dfu);
+                break;
+        case DFU_STAGE_DETACH:
+        case DFU_STAGE_CLEAR:
+        case DFU_STAGE_MANIFEST:
+        case DFU_STAGE_ABORT:
+        case DFU_STAGE_END:
+                break; /* these stages ask for no status */
+        }
+}
+
+/* ---- completions ---- */
+
+static void block_taken(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c)
+{
+        if (c->length != flight->length)
+                end_with(dfu, VERDICT_BAD_ANSWER, "took %zu of %u bytes at byte %zu of %zu", c->length,
+                         (unsigned)flight->length, flight->offset, dfu->params.size);
+        else if (flight->length == 0)
+                enter(dfu, DFU_STAGE_RESULT);
+        else
+                dfu->bytes_done = flight->offset + flight->length;
+}
+
+static void request_done(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c,
+                         uint64_t now_usec)
+{
+        if (dfu->stage == DFU_STAGE_DETACH)
+                end_with(dfu, VERDICT_DETACHED, "sent to DFU mode");
+        else if (dfu->stage == DFU_STAGE_ABORT)
+                enter(dfu, DFU_STAGE_END);
+        else if (dfu->stage == DFU_STAGE_CLEAR)
+                enter(dfu, DFU_STAGE_MEET_AGAIN);
+        else if (flight->request == DFU_DNLOAD)
+                block_taken(dfu, flight, c);
+        else
+                status_answered(dfu, flight, c, now_usec);
+}
+
+/* In run-time mode the ROM drops off the bus inside DETACH, so its failure is how success looks; a stall says that it
+ * was in appDETACH, and is in appIDLE now. */
+static void detach_failed(struct dfu *dfu, enum dfu_result how)
+{
+        if (how != DFU_STALL) {
+                end_with(dfu, VERDICT_DETACHED, "sent to DFU mode");
+        } else if (!dfu->detach_repeated) {
+                dfu->detach_repeated = true;
+                dfu->asked = false;
+        } else {
+                end_with(dfu, VERDICT_STALLED, "refused DETACH twice: expected to leave run-time mode");
+        }
+}
+
+static void request_failed(struct dfu *dfu, const struct dfu_flight *flight, enum dfu_result how)
+{
+        char what[64];
+
+        if (dfu->stage == DFU_STAGE_DETACH) {
+                detach_failed(dfu, how);
+        } else if (dfu->stage == DFU_STAGE_ABORT) {
+                enter(dfu, DFU_STAGE_END); /* cancelled all the same */
+        } else if (how == DFU_GONE) {
+                if (dfu->stage == DFU_STAGE_CAUSE)
+                        dfu->verdict = VERDICT_NONE; /* the bus error was the board leaving */
+                board_left(dfu);
+        } else if (dfu->stage == DFU_STAGE_CAUSE) {
+                enter(dfu, DFU_STAGE_END);
+        } else if (how == DFU_STALL) {
+                end_with(dfu, VERDICT_STALLED, "refused %s", describe(dfu, flight, what, sizeof(what)));
+        } else {
+                end_with(dfu, VERDICT_USB_ERROR, "the bus failed in %s", describe(dfu, flight, what, sizeof(what)));
+        }
+}
+
+void dfu_completed(struct dfu *dfu, const struct dfu_completion *c, uint64_t now_usec)
+{
+        struct dfu_flight *in_ring = flight_by_tag(dfu, c->tag);
+        struct dfu_flight flight;
+
+        if (!in_ring)
+                return;
+        flight = *in_ring;
+        retire(dfu, in_ring);
+        if (dfu->draining) {
+                /* A board that is gone has nothing to be aborted. */
+                if (c->result == DFU_GONE)
+                        dfu->abort_wanted = false;
+                if (in_flight(dfu) == 0)
+                        after_drain(dfu);
+                return;
+        }
+        if (c->result == DFU_DONE)
+                request_done(dfu, &flight, c, now_usec);
+        else
+                request_failed(dfu, &flight, c->result);
+        if (!dfu->draining)
+                renew_deadline(dfu, now_usec);
+}
+
+void dfu_expired(struct dfu *dfu, uint64_t now_usec)
+{
+        struct dfu_flight *head = flight_at(dfu, dfu->head);
+        char what[64];
+
+        if (now_usec < dfu->deadline_usec)
+                return;
+        dfu->deadline_usec = USEC_INFINITY;
+        if (dfu->draining) {
+                /* The bus does not give them back: whoever closes the device node ends them. No ABORT behind them. */
+                dfu->head = dfu->tail;
+                dfu->abort_wanted = false;
+                enter(dfu, DFU_STAGE_CAUSE);
+                after_drain(dfu);
+        } else if (in_flight(dfu) == 0) {
+                dfu->poll_usec = 0;
+        } else {
+                end_with(dfu, VERDICT_TIMED_OUT, "no answer to %s within %" PRIu64 " s",
+                         describe(dfu, head, what, sizeof(what)), limit_of(dfu, head) / USEC_PER_SEC);
+        }
+}
+
+/* ---- what comes next ---- */
+
+static void submit(struct dfu *dfu, enum dfu_request request, uint16_t value, size_t offset, uint16_t length,
+                   uint64_t now_usec, struct dfu_action *ret)
+{
+        bool idle = in_flight(dfu) == 0;
+
+        *flight_at(dfu, dfu->tail) = (struct dfu_flight){ .request = request, .offset = offset, .length = length };
+        *ret = (struct dfu_action){
+                .type = DFU_DO_REQUEST,
+                .tag = (unsigned)(dfu->tail % DFU_DEPTH_MAX),
+                .request = request,
+                .value = value,
+                .length = length,
+                .offset = offset,
+        };
+        dfu->tail++;
+        dfu->transfers++;
+        dfu->asked = true;
+        dfu->poll_usec = 0;
+        if (idle)
+                renew_deadline(dfu, now_usec);
+}
+
+static void submit_status(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
+{
+        dfu->since_status = 0;
+        submit(dfu, DFU_GETSTATUS, 0, dfu->next_offset, DFU_STATUS_SIZE, now_usec, ret);
+}
+
+static void submit_block(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
+{
+        size_t offset = dfu->next_offset;
+        size_t length = MIN(dfu->params.size - offset, (size_t)dfu->params.transfer_size);
+
+        dfu->next_offset += length;
+        dfu->since_status++;
+        submit(dfu, DFU_DNLOAD, dfu->block_number++, offset, (uint16_t)length, now_usec, ret);
+}
+
+static void next_to_send(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
+{
+        bool all_sent = dfu->next_offset == dfu->params.size;
+
+        if (in_flight(dfu) >= dfu->params.depth)
+                return;
+        if (dfu->since_status >= dfu->params.status_every || (all_sent && dfu->since_status > 0))
+                submit_status(dfu, now_usec, ret);
+        else if (!all_sent)
+                submit_block(dfu, now_usec, ret);
+}
+
+/* The one request of a stage that has just one. */
+static void next_of_stage(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
+{
+        switch (dfu->stage) {
+        case DFU_STAGE_DETACH:
+                submit(dfu, DFU_DETACH, dfu->block_number, 0, 0, now_usec, ret);
+                break;
+        case DFU_STAGE_MEET:
+        case DFU_STAGE_MEET_AGAIN:
+        case DFU_STAGE_RESULT:
+        case DFU_STAGE_CAUSE:
+                submit_status(dfu, now_usec, ret);
+                break;
+        case DFU_STAGE_CLEAR:
+                submit(dfu, dfu->clear_with, 0, 0, 0, now_usec, ret);
+                break;
+        case DFU_STAGE_MANIFEST:
+                submit(dfu, DFU_DNLOAD, dfu->block_number++, dfu->params.size, 0, now_usec, ret);
+                break;
+        case DFU_STAGE_ABORT:
+                submit(dfu, DFU_ABORT, 0, 0, 0, now_usec, ret);
+                break;
+        case DFU_STAGE_SEND:
+        case DFU_STAGE_END:
+                break;
+        }
+}
+
+void dfu_next(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
+{
+        *ret = (struct dfu_action){ .type = DFU_DO_WAIT };
+        if (dfu->cancel_wanted) {
+                dfu->cancel_wanted = false;
+                dfu->deadline_usec = now_usec + DFU_DRAIN_LIMIT;
+                ret->type = DFU_DO_CANCEL;
+        } else if (dfu->draining || now_usec < dfu->poll_usec) {
+                return;
+        } else if (dfu->stage == DFU_STAGE_END) {
+                ret->type = DFU_DO_END;
+        } else if (dfu->stage == DFU_STAGE_SEND) {
+                next_to_send(dfu, now_usec, ret);
+        } else if (!dfu->asked) {
+                next_of_stage(dfu, now_usec, ret);
+        }
+}
+
+void dfu_cancel(struct dfu *dfu)
+{
+        if (dfu->verdict != VERDICT_NONE || dfu->stage == DFU_STAGE_END)
+                return;
+        dfu->abort_wanted = dfu->transfers > 0 && dfu->stage != DFU_STAGE_DETACH;
+        end_with(dfu, VERDICT_CANCELLED, "cancelled at byte %zu of %zu", dfu->bytes_done, dfu->params.size);
+}
+
+void dfu_start(struct dfu *dfu, const struct dfu_params *params)
+{
+        *dfu = (struct dfu){ .params = *params, .deadline_usec = USEC_INFINITY };
+        if (params->profile == DFU_PROFILE_DFU11)
+                dfu->params.depth = dfu->params.status_every = 1;
+        dfu->params.depth = MIN(MAX(dfu->params.depth, 1U), (unsigned)DFU_DEPTH_MAX);
+        dfu->params.status_every = MAX(dfu->params.status_every, 1U);
+        enter(dfu, DFU_STAGE_MEET);
+}
+
+void dfu_start_detach(struct dfu *dfu, uint16_t timeout_ms)
+{
+        *dfu = (struct dfu){ .block_number = timeout_ms, .deadline_usec = USEC_INFINITY };
+        enter(dfu, DFU_STAGE_DETACH);
+}

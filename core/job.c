@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/job.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void job_init(struct job *job, const struct job_params *params, bool dfu_mode)
+{
+        *job = (struct job){
+                .params = *params,
+                .state = JOB_QUEUED,
+                .phase = PHASE_QUEUED,
+                .present = true,
+                .dfu_mode = dfu_mode,
+                .deadline_usec = USEC_INFINITY,
+        };
+}
+
+bool job_wants_place(const struct job *job, uint64_t now_usec)
+{
+        return job->state == JOB_QUEUED && now_usec >= job->not_before_usec;
+}
+
+bool job_is_running(const struct job *job)
+{
+        return job->state != JOB_QUEUED && job->state != JOB_ENDED;
+}
+
+uint64_t job_deadline(const struct job *job)
+{
+        return job->state == JOB_QUEUED ? job->not_before_usec : job->deadline_usec;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+set_verdict(struct job *job, enum verdict verdict, const char *fmt, ...)
+{
+        va_list ap;
+
+        job->verdict = verdict;
+        va_start(ap, fmt);
+        vsnprintf(job->message, sizeof(job->message), fmt, ap);
+        va_end(ap);
+}
+
+/* Whether another attempt follows the one that ends now. */
+static bool may_retry(const struct job *job)
+{
+        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max && job->present &&
+               !job->replaced && !job->cancelled;
+}
+
+static enum job_do close_row(struct job *job)
+{
+        job->state = JOB_CLOSING;
+        job->deadline_usec = USEC_INFINITY;
+        job->final = !may_retry(job) && !job->cancelled;
+        return JOB_DO_CLOSE_ROW;
+}
+
+static enum job_do end(struct job *job)
+{
+        job->state = JOB_ENDED;
+        job->deadline_usec = USEC_INFINITY;
+        job->phase = job->verdict == VERDICT_FLASHED     ? PHASE_FLASHED
+                     : job->verdict == VERDICT_CANCELLED ? PHASE_CANCELLED
+                                                         : PHASE_FAILED;
+        return JOB_DO_END;
+}
+
+static enum job_do start_engine(struct job *job, uint64_t now_usec)
+{
+        job->state = JOB_RUNNING;
+        job->phase = job->dfu_mode ? PHASE_DOWNLOADING : PHASE_DETACHING;
+        job->verdict = VERDICT_NONE;
+        job->message[0] = '\0';
+        job->killed = false;
+        job->left_since_detach = false;
+        job->quiet_since_usec = now_usec;
+        job->deadline_usec = now_usec + JOB_ENGINE_START_LIMIT;
+        return JOB_DO_START_ENGINE;
+}
+
+/* ---- state by state ---- */
+
+static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
+{
+        job->state = JOB_OPENING;
+        job->attempt++;
+        job->attempt_start_usec = now_usec;
+        job->download_start_usec = 0;
+        job->bytes_done = job->bytes_total = job->transfers = 0;
+        job->detaches = 0;
+        job->phase = job->dfu_mode ? PHASE_DOWNLOADING : PHASE_DETACHING;
+        return JOB_DO_OPEN_ROW;
+}
+
+static enum job_do step_queued(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        switch (event->type) {
+        case JOB_EV_PLACE:
+                return begin_attempt(job, now_usec);
+        case JOB_EV_LEFT:
+                /* One that an attempt was made at is accounted for: its next attempt ends before the first byte. */
+                if (job->attempt > 0)
+                        return begin_attempt(job, now_usec);
+                set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
+                return end(job);
+        case JOB_EV_CANCEL:
+                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+                return end(job);
+        case JOB_EV_ROW_OPENED:
+        case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_SAID:
+        case JOB_EV_ENGINE_ENDED:
+        case JOB_EV_ARRIVED:
+        case JOB_EV_ROW_CLOSED:
+        case JOB_EV_TIME:
+                return JOB_DO_NOTHING;
+        }
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do row_opened(struct job *job, uint64_t now_usec)
+{
+        if (job->cancelled)
+                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+        else if (!job->present || job->replaced)
+                set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
+        else
+                return start_engine(job, now_usec);
+        return close_row(job);
+}
+
+static enum job_do step_opening(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        switch (event->type) {
+        case JOB_EV_ROW_OPENED:
+                return row_opened(job, now_usec);
+        case JOB_EV_ROW_FAILED:
+                job->state = JOB_QUEUED;
+                job->phase = PHASE_QUEUED;
+                job->attempt--;
+                job->not_before_usec = now_usec + JOB_LEDGER_RETRY;
+                snprintf(job->message, sizeof(job->message), "waits: the ledger cannot be written: %s",
+                         event->text ? event->text : "unknown error");
+                if (!job->present || job->cancelled) {
+                        job->verdict = job->cancelled ? VERDICT_CANCELLED : VERDICT_BOARD_LEFT;
+                        return end(job);
+                }
+                return JOB_DO_NOTHING;
+        case JOB_EV_CANCEL:
+                job->cancelled = true;
+                return JOB_DO_NOTHING;
+        case JOB_EV_PLACE:
+        case JOB_EV_ENGINE_SAID:
+        case JOB_EV_ENGINE_ENDED:
+        case JOB_EV_LEFT:
+        case JOB_EV_ARRIVED:
+        case JOB_EV_ROW_CLOSED:
+        case JOB_EV_TIME:
+                return JOB_DO_NOTHING;
+        }
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do engine_said(struct job *job, const struct engine_message *message, uint64_t now_usec)
+{
+        job->bytes_done = message->bytes_done;
+        job->bytes_total = message->bytes_total;
+        job->transfers = message->transfers;
+        job->quiet_since_usec = now_usec;
+        if (message->verdict != VERDICT_NONE) {
+                set_verdict(job, message->verdict, "%s", message->text);
+                job->deadline_usec = now_usec + JOB_ENGINE_END_LIMIT;
+                return JOB_DO_NOTHING;
+        }
+        job->phase = message->phase;
+        if (message->phase == PHASE_DOWNLOADING && job->download_start_usec == 0)
+                job->download_start_usec = now_usec;
+        if (!job->killed && !job->cancelled)
+                job->deadline_usec = now_usec + message->quiet_usec;
+        return JOB_DO_NOTHING;
+}
+
+/* The engine's time is over: kill it, and if the kernel holds it even then, say so and wait. */
+static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
+{
+        if (job->killed) {
+                job->phase = PHASE_STUCK;
+                job->deadline_usec = USEC_INFINITY;
+                return JOB_DO_NOTHING;
+        }
+        if (job->verdict == VERDICT_NONE && job->cancelled)
+                set_verdict(job, VERDICT_CANCELLED, "cancelled; the engine did not end by itself");
+        else if (job->verdict == VERDICT_NONE)
+                set_verdict(job, VERDICT_TIMED_OUT, "the engine said nothing for %" PRIu64 " s while %s",
+                            (now_usec - job->quiet_since_usec) / USEC_PER_SEC, phase_to_string(job->phase));
+        job->killed = true;
+        job->deadline_usec = now_usec + JOB_ENGINE_KILL_LIMIT;
+        return JOB_DO_KILL_ENGINE;
+}
+
+/* The board was sent to DFU mode: it may be back already, or is still to come. */
+static enum job_do detached(struct job *job, uint64_t now_usec)
+{
+        job->detaches++;
+        job->state = JOB_AWAY;
+        job->phase = PHASE_DETACHING;
+        job->deadline_usec = now_usec + job->params.reattach_usec;
+        if (job->left_since_detach && job->present && !job->replaced)
+                return start_engine(job, now_usec);
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do engine_ended(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        if (job->verdict == VERDICT_NONE)
+                set_verdict(job, VERDICT_ENGINE_FAILED, "the engine ended without a verdict: %s",
+                            event->text ? event->text : "unknown cause");
+        if (job->verdict == VERDICT_DETACHED && job->cancelled)
+                set_verdict(job, VERDICT_CANCELLED, "cancelled after DETACH");
+        if (job->verdict == VERDICT_DETACHED && job->detaches == JOB_DETACHES_MAX)
+                set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes",
+                            JOB_DETACHES_MAX);
+        if (job->verdict == VERDICT_DETACHED && job->replaced)
+                set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
+        if (job->verdict == VERDICT_DETACHED)
+                return detached(job, now_usec);
+        return close_row(job);
+}
+
+static enum job_do step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        switch (event->type) {
+        case JOB_EV_ENGINE_SAID:
+                return engine_said(job, event->message, now_usec);
+        case JOB_EV_ENGINE_ENDED:
+                return engine_ended(job, event, now_usec);
+        case JOB_EV_LEFT:
+                /* It will notice by itself, if the kernel lets it. */
+                if (job->phase != PHASE_DETACHING && !job->killed)
+                        job->deadline_usec = MIN(job->deadline_usec, now_usec + JOB_ENGINE_END_LIMIT);
+                return JOB_DO_NOTHING;
+        case JOB_EV_CANCEL:
+                if (job->cancelled || job->killed)
+                        return JOB_DO_NOTHING;
+                job->cancelled = true;
+                job->deadline_usec = now_usec + JOB_ENGINE_STOP_LIMIT;
+                return JOB_DO_TERMINATE_ENGINE;
+        case JOB_EV_TIME:
+                return now_usec >= job->deadline_usec ? engine_overdue(job, now_usec) : JOB_DO_NOTHING;
+        case JOB_EV_PLACE:
+        case JOB_EV_ROW_OPENED:
+        case JOB_EV_ROW_FAILED:
+        case JOB_EV_ARRIVED:
+        case JOB_EV_ROW_CLOSED:
+                return JOB_DO_NOTHING;
+        }
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do step_away(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        switch (event->type) {
+        case JOB_EV_ARRIVED:
+                if (!job->replaced)
+                        return start_engine(job, now_usec);
+                set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
+                return close_row(job);
+        case JOB_EV_CANCEL:
+                job->cancelled = true;
+                set_verdict(job, VERDICT_CANCELLED, "cancelled after DETACH");
+                return close_row(job);
+        case JOB_EV_TIME:
+                if (now_usec < job->deadline_usec)
+                        return JOB_DO_NOTHING;
+                set_verdict(job, VERDICT_NOT_RETURNED, "%s within %" PRIu64 " s after DETACH",
+                            job->left_since_detach ? "did not come back" : "did not leave run-time mode",
+                            job->params.reattach_usec / USEC_PER_SEC);
+                return close_row(job);
+        case JOB_EV_LEFT:
+        case JOB_EV_PLACE:
+        case JOB_EV_ROW_OPENED:
+        case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_SAID:
+        case JOB_EV_ENGINE_ENDED:
+        case JOB_EV_ROW_CLOSED:
+                return JOB_DO_NOTHING;
+        }
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do step_closing(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        if (event->type == JOB_EV_CANCEL)
+                job->cancelled = true;
+        if (event->type == JOB_EV_ROW_FAILED)
+                job->deadline_usec = now_usec + JOB_LEDGER_RETRY; /* nobody is told before it is on disk */
+        if (event->type == JOB_EV_TIME && now_usec >= job->deadline_usec) {
+                job->deadline_usec = USEC_INFINITY;
+                return JOB_DO_CLOSE_ROW;
+        }
+        if (event->type != JOB_EV_ROW_CLOSED)
+                return JOB_DO_NOTHING;
+        if (!may_retry(job))
+                return end(job);
+        job->state = JOB_QUEUED;
+        job->phase = PHASE_QUEUED;
+        job->not_before_usec = now_usec + job->params.retry_delay_usec;
+        return JOB_DO_NOTHING;
+}
+
+/* Who is on the port, whatever the state. A board that comes after DETACH is the job's own, if its identity allows. */
+static void note_presence(struct job *job, const struct job_event *event)
+{
+        bool detaching = job->state == JOB_AWAY || (job->state == JOB_RUNNING && job->phase == PHASE_DETACHING);
+
+        if (event->type == JOB_EV_LEFT) {
+                job->present = false;
+                job->left_since_detach = true;
+        } else if (event->type == JOB_EV_ARRIVED) {
+                job->present = true;
+                job->dfu_mode = event->dfu_mode;
+                job->same_board = event->same_board;
+                if (!detaching || !event->same_board)
+                        job->replaced = true;
+        }
+}
+
+enum job_do job_step(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        note_presence(job, event);
+        switch (job->state) {
+        case JOB_QUEUED:
+                return step_queued(job, event, now_usec);
+        case JOB_OPENING:
+                return step_opening(job, event, now_usec);
+        case JOB_RUNNING:
+                return step_running(job, event, now_usec);
+        case JOB_AWAY:
+                return step_away(job, event, now_usec);
+        case JOB_CLOSING:
+                return step_closing(job, event, now_usec);
+        case JOB_ENDED:
+                return JOB_DO_NOTHING;
+        }
+        return JOB_DO_NOTHING;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The parameters of io.espdfu.Station1, as structs and as JSON. The daemon goes one way, the client the other.
+ *
+ * _to_json: a new object, or NULL when out of memory.
+ * _from_json: 0; -EPROTO if a type is wrong or what must be there is not; -ENOMEM. Names that are not known are ignored.
+ * Source: docs/io.espdfu.Station1.varlink.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "core/status.h"
+
+#define STATION_INTERFACE "io.espdfu.Station1"
+
+json_t *status_update_to_json(const struct status_update *update);
+int status_update_from_json(const json_t *parameters, struct status_update *ret);
+
+json_t *explanations_to_json(const struct explanation *explanations, size_t n);
+int explanations_from_json(const json_t *parameters, struct explanation **ret, size_t *ret_n);
+void explanations_free(struct explanation *explanations, size_t n);
+
+json_t *attempts_to_json(const struct attempt_record *attempts, size_t n);
+int attempts_from_json(const json_t *parameters, struct attempt_record **ret, size_t *ret_n);
+void attempts_free(struct attempt_record *attempts, size_t n);
+
+/* Reload's reply, or ReloadRefused's parameters when there are errors; reading takes either. */
+json_t *reload_result_to_json(const struct reload_result *result);
+int reload_result_from_json(const json_t *parameters, struct reload_result *ret);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Text from outside (names in an archive, an application's version) goes to terminals, JSON and the journal:
+ * it must be UTF-8 without control characters.
+ */
+#pragma once
+
+#include "core/util.h"
+
+bool is_printable(const char *s);
+/* Replaces each byte that does not belong by '?'. */
+void make_printable(char *s);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Texts that others wrote (a board's strings, a file's names, a peer's messages), made fit for JSON and for a screen. */
+#pragma once
+
+#include "core/util.h"
+
+/* A copy that is valid UTF-8 of at most max bytes: each byte that is not becomes U+FFFD, and what is over is cut between
+ * characters. NULL when out of memory. */
+char *text_to_utf8(const char *s, size_t max);
+
+/* A copy that cannot move a terminal's cursor nor forge a line: control characters (C0, DEL, C1), line and paragraph
+ * separators, what changes the direction of writing, and bytes that are not UTF-8 become "\xNN", one for each byte.
+ * NULL when out of memory. */
+char *text_escape(const char *s);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/board.h"
+
+#include <stdio.h>
+
+#include "io/file.h"
+
+#define TEXT_MAX 126 /* characters in a USB string descriptor */
+
+struct board *board_free(struct board *board)
+{
+        free(board->port);
+        free(board->path);
+        free(board->node);
+        free(board->serial);
+        free(board->manufacturer);
+        free(board->product);
+        free(board);
+        return NULL;
+}
+
+/* A board's own words go to screens and journals: what is not printable ASCII becomes '?', what is too long is cut. */
+static int copy_text(const char *text, char **ret)
+{
+        char *copy;
+
+        if (!text)
+                return 0;
+        copy = strndup(text, TEXT_MAX);
+        if (!copy)
+                return -ENOMEM;
+        for (char *p = copy; *p; p++)
+                if (*p < 0x20 || *p > 0x7e)
+                        *p = '?';
+        *ret = copy;
+        return 0;
+}
+
+static uint64_t parse_number(const char *text)
+{
+        return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static int read_names(struct board *board, struct udev_device *device)
+{
+        const char *port = udev_device_get_sysname(device), *node = udev_device_get_devnode(device);
+        int r;
+
+        if (!port || !node)
+                return -ENODEV;
+        r = free_and_strdup(&board->port, port);
+        if (r == 0)
+                r = free_and_strdup(&board->node, node);
+        if (r == 0)
+                r = free_and_strdup(&board->path, udev_device_get_property_value(device, "ID_PATH"));
+        if (r == 0)
+                r = copy_text(udev_device_get_sysattr_value(device, "serial"), &board->serial);
+        if (r == 0)
+                r = copy_text(udev_device_get_sysattr_value(device, "manufacturer"), &board->manufacturer);
+        if (r == 0)
+                r = copy_text(udev_device_get_sysattr_value(device, "product"), &board->product);
+        return r;
+}
+
+static int read_descriptors(const char *syspath, uint8_t **ret, size_t *ret_len)
+{
+        char name[512];
+
+        if ((size_t)snprintf(name, sizeof(name), "%s/descriptors", syspath) >= sizeof(name))
+                return -ENAMETOOLONG;
+        return file_read(name, USB_DESCRIPTORS_MAX, ret, ret_len);
+}
+
+/* What the board's own bytes say. Returns 0, or 1 where it has no DFU interface. */
+static int identify(struct board *board, const uint8_t *bytes, size_t len)
+{
+        int r = usb_device_ids_parse(bytes, len, &board->ids);
+
+        if (r < 0)
+                return r;
+        r = usb_find_dfu_interface(bytes, len, &board->dfu);
+        if (r != 0)
+                return r;
+        board->has_dfu = true;
+        board->chip = board->ids.vid == ESP_VENDOR_ID ? chip_by_pid(board->ids.pid) : NULL;
+        if (!board->chip)
+                return 0;
+        board->is_rom = usb_descriptors_are_rom(bytes, len, board->chip) &&
+                        usb_strings_are_rom(board->chip, board->manufacturer, board->product, board->serial);
+        if (board->chip->has_mac && board->serial && chip_serial_is_mac(board->serial))
+                board->mac = board->serial;
+        return 0;
+}
+
+int board_from_udev(struct udev_device *device, struct board **ret)
+{
+        _cleanup_(board_freep) struct board *board = calloc(1, sizeof(*board));
+        _cleanup_(freep) uint8_t *bytes = NULL;
+        size_t len;
+        int r;
+
+        if (!board)
+                return -ENOMEM;
+        board->devnum = (unsigned)parse_number(udev_device_get_sysattr_value(device, "devnum"));
+        board->initialized_usec = parse_number(udev_device_get_property_value(device, "USEC_INITIALIZED"));
+        r = read_names(board, device);
+        if (r == 0)
+                r = read_descriptors(udev_device_get_syspath(device), &bytes, &len);
+        if (r == 0)
+                r = identify(board, bytes, len);
+        if (r != 0)
+                return r;
+        *ret = take_ptr(board);
+        return 0;
+}
+
+struct board_facts board_facts(const struct board *board, const char *slot)
+{
+        return (struct board_facts){
+                .port = board->port,
+                .path = board->path,
+                .slot = slot,
+                .serial = board->serial,
+                .manufacturer = board->manufacturer,
+                .product = board->product,
+                .vid = board->ids.vid,
+                .pid = board->ids.pid,
+                .bcd_device = board->ids.bcd_device,
+                .is_rom = board->is_rom,
+                .has_dfu = board->has_dfu,
+                .dfu_mode = board->dfu.dfu_mode,
+        };
+}
+
+bool board_may_be(const struct board *a, const struct board *b)
+{
+        return a->ids.vid == b->ids.vid && a->ids.pid == b->ids.pid && (!a->mac || !b->mac || streq(a->mac, b->mac));
+}
+
+const char *board_describe(const struct board *board, char *buf, size_t size)
+{
+        char ids[sizeof("303a:0002")];
+
+        snprintf(ids, sizeof(ids), "%04x:%04x", board->ids.vid, board->ids.pid);
+        snprintf(buf, size, "%s%s%s in %s%s", board->chip ? board->chip->product : ids, board->mac ? " " : "",
+                 board->mac ? board->mac : "", board->dfu.dfu_mode ? "DFU mode" : "run-time mode",
+                 board->is_rom ? "" : ", not the mask ROM");
+        return buf;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/connection.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/messages.h"
+#include "daemon/log.h"
+
+#define READ_SIZE (16 * KIB)
+
+void connection_doom(struct connection *c, const char *why)
+{
+        if (c->doomed)
+                return;
+        log_debug("client %ld of user %ld: %s: disconnected", (long)c->peer.pid, (long)c->peer.uid, why);
+        c->doomed = true;
+        c->stream = STREAM_NONE;
+        sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+        sd_event_source_set_enabled(c->server->reaper, SD_EVENT_ONESHOT);
+}
+
+size_t connection_unsent(const struct connection *c)
+{
+        return c->out_end - c->out_begin;
+}
+
+/* What the peer still has to be asked for, or told. */
+static void update_events(struct connection *c)
+{
+        bool pending = varlink_input_pending(&c->in);
+        uint32_t events = 0;
+
+        if (!c->eof && !pending)
+                events |= EPOLLIN;
+        if (connection_unsent(c) > 0 || (!c->busy && pending) || c->stream == STREAM_HISTORY)
+                events |= EPOLLOUT;
+        if (c->doomed || events == c->events)
+                return;
+        if (sd_event_source_set_io_events(c->io, events) < 0)
+                connection_doom(c, "out of memory");
+        c->events = events;
+}
+
+static int make_room(struct connection *c, size_t size)
+{
+        size_t wanted;
+        char *out;
+
+        if (c->out_begin > 0) {
+                memmove(c->out, c->out + c->out_begin, c->out_end - c->out_begin);
+                c->out_end -= c->out_begin;
+                c->out_begin = 0;
+        }
+        if (c->out_allocated - c->out_end >= size)
+                return 0;
+        wanted = c->out_end + MAX(size, MIN(c->out_end, (size_t)SERVER_UNSENT_MAX));
+        out = realloc(c->out, wanted);
+        if (!out)
+                return -ENOMEM;
+        c->out = out;
+        c->out_allocated = wanted;
+        return 0;
+}
+
+void connection_queue(struct connection *c, const char *text, size_t size)
+{
+        if (c->doomed || c->gone)
+                return;
+        if (connection_unsent(c) == 0)
+                c->out_limit = size + SERVER_UNSENT_MAX;
+        if (connection_unsent(c) + size > c->out_limit) {
+                connection_doom(c, "too slow a reader");
+                return;
+        }
+        if (make_room(c, size) < 0) {
+                connection_doom(c, "out of memory");
+                return;
+        }
+        memcpy(c->out + c->out_end, text, size);
+        c->out_end += size;
+        update_events(c);
+}
+
+static void call_finished(struct connection *c)
+{
+        varlink_call_done(&c->call);
+        free(c->history.slot);
+        free(c->history.mac);
+        c->history = (struct history_position){ 0 };
+        c->stream = STREAM_NONE;
+        c->busy = false;
+}
+
+static void send_reply(struct connection *c, const char *error, json_t *parameters, bool continues)
+{
+        _cleanup_(freep) char *text = NULL;
+        size_t size;
+
+        if (!parameters || varlink_reply_encode(error, parameters, continues, &text, &size) < 0)
+                connection_doom(c, "out of memory");
+        else if (!c->call.oneway)
+                connection_queue(c, text, size);
+        if (!continues)
+                call_finished(c);
+}
+
+void connection_reply(struct connection *c, json_t *parameters, bool continues)
+{
+        send_reply(c, NULL, parameters, continues);
+}
+
+void connection_error(struct connection *c, const char *error, json_t *parameters)
+{
+        send_reply(c, error, parameters, false);
+}
+
+bool connection_refuse(struct connection *c, struct varlink_arguments *args)
+{
+        const char *invalid = varlink_args_invalid(args);
+
+        if (invalid)
+                connection_error(c, SERVICE_INTERFACE ".InvalidParameter",
+                                 json_pack("{s:s}", "parameter", invalid));
+        return invalid;
+}
+
+void connection_fail(struct connection *c, int r)
+{
+        connection_error(c, STATION_INTERFACE ".Failed", json_pack("{s:s}", "message", strerror(-r)));
+}
+
+static void flush(struct connection *c)
+{
+        ssize_t n;
+
+        while (!c->gone && connection_unsent(c) > 0) {
+                n = send(c->fd, c->out + c->out_begin, connection_unsent(c), MSG_NOSIGNAL | MSG_DONTWAIT);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN)
+                        return;
+                if (n < 0)
+                        c->gone = true;
+                else
+                        c->out_begin += (size_t)n;
+        }
+        /* An idle client keeps no memory. */
+        free(c->out);
+        c->out = NULL;
+        c->out_begin = c->out_end = c->out_allocated = 0;
+}
+
+static void fill(struct connection *c)
+{
+        char data[READ_SIZE];
+        ssize_t n;
+
+        n = recv(c->fd, data, sizeof(data), MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN) && !c->gone)
+                return;
+        if (n <= 0)
+                c->eof = true;
+        else if (varlink_input_feed(&c->in, data, (size_t)n) < 0)
+                connection_doom(c, "out of memory");
+}
+
+/* The next call, if one is there; another one has its turn when the loop has been round. */
+static void next_call(struct connection *c)
+{
+        const char *text;
+        size_t size;
+        int r;
+
+        r = varlink_input_next(&c->in, &text, &size);
+        if (r == VARLINK_INCOMPLETE) {
+                if (c->eof)
+                        connection_doom(c, "it has left");
+                return;
+        }
+        if (r == 0)
+                r = varlink_call_parse(text, size, &c->call);
+        if (r != 0) {
+                connection_doom(c, r == VARLINK_OVERLONG ? "sent a message over 64 KiB"
+                                                         : "sent what is no call");
+                return;
+        }
+        c->busy = true;
+        if (c->call.oneway)
+                c->call.more = false;
+        methods_dispatch(c);
+}
+
+static void advance(struct connection *c)
+{
+        if (c->gone && c->stream != STREAM_NONE)
+                connection_doom(c, "it has left");
+        if (c->doomed || connection_unsent(c) > 0)
+                return;
+        if (!c->busy)
+                next_call(c);
+        else if (c->stream == STREAM_WATCH)
+                watch_drained(c);
+        else if (c->stream == STREAM_HISTORY)
+                history_drained(c);
+        if (!c->doomed)
+                flush(c);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct connection *c = userdata;
+
+        (void)source;
+        (void)fd;
+        if (revents & (EPOLLHUP | EPOLLERR))
+                c->gone = true;
+        flush(c);
+        if (!c->eof && !varlink_input_pending(&c->in) && revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+                fill(c);
+        advance(c);
+        update_events(c);
+        return 0;
+}
+
+int connection_new(struct server *server, int fd, const struct server_peer *peer, struct connection **ret)
+{
+        struct connection *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        *c = (struct connection){
+                .server = server,
+                .fd = -EBADF,
+                .peer = *peer,
+                .in.limit = VARLINK_REQUEST_MAX,
+                .events = EPOLLIN,
+        };
+        r = sd_event_add_io(server->event, &c->io, fd, c->events, on_io, c);
+        if (r >= 0)
+                r = sd_event_source_set_priority(c->io, SERVER_PRIORITY);
+        if (r < 0) {
+                connection_free(c);
+                return r;
+        }
+        c->fd = fd;
+        *ret = c;
+        return 0;
+}
+
+void connection_free(struct connection *c)
+{
+        sd_event_source_disable_unref(c->io);
+        call_finished(c);
+        varlink_input_done(&c->in);
+        free(c->out);
+        if (c->fd >= 0)
+                close(c->fd);
+        free(c);
+}

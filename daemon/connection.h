@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inside the server: one peer, its bytes in both directions, and the call that is being answered.
+ *
+ * A connection is never freed where it is used: connection_doom() stops it, and the server's reaper frees it from the
+ * event loop.
+ */
+#pragma once
+
+#include "core/varlink.h"
+#include "daemon/server.h"
+
+/* What goes on after a reply that says "continues". */
+enum stream {
+        STREAM_NONE,
+        STREAM_WATCH,   /* Status: whenever something changed */
+        STREAM_HISTORY, /* History: whenever the peer has taken a page */
+};
+
+struct history_position {
+        char *slot, *mac; /* owned */
+        int64_t before;
+        int64_t left; /* rows */
+};
+
+struct connection {
+        struct server *server;
+        struct connection *next;
+        int fd; /* owned */
+        sd_event_source *io;
+        uint32_t events; /* that io waits for */
+        struct server_peer peer;
+
+        struct varlink_input in;
+        char *out; /* owned; out_begin to out_end waits to be sent */
+        size_t out_begin, out_end, out_allocated;
+        size_t out_limit;
+
+        struct varlink_call call; /* while busy */
+        bool busy;
+        enum stream stream;
+        uint64_t seen; /* STREAM_WATCH: the server's generation that the peer has been told */
+        struct history_position history;
+
+        bool eof;    /* the peer says no more */
+        bool gone;   /* the peer listens no more; what it asked before is still done */
+        bool doomed; /* will be freed */
+};
+
+struct watched_slot {
+        char *name;
+        uint64_t changed; /* the generation of its last change */
+};
+
+struct server {
+        sd_event *event;
+        const struct server_options *options;
+        const struct server_ops *ops;
+        void *userdata;
+        gid_t group; /* its members may act; (gid_t)-1: nobody's */
+
+        int fd; /* owned; listens */
+        bool bound;
+        dev_t device; /* of the bound socket's file: what is removed in the end is what was made */
+        ino_t inode;
+        sd_event_source *accept, *accept_again, *reaper, *progress;
+        bool full_told; /* the log has said that there is no place left */
+
+        struct connection *connections;
+        size_t n_connections;
+
+        uint64_t generation; /* counts changes while somebody watches */
+        struct watched_slot *slots;
+        size_t n_slots;
+};
+
+/* Takes fd over on success. */
+int connection_new(struct server *server, int fd, const struct server_peer *peer, struct connection **ret);
+void connection_free(struct connection *c);
+void connection_doom(struct connection *c, const char *why);
+
+/* Bytes that wait to be sent. */
+size_t connection_unsent(const struct connection *c);
+/* Queues bytes that end in NUL, and dooms the connection if too many wait already. */
+void connection_queue(struct connection *c, const char *text, size_t size);
+
+/* They take parameters over; NULL is out of memory, which dooms the connection. Without continues the call is done. */
+void connection_reply(struct connection *c, json_t *parameters, bool continues);
+/* error: its full name. The call is done. */
+void connection_error(struct connection *c, const char *error, json_t *parameters);
+/* Whether a parameter of the call is wrong; then the peer has been told and the call is done. */
+bool connection_refuse(struct connection *c, struct varlink_arguments *args);
+/* Failed, with the reason. */
+void connection_fail(struct connection *c, int r);
+
+#define SERVICE_INTERFACE "org.varlink.service"
+
+/* methods.c: answers c->call, or begins a stream. */
+void methods_dispatch(struct connection *c);
+
+/* watch.c */
+void method_status(struct connection *c);
+/* The peer has read everything: it may be told what it missed. */
+void watch_drained(struct connection *c);
+int watch_begin(struct server *server);
+void watch_done(struct server *server);
+
+/* methods-history.c */
+void method_history(struct connection *c);
+void history_drained(struct connection *c);

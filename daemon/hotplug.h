@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tells which boards come and go: udev's own events (never the kernel's, which come before the node has its rights), and
+ * the boards that are there already at the start.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "daemon/board.h"
+
+struct hotplug;
+
+struct hotplug_ops {
+        /* The board is handed over. The same board may be told twice: an add and a bind event, or a rescan. */
+        void (*arrived)(void *userdata, struct board *board);
+        /* port: sysfs's name; devnum: of what left, 0 where udev does not say. */
+        void (*left)(void *userdata, const char *port, unsigned devnum);
+};
+
+/* Listens from here on. ops and userdata are borrowed. */
+int hotplug_new(sd_event *event, const struct hotplug_ops *ops, void *userdata, struct hotplug **ret);
+struct hotplug *hotplug_free(struct hotplug *hotplug);
+DEFINE_CLEANUP(struct hotplug, hotplug_free)
+
+/* Tells of every board that is there now. */
+int hotplug_scan(struct hotplug *hotplug);

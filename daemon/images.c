@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/images.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/digest.h"
+#include "daemon/log.h"
+#include "io/file.h"
+
+/* What a file is while nobody has touched it. */
+struct identity {
+        dev_t device;
+        ino_t inode;
+        off_t size;
+        struct timespec mtime;
+};
+
+struct entry {
+        char *path;
+        enum policy_mode mode;
+        struct identity identity;
+        struct image_copy *copy; /* NULL: refused … */
+        char *why;               /* … for this */
+};
+
+struct images {
+        struct entry *entries;
+        size_t n_entries;
+};
+
+/* ---- a copy ---- */
+
+struct image_copy *image_copy_ref(struct image_copy *copy)
+{
+        copy->references++;
+        return copy;
+}
+
+struct image_copy *image_copy_unref(struct image_copy *copy)
+{
+        if (!copy || --copy->references > 0)
+                return NULL;
+        if (copy->fd >= 0)
+                close(copy->fd);
+        if (copy->image)
+                image_free(copy->image);
+        free(copy->path);
+        free(copy->name);
+        free(copy->version);
+        free(copy);
+        return NULL;
+}
+
+bool image_copy_is_for(const struct image_copy *copy, uint16_t vid, uint16_t pid)
+{
+        const struct image *image = copy->image;
+
+        return (image->vid == 0xffff || image->vid == vid) && (image->pid == 0xffff || image->pid == pid);
+}
+
+static int seal(const uint8_t *data, size_t len)
+{
+        int fd = memfd_create("espdfu-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+        if (fd < 0)
+                return -errno;
+        for (size_t done = 0; done < len;) {
+                ssize_t n = write(fd, data + done, len - done);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0) {
+                        int r = -errno;
+
+                        close(fd);
+                        return r;
+                }
+                done += (size_t)n;
+        }
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+                int r = -errno;
+
+                close(fd);
+                return r;
+        }
+        return fd;
+}
+
+static const char *base_name(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        return slash ? slash + 1 : path;
+}
+
+static int name_copy(struct image_copy *copy, const char *path)
+{
+        const struct image *image = copy->image;
+        int r = free_and_strdup(&copy->path, path);
+
+        if (r == 0)
+                r = free_and_strdup(&copy->name, image->app_name[0] ? image->app_name : base_name(path));
+        if (r == 0 && image->app_version[0])
+                r = free_and_strdup(&copy->version, image->app_version);
+        return r;
+}
+
+/* Takes image. */
+static int make_copy(const char *path, const uint8_t *data, size_t len, const uint8_t sha256[static SHA256_SIZE],
+                     struct image *image, struct image_copy **ret)
+{
+        _cleanup_(image_copy_unrefp) struct image_copy *copy = calloc(1, sizeof(*copy));
+        int r;
+
+        if (!copy) {
+                image_free(image);
+                return -ENOMEM;
+        }
+        copy->references = 1;
+        copy->image = image;
+        hex_encode(sha256, SHA256_SIZE, copy->sha256);
+        copy->fd = seal(data, len);
+        r = copy->fd < 0 ? copy->fd : name_copy(copy, path);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(copy);
+        return 0;
+}
+
+/* ---- reading one ---- */
+
+static int refuse(char **ret_why, const char *path, const char *why)
+{
+        return asprintf(ret_why, "image %s: %s", path, why) < 0 ? -ENOMEM : 1;
+}
+
+static int refuse_for_finding(char **ret_why, const char *path, const struct findings *findings)
+{
+        for (size_t i = 0; i < findings->n_items; i++)
+                if (findings->items[i].severity == FINDING_ERROR) {
+                        _cleanup_(freep) char *text = finding_to_string(&findings->items[i]);
+
+                        return text ? refuse(ret_why, path, text) : -ENOMEM;
+                }
+        return refuse(ret_why, path, "refused");
+}
+
+static void log_warnings(const char *path, const struct findings *findings)
+{
+        for (size_t i = 0; i < findings->n_items; i++) {
+                _cleanup_(freep) char *text = finding_to_string(&findings->items[i]);
+
+                if (findings->items[i].severity == FINDING_WARNING)
+                        log_warning("image %s: %s", path, text ? text : "out of memory");
+        }
+}
+
+static int parse(const struct config_policy *policy, const uint8_t *data, size_t len, struct image **ret, char **ret_why)
+{
+        _cleanup_(findings_done) struct findings findings = { 0 };
+        int r;
+
+        if (policy->mode == POLICY_MODE_ANY)
+                r = image_parse_suffix_only(data, len, &findings, ret);
+        else
+                r = image_parse(data, len, &findings, ret);
+        if (r == 1)
+                return refuse_for_finding(ret_why, policy->image, &findings);
+        if (r == 0)
+                log_warnings(policy->image, &findings);
+        return r;
+}
+
+static int load(const struct config_policy *policy, struct image_copy **ret, char **ret_why)
+{
+        _cleanup_(freep) uint8_t *data = NULL;
+        uint8_t sha256[SHA256_SIZE];
+        struct image *image;
+        size_t len;
+        int r;
+
+        r = file_read(policy->image, IMAGE_SIZE_MAX, &data, &len);
+        if (r < 0)
+                return refuse(ret_why, policy->image, r == -EFBIG ? "larger than 64 MiB" : strerror(-r));
+        r = digest_sha256(data, len, sha256);
+        if (r < 0)
+                return r;
+        r = parse(policy, data, len, &image, ret_why);
+        if (r != 0)
+                return r;
+        return make_copy(policy->image, data, len, sha256, image, ret);
+}
+
+/* ---- the cache ---- */
+
+int images_new(struct images **ret)
+{
+        struct images *images = calloc(1, sizeof(*images));
+
+        if (!images)
+                return -ENOMEM;
+        *ret = images;
+        return 0;
+}
+
+static void entry_done(struct entry *entry)
+{
+        image_copy_unref(entry->copy);
+        free(entry->path);
+        free(entry->why);
+}
+
+struct images *images_free(struct images *images)
+{
+        for (size_t i = 0; i < images->n_entries; i++)
+                entry_done(&images->entries[i]);
+        free(images->entries);
+        free(images);
+        return NULL;
+}
+
+static struct entry *find(struct images *images, const struct config_policy *policy)
+{
+        for (size_t i = 0; i < images->n_entries; i++)
+                if (images->entries[i].mode == policy->mode && streq(images->entries[i].path, policy->image))
+                        return &images->entries[i];
+        return NULL;
+}
+
+static int add(struct images *images, const struct config_policy *policy, struct entry **ret)
+{
+        struct entry *entries = reallocarray(images->entries, images->n_entries + 1, sizeof(*entries));
+        struct entry *entry;
+
+        if (!entries)
+                return -ENOMEM;
+        images->entries = entries;
+        entry = &entries[images->n_entries];
+        *entry = (struct entry){ .mode = policy->mode, .path = strdup(policy->image) };
+        if (!entry->path)
+                return -ENOMEM;
+        images->n_entries++;
+        *ret = entry;
+        return 0;
+}
+
+/* Before the file is read: should it be replaced meanwhile, the next look sees another identity and reads again. */
+static struct identity look_at(const char *path)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return (struct identity){ 0 };
+        return (struct identity){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
+}
+
+static bool is_unchanged(const struct entry *entry, const struct identity *now)
+{
+        const struct identity *was = &entry->identity;
+
+        return now->inode != 0 && was->device == now->device && was->inode == now->inode && was->size == now->size &&
+               was->mtime.tv_sec == now->mtime.tv_sec && was->mtime.tv_nsec == now->mtime.tv_nsec;
+}
+
+static int refresh(struct entry *entry, const struct config_policy *policy)
+{
+        struct identity now = look_at(policy->image);
+        struct image_copy *copy = NULL;
+        char *why = NULL;
+        int r;
+
+        if ((entry->copy || entry->why) && is_unchanged(entry, &now))
+                return 0;
+        r = load(policy, &copy, &why);
+        if (r < 0)
+                return r;
+        image_copy_unref(entry->copy);
+        free(entry->why);
+        entry->copy = copy;
+        entry->why = why;
+        entry->identity = now;
+        return 0;
+}
+
+/* What the policy itself demands of an image that is good as such. */
+static int check_policy(const struct config_policy *policy, const struct image_copy *copy, char **ret_why)
+{
+        char pin[SHA256_HEX];
+
+        hex_encode(policy->sha256, sizeof(policy->sha256), pin);
+        if (policy->has_sha256 && !streq(pin, copy->sha256))
+                return asprintf(ret_why, "image %s: SHA-256 is %s: expected %s", policy->image, copy->sha256, pin) < 0
+                               ? -ENOMEM
+                               : 1;
+        if (policy->chip && !image_copy_is_for(copy, ESP_VENDOR_ID, policy->chip->pid))
+                return asprintf(ret_why, "image %s: made for %04x:%04x: expected %04x:%04x (chip = %s)", policy->image,
+                                copy->image->vid, copy->image->pid, (unsigned)ESP_VENDOR_ID, policy->chip->pid,
+                                policy->chip->name) < 0
+                               ? -ENOMEM
+                               : 1;
+        return 0;
+}
+
+int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret, char **ret_why)
+{
+        struct entry *entry = find(images, policy);
+        int r = 0;
+
+        if (!entry)
+                r = add(images, policy, &entry);
+        if (r == 0)
+                r = refresh(entry, policy);
+        if (r < 0)
+                return r;
+        if (!entry->copy) {
+                *ret_why = strdup(entry->why);
+                return *ret_why ? 1 : -ENOMEM;
+        }
+        r = check_policy(policy, entry->copy, ret_why);
+        if (r == 0)
+                *ret = image_copy_ref(entry->copy);
+        return r;
+}
+
+void images_prune(struct images *images)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < images->n_entries; i++) {
+                if (images->entries[i].copy && images->entries[i].copy->references > 1)
+                        images->entries[kept++] = images->entries[i];
+                else
+                        entry_done(&images->entries[i]);
+        }
+        images->n_entries = kept;
+}

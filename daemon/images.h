@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The images that policies name: read once, validated once, kept in a sealed memfd while the file is unchanged (device,
+ * inode, size, mtime). A file that is replaced in mid-run never reaches a running job: the job holds the old copy.
+ */
+#pragma once
+
+#include "core/config.h"
+#include "core/image.h"
+
+struct images; /* the cache */
+
+/* One image; immutable, counted: held by the cache and by each job that runs it. */
+struct image_copy {
+        unsigned references;
+        int fd;          /* the memfd; sealed */
+        char *path;
+        char sha256[65]; /* hexadecimal */
+        struct image *image;
+        char *name, *version; /* the application's, else the file's; version may be NULL */
+};
+
+int images_new(struct images **ret);
+struct images *images_free(struct images *images);
+DEFINE_CLEANUP(struct images, images_free)
+
+/*
+ * The policy's image as it is on disk now. Returns 0 and *ret, a reference; 1 with *ret_why, one line to be freed, where
+ * it cannot be used; or -ENOMEM.
+ */
+int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret, char **ret_why);
+
+/* Drops what no job holds. */
+void images_prune(struct images *images);
+
+struct image_copy *image_copy_ref(struct image_copy *copy);
+struct image_copy *image_copy_unref(struct image_copy *copy);
+DEFINE_CLEANUP(struct image_copy, image_copy_unref)
+
+/* Whether its DFU suffix is for a device of these ids. */
+bool image_copy_is_for(const struct image_copy *copy, uint16_t vid, uint16_t pid);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/ledger-db.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/clock.h"
+#include "daemon/ledger-row.h"
+#include "daemon/ledger-schema.h"
+
+#define WRITER_BUSY_MSEC 5000 /* somebody's sqlite3 holds the write lock; the writer thread may wait */
+#define READER_BUSY_MSEC 200  /* the event loop may not */
+
+static const char *const stmt_texts[STMT_MAX_] = {
+        [STMT_BEGIN] = "BEGIN IMMEDIATE",
+        [STMT_COMMIT] = "COMMIT",
+        [STMT_ATTEMPT_OPEN] =
+                "INSERT INTO attempt (job, attempt, slot, port, path, chip, mac, policy, image_path, "
+                "image_name,"
+                " image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        [STMT_ATTEMPT_CLOSE] =
+                "UPDATE attempt SET sequence = (SELECT coalesce(max(sequence), 0) + 1 FROM attempt),"
+                " end_realtime_usec = ?2, duration_usec = ?3, bytes = ?4, transfers = ?5, verdict = ?6, "
+                "final = ?7,"
+                " message = ?8, mac = coalesce(?9, mac)"
+                " WHERE id = ?1 AND sequence IS NULL RETURNING " LEDGER_COLUMNS,
+        [STMT_ATTEMPT_EXISTS] = "SELECT 1 FROM attempt WHERE id = ?1",
+        [STMT_ATTEMPTS_LEFT_OPEN] = "SELECT id FROM attempt WHERE sequence IS NULL ORDER BY id LIMIT 1",
+        /* A late verdict of a board that is gone does not cover the board that came after it. */
+        [STMT_PRESENCE_PUT] =
+                "INSERT INTO presence (path, boot_id, devnum, initialized_usec, verdict, message)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                " ON CONFLICT (path) DO UPDATE SET boot_id = excluded.boot_id, devnum = excluded.devnum,"
+                " initialized_usec = excluded.initialized_usec, verdict = excluded.verdict, message = "
+                "excluded.message"
+                " WHERE excluded.boot_id <> boot_id OR excluded.initialized_usec >= initialized_usec",
+        [STMT_PRESENCE_PRUNE] = "DELETE FROM presence WHERE boot_id <> ?1",
+        [STMT_PRESENCES] = "SELECT path, boot_id, devnum, initialized_usec, verdict, message FROM presence"
+                           " ORDER BY initialized_usec DESC LIMIT ?1",
+        [STMT_LAST_SEQUENCE] = "SELECT coalesce(max(sequence), 0) FROM attempt",
+        /* Jumps from slot to slot in the index instead of reading it all. */
+        [STMT_LAST_OF_SLOTS] =
+                "WITH RECURSIVE names (name) AS (SELECT min(slot) FROM attempt UNION ALL"
+                " SELECT (SELECT min(slot) FROM attempt WHERE slot > name) FROM names WHERE name IS NOT NULL)"
+                " SELECT " LEDGER_COLUMNS " FROM attempt WHERE id IN (SELECT (SELECT max(id) FROM attempt"
+                " WHERE slot = name AND sequence IS NOT NULL) FROM names) ORDER BY sequence DESC LIMIT ?1",
+        [STMT_HISTORY] = "SELECT " LEDGER_COLUMNS " FROM attempt WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        [STMT_HISTORY_SLOT] = "SELECT " LEDGER_COLUMNS
+                              " FROM attempt WHERE id < ?1 AND slot = ?3 ORDER BY id DESC LIMIT ?2",
+        [STMT_HISTORY_MAC] = "SELECT " LEDGER_COLUMNS
+                             " FROM attempt WHERE id < ?1 AND mac = ?4 ORDER BY id DESC LIMIT ?2",
+        /* By MAC first: a board has few attempts, a slot has many. */
+        [STMT_HISTORY_SLOT_MAC] =
+                "SELECT " LEDGER_COLUMNS
+                " FROM attempt WHERE id < ?1 AND +slot = ?3 AND mac = ?4 ORDER BY id DESC LIMIT ?2",
+        [STMT_BOARD_IMAGE] = "SELECT verdict, image_sha256 FROM attempt WHERE mac = ?1"
+                             " AND (sequence IS NULL OR bytes > 0 OR verdict IN ('flashed', 'interrupted', "
+                             "'engine-failed'))"
+                             " ORDER BY id DESC LIMIT 1",
+        [STMT_TODAY] = "SELECT verdict, final, attempt = 1, count(*) FROM attempt"
+                       " WHERE end_realtime_usec >= ?1 AND end_realtime_usec < ?2 AND sequence <= ?3"
+                       " GROUP BY 1, 2, 3",
+        [STMT_HOUR] = "SELECT count(*) FROM attempt WHERE end_realtime_usec > ?1 AND end_realtime_usec <= ?2"
+                      " AND sequence <= ?3 AND verdict = 'flashed'",
+};
+
+int ledger_error(char **ret, int r, const char *format, ...)
+{
+        va_list args;
+        char *text;
+
+        if (!ret)
+                return r;
+        va_start(args, format);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
+        va_end(args);
+        free(*ret);
+        *ret = text;
+        return r;
+}
+
+const char *ledger_db_error(struct ledger_db *db)
+{
+        return sqlite3_errmsg(db->sqlite);
+}
+
+int ledger_db_errno(struct ledger_db *db, int rc)
+{
+        int system_errno = errno; /* SQLite keeps no errno of a failed COMMIT */
+
+        switch (rc & 0xff) {
+        case SQLITE_OK:
+        case SQLITE_ROW:
+        case SQLITE_DONE:
+                return 0;
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_FULL:
+                return -ENOSPC;
+        case SQLITE_READONLY:
+                return -EROFS;
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+                return -EACCES;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+                return -EUCLEAN;
+        case SQLITE_CONSTRAINT:
+                return -EINVAL;
+        case SQLITE_TOOBIG:
+                return -EMSGSIZE;
+        case SQLITE_INTERRUPT:
+                return -ETIME;
+        }
+        if (system_errno == 0)
+                system_errno = sqlite3_system_errno(db->sqlite);
+        /* ENOENT means "no such row" to those who ask. */
+        return system_errno > 0 && system_errno != ENOENT ? -system_errno : -EIO;
+}
+
+int ledger_db_check_place(struct ledger_db *db)
+{
+        int moved = 0;
+
+        sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+        return moved ? -ESTALE : 0;
+}
+
+int ledger_db_stmt(struct ledger_db *db, enum ledger_stmt stmt, sqlite3_stmt **ret)
+{
+        if (!db->stmts[stmt]) {
+                int rc = sqlite3_prepare_v3(db->sqlite, stmt_texts[stmt], -1, SQLITE_PREPARE_PERSISTENT,
+                                            &db->stmts[stmt], NULL);
+
+                if (rc != SQLITE_OK)
+                        return ledger_db_errno(db, rc);
+        }
+        *ret = db->stmts[stmt];
+        return 0;
+}
+
+void ledger_stmt_donep(sqlite3_stmt **stmt)
+{
+        if (!*stmt)
+                return;
+        sqlite3_reset(*stmt);
+        sqlite3_clear_bindings(*stmt);
+}
+
+int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt)
+{
+        int rc;
+
+        errno = 0;
+        rc = sqlite3_step(stmt);
+        return rc == SQLITE_ROW ? 1 : ledger_db_errno(db, rc);
+}
+
+/* ---- opening and closing ---- */
+
+/* Creates the file with its mode; SQLite gives the files beside it the same one. */
+static int create_file(const char *path)
+{
+        int fd, r = 0;
+
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+        if (fd < 0)
+                return errno == EEXIST ? 0 : -errno;
+        if (fchmod(fd, 0640) < 0)
+                r = -errno;
+        close(fd);
+        return r;
+}
+
+static int past_deadline(void *userdata)
+{
+        const struct ledger_db *db = userdata;
+
+        return db->deadline_usec > 0 && clock_boottime_usec() > db->deadline_usec;
+}
+
+static int connect_to(const char *path, int busy_msec, struct ledger_db **ret, char **ret_error)
+{
+        _cleanup_(ledger_db_freep) struct ledger_db *db = calloc(1, sizeof(*db));
+        int rc;
+
+        if (!db || !(db->path = strdup(path)))
+                return -ENOMEM;
+        errno = 0;
+        rc = sqlite3_open_v2(path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        if (!db->sqlite)
+                return -ENOMEM;
+        if (rc != SQLITE_OK)
+                return ledger_error(ret_error, ledger_db_errno(db, rc), "%s: cannot be opened: %s", path,
+                                    ledger_db_error(db));
+        sqlite3_extended_result_codes(db->sqlite, 1);
+        sqlite3_busy_timeout(db->sqlite, busy_msec);
+        /* A file that somebody prepared runs nothing of its own. */
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        *ret = take_ptr(db);
+        return 0;
+}
+
+int ledger_db_open_writer(const char *path, struct ledger_db **ret, char **ret_error)
+{
+        _cleanup_(ledger_db_freep) struct ledger_db *db = NULL;
+        int r;
+
+        r = create_file(path);
+        if (r < 0)
+                return ledger_error(ret_error, r, "%s: cannot be created: %s", path, strerror(-r));
+        r = connect_to(path, WRITER_BUSY_MSEC, &db, ret_error);
+        if (r < 0)
+                return r;
+        r = ledger_schema_prepare(db, ret_error);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(db);
+        return 0;
+}
+
+int ledger_db_open_reader(const char *path, struct ledger_db **ret, char **ret_error)
+{
+        _cleanup_(ledger_db_freep) struct ledger_db *db = NULL;
+        int rc, r;
+
+        r = connect_to(path, READER_BUSY_MSEC, &db, ret_error);
+        if (r < 0)
+                return r;
+        rc = sqlite3_exec(db->sqlite, "PRAGMA query_only = 1", NULL, NULL, NULL);
+        if (rc != SQLITE_OK)
+                return ledger_error(ret_error, ledger_db_errno(db, rc), "%s: cannot be read: %s", path,
+                                    ledger_db_error(db));
+        sqlite3_progress_handler(db->sqlite, 1000, past_deadline, db);
+        *ret = take_ptr(db);
+        return 0;
+}
+
+struct ledger_db *ledger_db_free(struct ledger_db *db)
+{
+        if (!db)
+                return NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(db->stmts); i++)
+                sqlite3_finalize(db->stmts[i]);
+        sqlite3_close(db->sqlite);
+        free(db->path);
+        free(db);
+        return NULL;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * espdfud: options, signals, the state directory, and the event loop. Exit status: 0 stopped as told, 1 failed, 2 wrong
+ * arguments, 78 (EX_CONFIG) a configuration that cannot be used.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/station.h"
+#include "io/config-dir.h"
+
+#define SOCKET_PATH RUNSTATEDIR "/espdfu/io.espdfu.Station1"
+#define STATE_DIR   LOCALSTATEDIR "/lib/espdfu"
+#define ENGINE_NAME "espdfu-engine"
+
+static void print_help(void)
+{
+        puts("Usage: espdfud [OPTION…]\n"
+             "Flashes Espressif boards in ROM download mode as they are plugged in; see espdfud(8).\n"
+             "\n"
+             "  --config DIR    configuration (default: " CONFIG_DIR ")\n"
+             "  --socket PATH   where espdfuctl connects (default: " SOCKET_PATH ")\n"
+             "  --state DIR     the ledger (default: $STATE_DIRECTORY, else " STATE_DIR ")\n"
+             "  --engine PATH   the program that flashes one board (default: espdfu-engine beside\n"
+             "                  espdfud, else " PKGLIBEXECDIR "/" ENGINE_NAME ")\n"
+             "  --verbose       say more\n"
+             "  --help, --version\n"
+             "\n"
+             "SIGHUP loads the configuration anew. SIGTERM lets running downloads end within stop-time; a second\n"
+             "one cancels them.");
+}
+
+/* Returns 0; 1 where nothing is left to do; -EINVAL. */
+static int parse_arguments(int argc, char **argv, struct station_options *options)
+{
+        enum { CONFIG = 256, SOCKET, STATE, ENGINE, VERBOSE, SHOW_HELP, SHOW_VERSION };
+        static const struct option table[] = {
+                { "config", required_argument, NULL, CONFIG },
+                { "socket", required_argument, NULL, SOCKET },
+                { "state", required_argument, NULL, STATE },
+                { "engine", required_argument, NULL, ENGINE },
+                { "verbose", no_argument, NULL, VERBOSE },
+                { "help", no_argument, NULL, SHOW_HELP },
+                { "version", no_argument, NULL, SHOW_VERSION },
+                { 0 },
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", table, NULL)) >= 0) {
+                switch (c) {
+                case CONFIG:
+                        options->config_dir = optarg;
+                        options->vendor_dir = NULL;
+                        break;
+                case SOCKET:
+                        options->socket_path = optarg;
+                        break;
+                case STATE:
+                        options->state_dir = optarg;
+                        break;
+                case ENGINE:
+                        options->engine = optarg;
+                        break;
+                case VERBOSE:
+                        log_set_max_level(LOG_DEBUG);
+                        break;
+                case SHOW_HELP:
+                        print_help();
+                        return 1;
+                case SHOW_VERSION:
+                        puts("espdfud " PACKAGE_VERSION);
+                        return 1;
+                default:
+                        return -EINVAL;
+                }
+        }
+        if (optind < argc) {
+                fprintf(stderr, "espdfud: unexpected argument \"%s\"; see --help\n", argv[optind]);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+/* Beside this program, as a build tree has it; else where it is installed. */
+static const char *find_engine(char *buf, size_t size)
+{
+        ssize_t n = readlink("/proc/self/exe", buf, size - sizeof(ENGINE_NAME));
+        char *slash;
+
+        if (n > 0 && (size_t)n < size - sizeof(ENGINE_NAME)) {
+                buf[n] = '\0';
+                slash = strrchr(buf, '/');
+                if (slash) {
+                        memcpy(slash + 1, ENGINE_NAME, sizeof(ENGINE_NAME));
+                        if (access(buf, X_OK) == 0)
+                                return buf;
+                }
+        }
+        return PKGLIBEXECDIR "/" ENGINE_NAME;
+}
+
+/* Held until the process ends: a second daemon would flash the same boards. */
+static int lock_state(const char *dir)
+{
+        char path[PATH_MAX];
+        int fd;
+
+        if (mkdir(dir, 0750) < 0 && errno != EEXIST) {
+                log_error("state directory %s cannot be made: %m; --state DIR names another one", dir);
+                return -errno;
+        }
+        if ((size_t)snprintf(path, sizeof(path), "%s/lock", dir) >= sizeof(path))
+                return -ENAMETOOLONG;
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0) {
+                int r = -errno;
+
+                log_error("%s cannot be opened: %s", path, strerror(-r));
+                return r;
+        }
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                log_error("another espdfud uses the state directory %s", dir);
+                close(fd);
+                return -EBUSY;
+        }
+        return fd;
+}
+
+static int make_socket_dir(const char *path)
+{
+        _cleanup_(freep) char *dir = strdup(path);
+        char *slash = dir ? strrchr(dir, '/') : NULL;
+
+        if (!dir)
+                return -ENOMEM;
+        if (!slash || slash == dir)
+                return 0;
+        *slash = '\0';
+        if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
+                int r = -errno;
+
+                log_error("directory %s for the socket cannot be made: %s; --socket PATH names another place", dir,
+                          strerror(-r));
+                return r;
+        }
+        return 0;
+}
+
+static int load_config(const struct station_options *options, struct config **ret)
+{
+        _cleanup_(config_errors_done) struct config_errors errors = { 0 };
+        int r = config_load(options->config_dir, options->vendor_dir, ret, &errors);
+
+        for (size_t i = 0; i < errors.n_lines; i++)
+                log_error("%s", errors.lines[i]);
+        if (errors.total > errors.n_lines)
+                log_error("and %zu more errors", errors.total - errors.n_lines);
+        if (r < 0)
+                log_error("configuration %s: %s", options->config_dir, strerror(-r));
+        return r;
+}
+
+/* ---- signals ---- */
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+        (void)source, (void)si;
+        station_reload(userdata);
+        return 0;
+}
+
+static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+        (void)source, (void)si;
+        sd_notify(false, "STOPPING=1");
+        station_stop(userdata);
+        return 0;
+}
+
+static int block_signals(void)
+{
+        sigset_t set;
+
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* the ledger reports EFBIG */
+        sigemptyset(&set);
+        sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGCHLD);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
+}
+
+static int listen_for_signals(sd_event *event, struct station *station)
+{
+        int r = sd_event_add_signal(event, NULL, SIGHUP, on_hangup, station);
+
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGTERM, on_terminate, station);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, on_terminate, station);
+        return MIN(r, 0);
+}
+
+/* ---- the program ---- */
+
+static int run(const struct station_options *options, struct config *config)
+{
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(station_freep) struct station *station = NULL;
+        int r = sd_event_default(&event);
+
+        if (r < 0) {
+                config_free(config);
+                return r;
+        }
+        r = station_new(event, options, config, &station);
+        if (r == 0)
+                r = listen_for_signals(event, station);
+        if (r == 0)
+                r = station_start(station);
+        if (r < 0)
+                return r;
+        sd_event_set_watchdog(event, true);
+        sd_notify(false, "READY=1");
+        log_info("espdfud " PACKAGE_VERSION " is ready on %s", options->socket_path);
+        r = sd_event_loop(event);
+        log_info("stopped");
+        return r;
+}
+
+int main(int argc, char **argv)
+{
+        char engine[PATH_MAX];
+        const char *state = getenv("STATE_DIRECTORY");
+        struct station_options options = {
+                .config_dir = CONFIG_DIR,
+                .vendor_dir = CONFIG_VENDOR_DIR,
+                .state_dir = state ? state : STATE_DIR,
+                .socket_path = SOCKET_PATH,
+                .socket_fd = -1,
+                .group = "espdfu",
+        };
+        struct config *config;
+        int r, lock;
+
+        r = parse_arguments(argc, argv, &options);
+        if (r != 0)
+                return r < 0 ? EXIT_FAILURE + 1 : EXIT_SUCCESS;
+        if (!options.engine)
+                options.engine = find_engine(engine, sizeof(engine));
+        if (block_signals() < 0)
+                return EXIT_FAILURE;
+        if (load_config(&options, &config) != 0)
+                return EX_CONFIG;
+        lock = lock_state(options.state_dir);
+        if (lock < 0 || make_socket_dir(options.socket_path) < 0) {
+                config_free(config);
+                return EXIT_FAILURE;
+        }
+        return run(&options, config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

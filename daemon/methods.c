@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of methods, and those that are one question and one answer. */
+#include "core/interface.h"
+#include "core/messages.h"
+#include "daemon/connection.h"
+#include "daemon/log.h"
+
+static const struct {
+        const char *name;
+        const char *text;
+} interfaces[] = {
+        { SERVICE_INTERFACE, service_interface_text },
+        { STATION_INTERFACE, station_interface_text },
+};
+
+static void method_get_info(struct connection *c)
+{
+        struct varlink_arguments args = { .object = c->call.parameters };
+        json_t *names;
+
+        if (connection_refuse(c, &args))
+                return;
+        names = json_array();
+        for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++)
+                json_array_append_new(names, json_string(interfaces[i].name));
+        connection_reply(c,
+                         json_pack("{s:s, s:s, s:s, s:s, s:o}", "vendor", PACKAGE_NAME, "product", "espdfud",
+                                   "version", PACKAGE_VERSION, "url", PACKAGE_URL, "interfaces", names),
+                         false);
+}
+
+static void method_get_interface_description(struct connection *c)
+{
+        struct varlink_arguments args = { .object = c->call.parameters };
+        const char *name = varlink_arg_text_needed(&args, "interface");
+
+        if (connection_refuse(c, &args))
+                return;
+        for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++)
+                if (streq(interfaces[i].name, name)) {
+                        connection_reply(c, json_pack("{s:s}", "description", interfaces[i].text), false);
+                        return;
+                }
+        connection_error(c, SERVICE_INTERFACE ".InterfaceNotFound", json_pack("{s:s}", "interface", name));
+}
+
+static void method_explain(struct connection *c)
+{
+        struct varlink_arguments args = { .object = c->call.parameters };
+        const char *where = varlink_arg_text(&args, "where");
+        struct explanation *explanations = NULL;
+        size_t n = 0;
+        int r;
+
+        if (connection_refuse(c, &args))
+                return;
+        r = c->server->ops->explain(c->server->userdata, where, &explanations, &n);
+        if (r < 0)
+                connection_fail(c, r);
+        else if (r > 0)
+                connection_error(c, STATION_INTERFACE ".NoSuchSlot",
+                                 json_pack("{s:s}", "where", where ? where : ""));
+        else
+                connection_reply(c, explanations_to_json(explanations, n), false);
+        explanations_free(explanations, n);
+}
+
+static void method_reload(struct connection *c)
+{
+        struct varlink_arguments args = { .object = c->call.parameters };
+        _cleanup_(reload_result_done) struct reload_result result = { 0 };
+        int r;
+
+        if (connection_refuse(c, &args))
+                return;
+        log_info("user %ld asks to reload the configuration", (long)c->peer.uid);
+        r = c->server->ops->reload(c->server->userdata, &result);
+        if (r < 0)
+                connection_fail(c, r);
+        else if (result.n_errors > 0)
+                connection_error(c, STATION_INTERFACE ".ReloadRefused", reload_result_to_json(&result));
+        else
+                connection_reply(c, reload_result_to_json(&result), false);
+}
+
+static const struct method {
+        const char *name;
+        void (*run)(struct connection *c);
+        bool acts; /* only for peers that may act */
+} methods[] = {
+        { SERVICE_INTERFACE ".GetInfo", method_get_info, false },
+        { SERVICE_INTERFACE ".GetInterfaceDescription", method_get_interface_description, false },
+        { STATION_INTERFACE ".Status", method_status, false },
+        { STATION_INTERFACE ".Explain", method_explain, false },
+        { STATION_INTERFACE ".History", method_history, false },
+        { STATION_INTERFACE ".Reload", method_reload, true },
+};
+
+/* A method that is not in the table: is it the interface or the method that is not there? */
+static void refuse_method(struct connection *c)
+{
+        const char *dot = strrchr(c->call.method, '.');
+        size_t length = dot ? (size_t)(dot - c->call.method) : 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++)
+                if (strlen(interfaces[i].name) == length &&
+                    memcmp(interfaces[i].name, c->call.method, length) == 0) {
+                        connection_error(c, SERVICE_INTERFACE ".MethodNotFound",
+                                         json_pack("{s:s}", "method", c->call.method));
+                        return;
+                }
+        connection_error(c, SERVICE_INTERFACE ".InterfaceNotFound",
+                         json_pack("{s:s%}", "interface", c->call.method, length));
+}
+
+void methods_dispatch(struct connection *c)
+{
+        const struct method *m = NULL;
+
+        for (size_t i = 0; i < ARRAY_SIZE(methods) && !m; i++)
+                if (streq(methods[i].name, c->call.method))
+                        m = &methods[i];
+        if (!m)
+                refuse_method(c);
+        else if (m->acts && !c->peer.may_act)
+                connection_error(c, STATION_INTERFACE ".NotPermitted", json_pack("{s:s}", "method", m->name));
+        else if (c->call.upgrade) /* no method takes the connection over */
+                connection_error(c, SERVICE_INTERFACE ".MethodNotImplemented",
+                                 json_pack("{s:s}", "method", m->name));
+        else
+                m->run(c);
+}

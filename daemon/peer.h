@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who is at the other end of a Unix socket, as the kernel noted when it connected. */
+#pragma once
+
+#include "daemon/server.h"
+
+/* ret->may_act: root, the daemon's own user, or a member of group ((gid_t)-1: nobody by group). */
+int peer_of(int fd, gid_t group, struct server_peer *ret);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/runner.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+/* Where the engine finds its descriptors. */
+#define CHILD_CHANNEL_FD 3
+#define CHILD_IMAGE_FD   4
+#define CHILD_FDS_END    5
+
+/* Messages taken in one go: the loop belongs to other boards too. */
+#define MESSAGES_AT_ONCE 8
+
+struct runner {
+        pid_t pid; /* 0: reaped */
+        int pidfd;
+        int channel;
+        bool heard_nonsense;
+        sd_event_source *channel_source, *child_source;
+        const struct runner_ops *ops;
+        void *userdata;
+};
+
+int engine_program_open(const char *path, struct engine_program *ret)
+{
+        int fd = open(path, O_PATH | O_CLOEXEC);
+        char *copy;
+
+        if (fd < 0)
+                return -errno;
+        copy = strdup(path);
+        if (!copy) {
+                close(fd);
+                return -ENOMEM;
+        }
+        *ret = (struct engine_program){ .fd = fd, .path = copy };
+        return 0;
+}
+
+void engine_program_close(struct engine_program *program)
+{
+        if (program->fd >= 0)
+                close(program->fd);
+        free(program->path);
+        *program = (struct engine_program){ .fd = -EBADF };
+}
+
+struct runner *runner_free(struct runner *runner)
+{
+        if (runner->pid > 0)
+                pidfd_send_signal(runner->pidfd, SIGKILL, NULL, 0);
+        sd_event_source_disable_unref(runner->channel_source);
+        sd_event_source_disable_unref(runner->child_source);
+        if (runner->channel >= 0)
+                close(runner->channel);
+        if (runner->pidfd >= 0)
+                close(runner->pidfd);
+        free(runner);
+        return NULL;
+}
+
+/* ---- what it says ---- */
+
+/* Takes one message. Returns 1, 0 when there is none (now, or any more), or -EBADMSG. */
+static int take_message(struct runner *runner)
+{
+        uint8_t packet[ENGINE_MESSAGE_SIZE + 1]; /* one more: a longer packet shows */
+        struct engine_message message;
+        ssize_t n = recv(runner->channel, packet, sizeof(packet), MSG_DONTWAIT);
+
+        if (n <= 0)
+                return 0;
+        if (engine_message_decode(packet, (size_t)n, &message) < 0)
+                return -EBADMSG;
+        runner->ops->said(runner->userdata, &message);
+        return 1;
+}
+
+static void take_messages(struct runner *runner, unsigned max)
+{
+        int r = 1;
+
+        while (r > 0 && max-- > 0 && !runner->heard_nonsense)
+                r = take_message(runner);
+        if (r == -EBADMSG) {
+                runner->heard_nonsense = true;
+                runner_kill(runner);
+        }
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct runner *runner = userdata;
+
+        (void)fd;
+        take_messages(runner, MESSAGES_AT_ONCE);
+        if ((revents & (EPOLLHUP | EPOLLERR)) && !(revents & EPOLLIN))
+                sd_event_source_set_enabled(source, SD_EVENT_OFF); /* its end will be told by the pidfd */
+        return 0;
+}
+
+/* ---- how it ends ---- */
+
+static void describe_end(const struct runner *runner, const siginfo_t *si, char *buf, size_t size)
+{
+        if (runner->heard_nonsense)
+                snprintf(buf, size, "it sent a message that is none");
+        else if (si->si_code == CLD_EXITED)
+                snprintf(buf, size, "exit status %d", si->si_status);
+        else
+                snprintf(buf, size, "killed by SIG%s", sigabbrev_np(si->si_status) ? sigabbrev_np(si->si_status) : "?");
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+        struct runner *runner = userdata;
+        char how[64];
+
+        (void)source;
+        runner->pid = 0; /* sd-event reaps it */
+        /* What it said last is in the socket still: no more than the kernel lets stand there. */
+        take_messages(runner, 1024);
+        describe_end(runner, si, how, sizeof(how));
+        runner->ops->ended(runner->userdata, how);
+        return 0;
+}
+
+void runner_terminate(struct runner *runner)
+{
+        if (runner->pid > 0 && pidfd_send_signal(runner->pidfd, SIGTERM, NULL, 0) < 0)
+                log_warning("engine %d cannot be asked to stop: %m", runner->pid);
+}
+
+void runner_kill(struct runner *runner)
+{
+        if (runner->pid > 0 && pidfd_send_signal(runner->pidfd, SIGKILL, NULL, 0) < 0)
+                log_warning("engine %d cannot be killed: %m", runner->pid);
+}
+
+/* ---- how it begins ---- */
+
+/* Moves fd to a number of our choice, open across exec. Both above CHILD_FDS_END before, so none is overwritten. */
+static bool place_fd(int fd, int number)
+{
+        return dup2(fd, number) == number;
+}
+
+/* In the child, between fork and exec: only what is safe there. */
+static _Noreturn void become_engine(const struct runner_order *order, int channel, char *const argv[])
+{
+        sigset_t none;
+        int image = fcntl(order->image_fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
+        int program = fcntl(order->program->fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
+
+        channel = fcntl(channel, F_DUPFD_CLOEXEC, CHILD_FDS_END);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (image >= 0 && program >= 0 && channel >= 0 && place_fd(channel, CHILD_CHANNEL_FD) &&
+            place_fd(image, CHILD_IMAGE_FD))
+                execveat(program, "", argv, environ, AT_EMPTY_PATH);
+        _exit(127);
+}
+
+static int spawn(struct runner *runner, const struct runner_order *order, int channel)
+{
+        char expect[sizeof("303a:0002")], channel_fd[12], image_fd[12];
+        const char *argv[16] = { order->program->path, "--node", order->node, "--expect", expect,
+                                 "--channel-fd",       channel_fd, "--image-fd", image_fd };
+        size_t n = 9;
+
+        snprintf(expect, sizeof(expect), "%04x:%04x", order->vid, order->pid);
+        snprintf(channel_fd, sizeof(channel_fd), "%d", CHILD_CHANNEL_FD);
+        snprintf(image_fd, sizeof(image_fd), "%d", CHILD_IMAGE_FD);
+        if (order->any)
+                argv[n++] = "--any";
+        if (order->reset)
+                argv[n++] = "--reset";
+        runner->pid = fork();
+        if (runner->pid < 0) {
+                runner->pid = 0;
+                return -errno;
+        }
+        if (runner->pid == 0)
+                become_engine(order, channel, (char *const *)argv);
+        runner->pidfd = pidfd_open(runner->pid, 0);
+        return runner->pidfd < 0 ? -errno : 0;
+}
+
+static int watch(struct runner *runner, sd_event *event)
+{
+        int r = sd_event_add_io(event, &runner->channel_source, runner->channel, EPOLLIN, on_channel, runner);
+
+        if (r >= 0)
+                r = sd_event_add_child_pidfd(event, &runner->child_source, runner->pidfd, WEXITED, on_child, runner);
+        return MIN(r, 0);
+}
+
+int runner_start(sd_event *event, const struct runner_order *order, const struct runner_ops *ops, void *userdata,
+                 struct runner **ret)
+{
+        _cleanup_(runner_freep) struct runner *runner = calloc(1, sizeof(*runner));
+        int pair[2], r;
+
+        if (!runner)
+                return -ENOMEM;
+        runner->pidfd = runner->channel = -EBADF;
+        runner->ops = ops;
+        runner->userdata = userdata;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        runner->channel = pair[0];
+        r = spawn(runner, order, pair[1]);
+        close(pair[1]);
+        if (r == 0)
+                r = watch(runner, event);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(runner);
+        return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's socket: io.espdfu.Station1 by varlink. Everybody may look; what acts is for root, the group and the
+ * daemon's own user. The server knows nothing of boards: it asks its ops, and is told when something changed.
+ *
+ * A peer has quotas on everything: bytes in a request, bytes that wait for it, connections. It is answered one call at
+ * a time, in order, and the next call is taken when it has read the answer, so nothing that it does makes the daemon hoard
+ * memory or keeps the loop from the boards (all sources run at SERVER_PRIORITY, after everything else that is due).
+ */
+#pragma once
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "core/status.h"
+
+#define SERVER_PRIORITY             (SD_EVENT_PRIORITY_NORMAL + 10)
+#define SERVER_CONNECTIONS_MAX      64
+#define SERVER_CONNECTIONS_USER_MAX 16
+#define SERVER_CONNECTIONS_RESERVED 8           /* of the 64, for peers that may act */
+#define SERVER_UNSENT_MAX           (256 * KIB) /* bytes that may wait behind the reply that a peer is reading */
+#define SERVER_PROGRESS_USEC        (100 * USEC_PER_MSEC)
+
+/*
+ * What the station answers. All are called in the event loop and return at once; a negative errno becomes the error
+ * Failed. They fill *ret, which the server releases. None may free the server.
+ */
+struct server_ops {
+        /* The whole station: header, every slot, every policy. */
+        int (*status)(void *userdata, struct station_status *ret);
+        /* The header alone. */
+        int (*header)(void *userdata, struct station_status *ret);
+        /* One slot, by name. 1: there is none. */
+        int (*slot)(void *userdata, const char *name, struct slot_status *ret);
+        /* where: a slot's name, its port path or its ID_PATH; NULL: all. 1: there is none. */
+        int (*explain)(void *userdata, const char *where, struct explanation **ret, size_t *ret_n);
+        /* As ledger_history(). */
+        int (*history)(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
+                       struct attempt_record **ret, size_t *ret_n);
+        /* 0 also when the configuration is refused: then ret has errors. */
+        int (*reload)(void *userdata, struct reload_result *ret);
+};
+
+struct server_peer {
+        uid_t uid;
+        pid_t pid;
+        bool may_act;
+};
+
+struct server_options {
+        const char *path; /* bind here (a dead socket in the way is replaced, a live one is an error) … */
+        int fd; /* … unless this is a socket that listens already, which the server takes over; else -1 */
+        const char *group; /* its members may act; looked up once; NULL, or not existing: nobody by group */
+        /* Who is at the other end; NULL: ask the kernel. For tests. */
+        int (*peer)(int fd, gid_t group, struct server_peer *ret);
+};
+
+struct server;
+
+/* options and ops are borrowed until server_free(). Logs why it fails; -EADDRINUSE: a live daemon is on path. fd stays the
+ * caller's on failure. */
+int server_new(sd_event *event, const struct server_options *options, const struct server_ops *ops,
+               void *userdata, struct server **ret);
+/* Disconnects everybody, and removes the socket if it was bound here. */
+struct server *server_free(struct server *server);
+DEFINE_CLEANUP(struct server, server_free)
+
+/*
+ * A slot is not as it was; who watches is told. With phase_changed (also for a new slot and for one that is no more, for
+ * which the slot op says 1) at once: the ops header and slot are called before this returns. Without, within
+ * SERVER_PROGRESS_USEC, together with others. Costs nothing when nobody watches.
+ */
+void server_slot_changed(struct server *server, const char *slot, bool phase_changed);
+/* Everything may be different (a reload): who watches gets the whole station again. */
+void server_changed(struct server *server);
+
+/* For tests and the log. */
+size_t server_n_connections(const struct server *server);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of a slot share: slot.c (boards, policies), slot-job.c (the job's actions), slot-status.c (what shows). */
+#pragma once
+
+#include <systemd/sd-id128.h>
+
+#include "daemon/slot.h"
+
+struct slot {
+        struct slot_world *world;
+        char *name;
+        char *path, *port; /* as configured, or as last seen */
+
+        struct board *board; /* what stands there, or stood there last */
+        bool present;
+
+        enum phase phase; /* without a job */
+        char *message;
+        char *policy; /* by name: the configuration may be another meanwhile */
+        struct image_copy *image;
+
+        bool has_job; /* also one that has ended, while its board stays, or its failure is to be seen */
+        struct job job;
+        char job_id[SD_ID128_STRING_MAX];
+        uint64_t ticket; /* in the order of queueing */
+        bool any, reset; /* the policy's mode and after */
+        unsigned job_devnum; /* the presence that the job is about */
+        uint64_t job_initialized_usec;
+        int64_t row; /* of the attempt, while it is open */
+        struct runner *runner;
+        uint64_t reset_expected_until_usec; /* until then the same board's arrival follows our own reset */
+
+        enum phase shown_phase; /* what was told last */
+        uint64_t shown_bytes;
+        sd_event_source *timer;
+};
+
+int slot_timer_init(struct slot *slot);
+struct presence_key slot_presence(const struct slot *slot);
+void slot_job_event(struct slot *slot, const struct job_event *event);
+/* Tells what shows, and sets the timer. */
+void slot_job_changed(struct slot *slot);
+void slot_job_ended(struct slot *slot);

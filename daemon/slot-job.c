@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Carries out what core/job says, and tells it what came of it. */
+#include "daemon/slot-internal.h"
+
+#include <stdio.h>
+
+#include "daemon/log.h"
+#include "daemon/message-ids.h"
+
+struct presence_key slot_presence(const struct slot *slot)
+{
+        return (struct presence_key){
+                .boot_id = slot->world->boot_id,
+                .path = slot->path ? slot->path : slot->port,
+                .devnum = slot->job_devnum,
+                .initialized_usec = slot->job_initialized_usec,
+        };
+}
+
+/* ---- the ledger ---- */
+
+static void on_row_opened(void *userdata, int r, int64_t id, int64_t sequence)
+{
+        struct slot *slot = userdata;
+        const char *trouble = r < 0 ? ledger_trouble(slot->world->ledger) : NULL;
+
+        (void)sequence;
+        slot->row = id;
+        slot_job_event(slot, &(struct job_event){ .type = r < 0 ? JOB_EV_ROW_FAILED : JOB_EV_ROW_OPENED,
+                                                  .text = r < 0 && !trouble ? strerror(-r) : trouble });
+}
+
+static void open_row(struct slot *slot)
+{
+        const struct board *board = slot->board;
+        struct attempt_record record = {
+                .job = slot->job_id,
+                .attempt = slot->job.attempt,
+                .slot = slot->name,
+                .port = board->port,
+                .path = board->path,
+                .chip = board->chip ? (char *)board->chip->name : NULL,
+                .mac = (char *)board->mac,
+                .policy = slot->policy,
+                .image_path = slot->image->path,
+                .image_name = slot->image->name,
+                .image_version = slot->image->version,
+                .image_sha256 = slot->image->sha256,
+                .boot_id = slot->world->boot_id,
+                .clock_synchronized = clock_is_synchronized(),
+                .start_realtime_usec = clock_realtime_usec(),
+        };
+        int r = ledger_attempt_open(slot->world->ledger, &record, on_row_opened, slot);
+
+        if (r < 0)
+                on_row_opened(slot, r, 0, 0);
+}
+
+static void on_row_closed(void *userdata, int r, int64_t id, int64_t sequence)
+{
+        struct slot *slot = userdata;
+
+        (void)id, (void)sequence;
+        if (r < 0)
+                log_slot(LOG_ERR, slot->name, slot->job_id, NULL, "the attempt's verdict cannot be recorded: %s; tried again",
+                         strerror(-r));
+        slot_job_event(slot, &(struct job_event){ .type = r < 0 && r != -EALREADY && r != -ENOENT ? JOB_EV_ROW_FAILED
+                                                                                                  : JOB_EV_ROW_CLOSED });
+}
+
+static void close_row(struct slot *slot)
+{
+        struct job *job = &slot->job;
+        struct presence_key presence = slot_presence(slot);
+        struct attempt_record record = {
+                .mac = (char *)slot->board->mac,
+                .end_realtime_usec = clock_realtime_usec(),
+                .duration_usec = clock_boottime_usec() - job->attempt_start_usec,
+                .bytes = job->bytes_done,
+                .transfers = job->transfers,
+                .verdict = job->verdict,
+                .message = job->message,
+        };
+        int r;
+
+        if (job->replaced)
+                record.mac = NULL; /* what is on the port now is not who it was about */
+        r = ledger_attempt_close(slot->world->ledger, slot->row, &record, job->final ? &presence : NULL, on_row_closed,
+                                 slot);
+        if (r < 0)
+                on_row_closed(slot, r, slot->row, 0);
+}
+
+/* ---- the engine ---- */
+
+static void on_engine_said(void *userdata, const struct engine_message *message)
+{
+        slot_job_event(userdata, &(struct job_event){ .type = JOB_EV_ENGINE_SAID, .message = message });
+}
+
+static void on_engine_ended(void *userdata, const char *how)
+{
+        struct slot *slot = userdata;
+
+        slot->runner = runner_free(slot->runner);
+        slot_job_event(slot, &(struct job_event){ .type = JOB_EV_ENGINE_ENDED, .text = how });
+}
+
+static void start_engine(struct slot *slot)
+{
+        static const struct runner_ops ops = { .said = on_engine_said, .ended = on_engine_ended };
+        struct runner_order order = {
+                .program = &slot->world->engine,
+                .node = slot->board->node,
+                .vid = slot->board->ids.vid,
+                .pid = slot->board->ids.pid,
+                .image_fd = slot->image->fd,
+                .any = slot->any,
+                .reset = slot->reset,
+        };
+        char how[128];
+        int r;
+
+        /* The stay that the verdict will be about: after DETACH it is a new one. */
+        slot->job_devnum = slot->board->devnum;
+        slot->job_initialized_usec = slot->board->initialized_usec;
+        r = runner_start(slot->world->event, &order, &ops, slot, &slot->runner);
+        if (r == 0)
+                return;
+        snprintf(how, sizeof(how), "%s cannot be started: %s", order.program->path, strerror(-r));
+        slot_job_event(slot, &(struct job_event){ .type = JOB_EV_ENGINE_ENDED, .text = how });
+}
+
+/* ---- the journal ---- */
+
+static void log_attempt(const struct slot *slot)
+{
+        const struct job *job = &slot->job;
+        double seconds = (double)(clock_boottime_usec() - job->attempt_start_usec) / (double)USEC_PER_SEC;
+        bool again = job->state == JOB_QUEUED;
+
+        if (job->verdict == VERDICT_FLASHED)
+                log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_BOARD_FLASHED, "flashed %s%s%s in %.1f s (attempt %u)",
+                         slot->image->name, slot->image->version ? " " : "",
+                         slot->image->version ? slot->image->version : "", seconds, job->attempt);
+        else if (job->verdict == VERDICT_CANCELLED)
+                log_slot(LOG_NOTICE, slot->name, slot->job_id, MESSAGE_JOB_CANCELLED, "%s", job->message);
+        else
+                log_slot(again ? LOG_WARNING : LOG_ERR, slot->name, slot->job_id,
+                         again ? MESSAGE_ATTEMPT_FAILED : MESSAGE_BOARD_FAILED, "attempt %u of %u: %s: %s%s", job->attempt,
+                         job->params.attempts_max, verdict_to_string(job->verdict), job->message,
+                         again ? "; tried again" : "");
+}
+
+static void log_began(const struct slot *slot)
+{
+        char what[96];
+
+        log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_JOB_BEGAN, "%s on %s: policy %s, image %s (attempt %u)",
+                 board_describe(slot->board, what, sizeof(what)), slot->board->port, slot->policy, slot->image->name,
+                 slot->job.attempt);
+}
+
+/* ---- events in, actions out ---- */
+
+static void carry_out(struct slot *slot, enum job_do action)
+{
+        switch (action) {
+        case JOB_DO_NOTHING:
+                break;
+        case JOB_DO_OPEN_ROW:
+                open_row(slot);
+                break;
+        case JOB_DO_START_ENGINE:
+                if (slot->job.detaches == 0)
+                        log_began(slot);
+                start_engine(slot);
+                break;
+        case JOB_DO_TERMINATE_ENGINE:
+                runner_terminate(slot->runner);
+                break;
+        case JOB_DO_KILL_ENGINE:
+                runner_kill(slot->runner);
+                break;
+        case JOB_DO_CLOSE_ROW:
+                close_row(slot);
+                break;
+        case JOB_DO_END:
+                slot_job_ended(slot);
+                break;
+        }
+}
+
+static void set_timer(struct slot *slot)
+{
+        uint64_t deadline = slot->has_job ? job_deadline(&slot->job) : USEC_INFINITY;
+
+        /* A queued job whose time has come waits for a place, not for time. */
+        if (deadline == USEC_INFINITY || (slot->job.state == JOB_QUEUED && deadline <= clock_boottime_usec())) {
+                sd_event_source_set_enabled(slot->timer, SD_EVENT_OFF);
+                return;
+        }
+        sd_event_source_set_time(slot->timer, deadline);
+        sd_event_source_set_enabled(slot->timer, SD_EVENT_ONESHOT);
+}
+
+void slot_job_changed(struct slot *slot)
+{
+        struct slot_world *world = slot->world;
+        enum phase phase = slot_phase(slot);
+        bool phase_changed = phase != slot->shown_phase;
+
+        set_timer(slot);
+        if (!phase_changed && slot->job.bytes_done == slot->shown_bytes)
+                return;
+        if (phase_changed && phase == PHASE_STUCK)
+                log_slot(LOG_ERR, slot->name, slot->job_id, MESSAGE_ENGINE_STUCK,
+                         "the kernel holds the engine: the slot is stuck until it lets go");
+        slot->shown_phase = phase;
+        slot->shown_bytes = slot->job.bytes_done;
+        world->changed(world->userdata, slot, phase_changed);
+        if (phase_changed)
+                world->places_changed(world->userdata);
+}
+
+void slot_job_event(struct slot *slot, const struct job_event *event)
+{
+        bool was_closing = slot->job.state == JOB_CLOSING;
+        enum job_do action;
+
+        if (!slot->has_job)
+                return;
+        action = job_step(&slot->job, event, clock_boottime_usec());
+        if (was_closing && slot->job.state != JOB_CLOSING)
+                log_attempt(slot);
+        slot_job_changed(slot);
+        carry_out(slot, action);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct slot *slot = userdata;
+
+        (void)source, (void)usec;
+        if (slot->job.state == JOB_QUEUED)
+                slot->world->places_changed(slot->world->userdata);
+        else
+                slot_job_event(slot, &(struct job_event){ .type = JOB_EV_TIME });
+        return 0;
+}
+
+int slot_timer_init(struct slot *slot)
+{
+        int r = sd_event_add_time(slot->world->event, &slot->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, slot);
+
+        if (r >= 0)
+                r = sd_event_source_set_enabled(slot->timer, SD_EVENT_OFF);
+        return MIN(r, 0);
+}

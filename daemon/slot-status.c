@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a slot shows of itself. */
+#include "daemon/slot-internal.h"
+
+static int copy(char **ret, const char *text)
+{
+        return free_and_strdup(ret, text);
+}
+
+/* The average since the first block: erasing and writing take turns, so what a moment shows means nothing. */
+static void add_rate(const struct job *job, uint64_t now_usec, struct slot_status *ret)
+{
+        uint64_t elapsed;
+
+        ret->left_usec = USEC_INFINITY;
+        if (job->phase != PHASE_DOWNLOADING || job->download_start_usec == 0 || job->bytes_done == 0)
+                return;
+        elapsed = now_usec - job->download_start_usec;
+        if (elapsed < 100 * USEC_PER_MSEC)
+                return;
+        ret->rate = job->bytes_done * USEC_PER_SEC / elapsed;
+        if (ret->rate > 0)
+                ret->left_usec = (job->bytes_total - job->bytes_done) * USEC_PER_SEC / ret->rate;
+}
+
+static void add_job(const struct slot *slot, struct slot_status *ret)
+{
+        const struct job *job = &slot->job;
+        uint64_t now = clock_boottime_usec();
+
+        ret->bytes_done = job->bytes_done;
+        ret->bytes_total = job->bytes_total;
+        ret->attempt = job->attempt;
+        ret->attempts_max = job->params.attempts_max;
+        if (job_is_running(job))
+                ret->elapsed_usec = now - job->attempt_start_usec;
+        add_rate(job, now, ret);
+}
+
+static int add_board(const struct slot *slot, struct slot_status *ret)
+{
+        int r = 0;
+
+        if (slot->board->chip)
+                r = copy(&ret->chip, slot->board->chip->name);
+        if (r == 0)
+                r = copy(&ret->mac, slot->board->mac);
+        return r;
+}
+
+static int add_last(const struct slot *slot, struct slot_status *ret)
+{
+        const struct attempt_record *last = ledger_last_of_slot(slot->world->ledger, slot->name);
+
+        if (!last)
+                return 0;
+        ret->last_verdict = last->verdict;
+        ret->last_realtime_usec = last->end_realtime_usec;
+        return copy(&ret->last_message, last->message);
+}
+
+static const char *message_of(const struct slot *slot)
+{
+        bool has_text = slot->has_job && slot->job.message[0] != '\0';
+
+        if (!slot->has_job)
+                return slot->message;
+        /* While an attempt runs, what the one before said is not why the slot is as it is. */
+        return has_text && !job_is_running(&slot->job) ? slot->job.message : NULL;
+}
+
+static int fill(const struct slot *slot, struct slot_status *ret)
+{
+        bool shows_board = slot->board && (slot->present || slot->has_job);
+        int r;
+
+        r = copy(&ret->slot, slot->name);
+        if (r == 0)
+                r = copy(&ret->port, slot->port);
+        if (r == 0)
+                r = copy(&ret->path, slot->path);
+        if (r == 0 && shows_board)
+                r = add_board(slot, ret);
+        if (r == 0)
+                r = copy(&ret->policy, slot->policy);
+        if (r == 0 && slot->image)
+                r = copy(&ret->image_name, slot->image->name);
+        if (r == 0 && slot->image)
+                r = copy(&ret->image_version, slot->image->version);
+        if (r == 0)
+                r = copy(&ret->message, message_of(slot));
+        if (r == 0)
+                r = add_last(slot, ret);
+        return r;
+}
+
+int slot_status(const struct slot *slot, struct slot_status *ret)
+{
+        struct slot_status status = { .phase = slot_phase(slot), .left_usec = USEC_INFINITY };
+        int r;
+
+        if (slot->has_job)
+                add_job(slot, &status);
+        r = fill(slot, &status);
+        if (r < 0) {
+                slot_status_done(&status);
+                return r;
+        }
+        *ret = status;
+        return 0;
+}
+
+/* ---- explain ---- */
+
+static int explain_policy(const struct config_policy *policy, const struct board_facts *facts,
+                          struct explain_policy *ret)
+{
+        struct policy_mismatch mismatch = { 0 };
+        int r;
+
+        ret->matches = policy_matches(policy, facts, &mismatch);
+        r = copy(&ret->policy, policy->name);
+        if (r < 0 || ret->matches)
+                return r;
+        r = copy(&ret->key, mismatch.key);
+        if (r == 0)
+                r = copy(&ret->wanted, mismatch.wanted);
+        if (r == 0)
+                r = copy(&ret->found, mismatch.found ? mismatch.found : "none");
+        return r;
+}
+
+static int explain_policies(const struct slot *slot, struct explanation *ret)
+{
+        const struct config *config = slot->world->config;
+        struct board_facts facts = board_facts(slot->board, slot->name);
+
+        ret->policies = calloc(config->n_policies + 1, sizeof(*ret->policies));
+        if (!ret->policies)
+                return -ENOMEM;
+        for (size_t i = 0; i < config->n_policies; i++) {
+                struct explain_policy *answer = &ret->policies[ret->n_policies++];
+                int r = explain_policy(&config->policies[i], &facts, answer);
+
+                if (r < 0)
+                        return r;
+                if (answer->matches)
+                        return copy(&ret->chosen, config->policies[i].name);
+        }
+        return 0;
+}
+
+static int explain(const struct slot *slot, struct explanation *ret)
+{
+        char what[96];
+        int r;
+
+        r = copy(&ret->slot, slot->name);
+        if (r == 0)
+                r = copy(&ret->port, slot->port);
+        if (r == 0)
+                r = copy(&ret->message, message_of(slot));
+        if (r < 0 || !slot->present)
+                return r;
+        r = copy(&ret->board, board_describe(slot->board, what, sizeof(what)));
+        return r < 0 ? r : explain_policies(slot, ret);
+}
+
+int slot_explain(const struct slot *slot, struct explanation *ret)
+{
+        struct explanation explanation = { .present = slot->present, .phase = slot_phase(slot) };
+        int r = explain(slot, &explanation);
+
+        if (r < 0) {
+                explanation_done(&explanation);
+                return r;
+        }
+        *ret = explanation;
+        return 0;
+}

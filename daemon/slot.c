@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/slot-internal.h"
+
+#include <stdio.h>
+#include <systemd/sd-id128.h>
+
+#include "daemon/log.h"
+#include "daemon/message-ids.h"
+
+/* The board that we reset is back within this time; whoever comes later is another, and to be flashed. */
+#define RESET_RETURN_LIMIT (10 * USEC_PER_SEC)
+
+/* ---- its making ---- */
+
+int slot_new(struct slot_world *world, const char *name, const char *path, const char *port, struct slot **ret)
+{
+        _cleanup_(slot_freep) struct slot *slot = calloc(1, sizeof(*slot));
+        int r;
+
+        if (!slot)
+                return -ENOMEM;
+        slot->world = world;
+        slot->phase = PHASE_EMPTY;
+        r = free_and_strdup(&slot->name, name);
+        if (r == 0)
+                r = free_and_strdup(&slot->path, path);
+        if (r == 0)
+                r = free_and_strdup(&slot->port, port);
+        if (r == 0)
+                r = slot_timer_init(slot);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(slot);
+        return 0;
+}
+
+struct slot *slot_free(struct slot *slot)
+{
+        if (slot->world->ledger)
+                ledger_forget(slot->world->ledger, slot);
+        if (slot->runner)
+                runner_free(slot->runner);
+        if (slot->board)
+                board_free(slot->board);
+        image_copy_unref(slot->image);
+        sd_event_source_disable_unref(slot->timer);
+        free(slot->policy);
+        free(slot->message);
+        free(slot->name);
+        free(slot->path);
+        free(slot->port);
+        free(slot);
+        return NULL;
+}
+
+/* ---- who it is ---- */
+
+const char *slot_name(const struct slot *slot)
+{
+        return slot->name;
+}
+
+int slot_rename(struct slot *slot, const char *name)
+{
+        return free_and_strdup(&slot->name, name);
+}
+
+bool slot_is_at(const struct slot *slot, const char *path, const char *port)
+{
+        if (slot->path && path)
+                return streq(slot->path, path);
+        return slot->port && port && streq(slot->port, port);
+}
+
+bool slot_is_occupied(const struct slot *slot)
+{
+        return slot->present;
+}
+
+bool slot_is_running(const struct slot *slot)
+{
+        return slot->has_job && job_is_running(&slot->job);
+}
+
+bool slot_is_stuck(const struct slot *slot)
+{
+        return slot->has_job && slot->job.phase == PHASE_STUCK;
+}
+
+enum phase slot_phase(const struct slot *slot)
+{
+        return slot->has_job ? slot->job.phase : slot->phase;
+}
+
+/* ---- without a job ---- */
+
+static void drop_job(struct slot *slot)
+{
+        slot->has_job = false;
+        slot->image = image_copy_unref(slot->image);
+        free(slot->policy);
+        slot->policy = NULL;
+}
+
+/* Without memory for the text the phase stands alone. */
+static void rest_in(struct slot *slot, enum phase phase, const char *message)
+{
+        drop_job(slot);
+        slot->phase = phase;
+        (void)free_and_strdup(&slot->message, message);
+        slot->world->changed(slot->world->userdata, slot, true);
+}
+
+static void rest_without_policy(struct slot *slot)
+{
+        char text[160], what[96];
+
+        snprintf(text, sizeof(text), "no policy for %s", board_describe(slot->board, what, sizeof(what)));
+        log_slot(LOG_NOTICE, slot->name, NULL, MESSAGE_NO_POLICY, "%s", text);
+        rest_in(slot, PHASE_NO_POLICY, text);
+}
+
+static void rest_unusable(struct slot *slot, const struct config_policy *policy, const char *why)
+{
+        _cleanup_(freep) char *text = NULL;
+
+        if (asprintf(&text, "policy %s: %s", policy->name, why) < 0)
+                text = NULL;
+        log_slot(LOG_ERR, slot->name, NULL, MESSAGE_POLICY_UNUSABLE, "%s", text ? text : why);
+        rest_in(slot, PHASE_UNUSABLE, text);
+        (void)free_and_strdup(&slot->policy, policy->name);
+}
+
+/* ---- which policy, and what then ---- */
+
+/* Whether the ledger says that nothing more is to be done about this stay of the board. */
+static bool is_settled(struct slot *slot)
+{
+        struct presence_key presence = slot_presence(slot);
+        const char *message = NULL;
+        enum verdict verdict = ledger_presence(slot->world->ledger, &presence, &message);
+
+        if (verdict == VERDICT_NONE)
+                return false;
+        rest_in(slot, verdict == VERDICT_FLASHED ? PHASE_FLASHED : PHASE_FAILED,
+                verdict == VERDICT_FLASHED ? "flashed already, and not unplugged since" : message);
+        return true;
+}
+
+static bool has_image_already(struct slot *slot, const struct config_policy *policy, const struct image_copy *image)
+{
+        int r;
+
+        if (policy->reflash != POLICY_REFLASH_NEVER || !slot->board->mac)
+                return false;
+        r = ledger_board_has_image(slot->world->ledger, slot->board->mac, image->sha256);
+        if (r < 0)
+                log_slot(LOG_WARNING, slot->name, NULL, NULL, "ledger cannot say what %s has: %s", slot->board->mac,
+                         strerror(-r));
+        return r > 0;
+}
+
+/* Takes image. */
+static void queue_job(struct slot *slot, const struct config_policy *policy, struct image_copy *image)
+{
+        struct job_params params = {
+                .attempts_max = policy->attempts,
+                .retry_delay_usec = policy->retry_delay_usec,
+                .reattach_usec = slot->world->config->reattach_time_usec,
+        };
+        static uint64_t tickets;
+        sd_id128_t id;
+
+        drop_job(slot);
+        slot->image = image;
+        if (sd_id128_randomize(&id) < 0 || free_and_strdup(&slot->policy, policy->name) < 0) {
+                rest_in(slot, PHASE_FAILED, "out of memory");
+                return;
+        }
+        sd_id128_to_string(id, slot->job_id);
+        (void)free_and_strdup(&slot->message, NULL);
+        slot->any = policy->mode == POLICY_MODE_ANY;
+        slot->reset = policy->after == POLICY_RESET;
+        slot->ticket = ++tickets;
+        slot->shown_phase = PHASE_MAX_;
+        job_init(&slot->job, &params, slot->board->dfu.dfu_mode);
+        slot->has_job = true;
+        slot_job_changed(slot);
+}
+
+static void flash_by(struct slot *slot, const struct config_policy *policy)
+{
+        _cleanup_(freep) char *why = NULL;
+        struct image_copy *image = NULL;
+        int r = images_get(slot->world->images, policy, &image, &why);
+
+        if (r >= 0)
+                slot->world->image_seen(slot->world->userdata, policy, image, why);
+        if (r == 0 && !image_copy_is_for(image, slot->board->ids.vid, slot->board->ids.pid))
+                r = asprintf(&why, "image %s: made for %04x:%04x: board is %04x:%04x", policy->image, image->image->vid,
+                             image->image->pid, slot->board->ids.vid, slot->board->ids.pid) < 0
+                            ? -ENOMEM
+                            : 1;
+        if (r != 0) {
+                image_copy_unref(image);
+                rest_unusable(slot, policy, why ? why : strerror(-r));
+        } else if (has_image_already(slot, policy, image)) {
+                image_copy_unref(image);
+                rest_in(slot, PHASE_FLASHED, "has this image already (reflash = never)");
+        } else {
+                queue_job(slot, policy, image);
+        }
+}
+
+static void consider(struct slot *slot)
+{
+        struct board_facts facts = board_facts(slot->board, slot->name);
+        const struct config_policy *policy;
+
+        if (is_settled(slot))
+                return;
+        policy = policy_for(slot->world->config, &facts);
+        if (!policy) {
+                rest_without_policy(slot);
+                return;
+        }
+        switch (policy->action) {
+        case POLICY_FLASH:
+                flash_by(slot, policy);
+                break;
+        case POLICY_IGNORE:
+                rest_in(slot, PHASE_IGNORED, "its policy says action = ignore");
+                (void)free_and_strdup(&slot->policy, policy->name);
+                break;
+        case POLICY_HOLD:
+                rest_in(slot, PHASE_HELD, "its policy says action = hold");
+                (void)free_and_strdup(&slot->policy, policy->name);
+                break;
+        case POLICY_ACTION_MAX_:
+                break;
+        }
+}
+
+void slot_reconsider(struct slot *slot)
+{
+        bool begun = slot->has_job && (slot->job.state != JOB_QUEUED || slot->job.attempt > 0);
+        enum phase phase = slot_phase(slot);
+
+        if (slot->present && !begun && phase != PHASE_FLASHED && phase != PHASE_FAILED)
+                consider(slot);
+}
+
+/* ---- boards come and go ---- */
+
+/* Whose stay the job's verdict will be about: a board that comes after the job's own had left is another. */
+static void note_job_presence(struct slot *slot)
+{
+        slot->job_devnum = slot->board->devnum;
+        slot->job_initialized_usec = slot->board->initialized_usec;
+}
+
+static void take_board(struct slot *slot, struct board *board)
+{
+        if (slot->board)
+                board_free(slot->board);
+        slot->board = board;
+        slot->present = true;
+        (void)free_and_strdup(&slot->port, board->port);
+        if (board->path)
+                (void)free_and_strdup(&slot->path, board->path);
+}
+
+/* A board that nothing is under way with. */
+static void receive(struct slot *slot, bool same)
+{
+        bool after_reset = same && clock_boottime_usec() < slot->reset_expected_until_usec;
+
+        slot->reset_expected_until_usec = 0;
+        note_job_presence(slot);
+        if (after_reset)
+                rest_in(slot, PHASE_FLASHED, "came back after the reset that followed its flashing");
+        else
+                consider(slot);
+}
+
+void slot_board_arrived(struct slot *slot, struct board *board)
+{
+        bool same = slot->board && board_may_be(slot->board, board);
+        bool in_job;
+
+        if (slot->present && slot->board->devnum == board->devnum) {
+                board_free(board);
+                return;
+        }
+        /* Its leaving was not told, or is told later: one port has one board. */
+        if (slot->present)
+                slot_board_left(slot, slot->board->port, 0);
+        in_job = slot->has_job && slot->job.state != JOB_ENDED;
+        take_board(slot, board);
+        if (!in_job) {
+                receive(slot, same);
+                return;
+        }
+        slot_job_event(slot, &(struct job_event){
+                                     .type = JOB_EV_ARRIVED, .same_board = same, .dfu_mode = board->dfu.dfu_mode });
+}
+
+bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
+{
+        bool in_job = slot->has_job && slot->job.state != JOB_ENDED;
+
+        if (!slot->present || !streq(slot->board->port, port) || (devnum != 0 && slot->board->devnum != devnum))
+                return false;
+        slot->present = false;
+        if (in_job)
+                slot_job_event(slot, &(struct job_event){ .type = JOB_EV_LEFT });
+        else if (slot->has_job && slot->job.verdict == VERDICT_BOARD_LEFT)
+                slot->world->changed(slot->world->userdata, slot, true); /* its failure stays to be seen */
+        else
+                rest_in(slot, PHASE_EMPTY, NULL);
+        return true;
+}
+
+/* The job is over; what is on the port now may be another board than its own. */
+void slot_job_ended(struct slot *slot)
+{
+        if (slot->reset && slot->job.verdict == VERDICT_FLASHED)
+                slot->reset_expected_until_usec = clock_boottime_usec() + RESET_RETURN_LIMIT;
+        if (slot->present && slot->job.replaced) {
+                receive(slot, slot->job.same_board);
+        } else if (!slot->present && slot->job.verdict == VERDICT_FLASHED) {
+                rest_in(slot, PHASE_EMPTY, NULL);
+        }
+}
+
+/* ---- places ---- */
+
+bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket)
+{
+        if (!slot->has_job || !job_wants_place(&slot->job, clock_boottime_usec()))
+                return false;
+        *ret_ticket = slot->ticket;
+        return true;
+}
+
+void slot_give_place(struct slot *slot)
+{
+        slot_job_event(slot, &(struct job_event){ .type = JOB_EV_PLACE });
+}
+
+void slot_cancel(struct slot *slot)
+{
+        if (slot->has_job)
+                slot_job_event(slot, &(struct job_event){ .type = JOB_EV_CANCEL });
+}

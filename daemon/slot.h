@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A slot: a physical port, named by the configuration or by its port path. It outlives the boards that stand on it. It
+ * asks which policy a board gets, has a job for one that is to be flashed, and carries out what core/job says: the
+ * ledger's rows, the engine's runs, the time limits.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "core/job.h"
+#include "core/status.h"
+#include "daemon/board.h"
+#include "daemon/clock.h"
+#include "daemon/images.h"
+#include "daemon/ledger.h"
+#include "daemon/runner.h"
+
+struct slot;
+
+/* What all slots share; borrowed, and longer-lived than any slot. */
+struct slot_world {
+        sd_event *event;
+        const struct config *config; /* the station puts another here on a reload */
+        struct ledger *ledger;
+        struct images *images;
+        struct engine_program engine;
+        char boot_id[BOOT_ID_SIZE];
+        bool stopping; /* no job begins any more */
+
+        void *userdata;
+        /* Something that status shows is different; phase_changed: more than progress. */
+        void (*changed)(void *userdata, struct slot *slot, bool phase_changed);
+        /* A place may be free, or one may be wanted: look at slot_wants_place() of all. Called from the loop alone. */
+        void (*places_changed)(void *userdata);
+        /* What came of looking at a policy's image; copy or why is NULL. */
+        void (*image_seen)(void *userdata, const struct config_policy *policy, const struct image_copy *copy,
+                           const char *why);
+};
+
+/* name: the configured one, or the port path. path, port: where the configuration says that it is; either may be NULL. */
+int slot_new(struct slot_world *world, const char *name, const char *path, const char *port, struct slot **ret);
+/* Its job, if it has one, is forgotten: only for a slot without a running job, or at the daemon's end. */
+struct slot *slot_free(struct slot *slot);
+DEFINE_CLEANUP(struct slot, slot_free)
+
+const char *slot_name(const struct slot *slot);
+int slot_rename(struct slot *slot, const char *name);
+/* Whether it is the port with this ID_PATH or, where either does not know that, this port path. */
+bool slot_is_at(const struct slot *slot, const char *path, const char *port);
+bool slot_is_occupied(const struct slot *slot); /* a board is on it */
+bool slot_is_running(const struct slot *slot);  /* it has a job under way: counts against jobs-max */
+bool slot_is_stuck(const struct slot *slot);
+enum phase slot_phase(const struct slot *slot);
+
+/* The board is handed over. One that is there already (the same devnum) changes nothing. */
+void slot_board_arrived(struct slot *slot, struct board *board);
+/* devnum 0: whatever is there. Returns whether it was this slot's board. */
+bool slot_board_left(struct slot *slot, const char *port, unsigned devnum);
+/* Where nothing has begun: asks the policies again (they are others now). */
+void slot_reconsider(struct slot *slot);
+
+/* Its job waits for a place and its time has come; the lowest ticket has waited longest. */
+bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket);
+void slot_give_place(struct slot *slot);
+/* The daemon stops: the running attempt is aborted. */
+void slot_cancel(struct slot *slot);
+
+int slot_status(const struct slot *slot, struct slot_status *ret);
+int slot_explain(const struct slot *slot, struct explanation *ret);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the socket is told. */
+#include "daemon/station-internal.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+static int station_name(const struct station *station, char **ret)
+{
+        char host[HOST_NAME_MAX + 1] = "";
+
+        if (!station->config->station_name && gethostname(host, sizeof(host) - 1) < 0)
+                return -errno;
+        return free_and_strdup(ret, station->config->station_name ? station->config->station_name : host);
+}
+
+static void add_counts(const struct station *station, struct station_status *ret)
+{
+        struct ledger_counts counts;
+
+        ledger_counts(station->world.ledger, clock_realtime_usec(), &counts);
+        ret->flashed_today = counts.flashed_today;
+        ret->failed_today = counts.failed_today;
+        ret->first_pass_today = counts.first_pass_today;
+        ret->flashed_last_hour = counts.flashed_last_hour;
+        for (size_t i = 0; i < station->n_slots; i++) {
+                enum phase phase = slot_phase(station->slots[i]);
+
+                ret->running += phase_is_running(phase);
+                ret->waiting += phase == PHASE_QUEUED;
+                ret->failed += phase == PHASE_FAILED;
+        }
+}
+
+static int on_header(void *userdata, struct station_status *ret)
+{
+        struct station *station = userdata;
+        int r = station_name(station, &ret->name);
+
+        if (r == 0)
+                r = free_and_strdup(&ret->version, PACKAGE_VERSION);
+        if (r == 0)
+                r = free_and_strdup(&ret->config_error, station->config_error);
+        ret->uptime_usec = clock_boottime_usec() - station->started_usec;
+        add_counts(station, ret);
+        return r;
+}
+
+static int copy_policy(const struct policy_status *from, struct policy_status *to)
+{
+        int r = free_and_strdup(&to->name, from->name);
+
+        if (r == 0)
+                r = free_and_strdup(&to->image, from->image);
+        if (r == 0)
+                r = free_and_strdup(&to->sha256, from->sha256);
+        if (r == 0)
+                r = free_and_strdup(&to->image_name, from->image_name);
+        if (r == 0)
+                r = free_and_strdup(&to->image_version, from->image_version);
+        if (r == 0)
+                r = free_and_strdup(&to->unusable, from->unusable);
+        return r;
+}
+
+static int add_slots(const struct station *station, struct station_status *ret)
+{
+        ret->slots = calloc(station->n_slots + 1, sizeof(*ret->slots));
+        if (!ret->slots)
+                return -ENOMEM;
+        for (size_t i = 0; i < station->n_slots; i++) {
+                int r = slot_status(station->slots[i], &ret->slots[i]);
+
+                if (r < 0)
+                        return r;
+                ret->n_slots++;
+        }
+        return 0;
+}
+
+static int add_policies(const struct station *station, struct station_status *ret)
+{
+        ret->policies = calloc(station->n_policies + 1, sizeof(*ret->policies));
+        if (!ret->policies)
+                return -ENOMEM;
+        for (size_t i = 0; i < station->n_policies; i++) {
+                ret->n_policies++;
+                int r = copy_policy(&station->policies[i], &ret->policies[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int on_status(void *userdata, struct station_status *ret)
+{
+        int r = on_header(userdata, ret);
+
+        if (r == 0)
+                r = add_slots(userdata, ret);
+        if (r == 0)
+                r = add_policies(userdata, ret);
+        return r;
+}
+
+static int on_slot(void *userdata, const char *name, struct slot_status *ret)
+{
+        struct station *station = userdata;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (streq(slot_name(station->slots[i]), name))
+                        return slot_status(station->slots[i], ret);
+        return 1;
+}
+
+static bool is_meant(const struct slot *slot, const char *where)
+{
+        return !where || streq(slot_name(slot), where) || slot_is_at(slot, where, NULL) || slot_is_at(slot, NULL, where);
+}
+
+static int on_explain(void *userdata, const char *where, struct explanation **ret, size_t *ret_n)
+{
+        struct station *station = userdata;
+        struct explanation *list = calloc(station->n_slots + 1, sizeof(*list));
+        size_t n = 0;
+        int r = list ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < station->n_slots && r == 0; i++)
+                if (is_meant(station->slots[i], where)) {
+                        r = slot_explain(station->slots[i], &list[n]);
+                        n += r == 0;
+                }
+        if (r == 0 && n == 0 && where)
+                r = 1;
+        if (r != 0) {
+                while (n > 0)
+                        explanation_done(&list[--n]);
+                free(list);
+                return r;
+        }
+        *ret = list;
+        *ret_n = n;
+        return 0;
+}
+
+static int on_history(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
+                      struct attempt_record **ret, size_t *ret_n)
+{
+        struct station *station = userdata;
+
+        return ledger_history(station->world.ledger, slot, mac, before, limit, ret, ret_n);
+}
+
+static int on_reload(void *userdata, struct reload_result *ret)
+{
+        return station_load_config(userdata, ret);
+}
+
+int station_open_server(struct station *station, const struct station_options *options)
+{
+        static const struct server_ops ops = {
+                .status = on_status,
+                .header = on_header,
+                .slot = on_slot,
+                .explain = on_explain,
+                .history = on_history,
+                .reload = on_reload,
+        };
+
+        station->server_options = (struct server_options){
+                .path = options->socket_path,
+                .fd = options->socket_fd,
+                .group = options->group,
+        };
+        return server_new(station->world.event, &station->server_options, &ops, station, &station->server);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the station share: station.c (boards, places, start and stop), station-config.c (what a
+ * configuration means for slots and policies), station-answers.c (what the socket is told).
+ */
+#pragma once
+
+#include <inttypes.h>
+
+#include "daemon/hotplug.h"
+#include "daemon/server.h"
+#include "daemon/slot.h"
+#include "daemon/station.h"
+
+#define SLOTS_MAX 1024 /* configured ones, and ports that boards were seen on */
+
+struct station {
+        const struct station_options *options;
+        struct config *config;
+        struct slot_world world;
+        struct hotplug *hotplug;
+        struct server_options server_options;
+        struct server *server;
+        struct slot **slots; /* the configured ones in their order, then the others in the order of their coming */
+        size_t n_slots;
+        struct policy_status *policies; /* as in config, with what is known of their images */
+        size_t n_policies;
+        char *config_error; /* why the last reload was refused */
+        uint64_t started_usec;
+        sd_event_source *places, *stop_timer;
+};
+
+int station_add_slot(struct station *station, const char *name, const char *path, const char *port, struct slot **ret);
+int station_rescan(struct station *station);
+
+/* Makes the slots those of station->config; a slot that is there already, under whatever name, stays what it is. */
+int station_lay_out_slots(struct station *station);
+/* Looks at every policy's image; what cannot be used is logged and shown. */
+int station_check_policies(struct station *station);
+void station_forget_policies(struct station *station);
+void station_image_seen(void *userdata, const struct config_policy *policy, const struct image_copy *copy,
+                        const char *why);
+int station_load_config(struct station *station, struct reload_result *ret);
+
+int station_open_server(struct station *station, const struct station_options *options);

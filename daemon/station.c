@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/station-internal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+/* ---- slots ---- */
+
+static struct slot *slot_at(struct station *station, const char *path, const char *port)
+{
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_is_at(station->slots[i], path, port))
+                        return station->slots[i];
+        return NULL;
+}
+
+int station_add_slot(struct station *station, const char *name, const char *path, const char *port, struct slot **ret)
+{
+        struct slot **slots;
+        int r;
+
+        if (station->n_slots == SLOTS_MAX)
+                return -ENOBUFS;
+        slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
+        if (!slots)
+                return -ENOMEM;
+        station->slots = slots;
+        r = slot_new(&station->world, name, path, port, &slots[station->n_slots]);
+        if (r < 0)
+                return r;
+        *ret = slots[station->n_slots++];
+        return 0;
+}
+
+/* The slot of a port that the configuration does not name is called as the port. */
+static int slot_for_board(struct station *station, const struct board *board, struct slot **ret)
+{
+        struct slot *slot = slot_at(station, board->path, board->port);
+
+        if (slot) {
+                *ret = slot;
+                return 0;
+        }
+        return station_add_slot(station, board->port, board->path, board->port, ret);
+}
+
+/* ---- boards ---- */
+
+/* Every Espressif chip that may be in download mode; and whatever a configured slot or a policy is about. */
+static bool is_ours(struct station *station, const struct board *board)
+{
+        const struct config_slot *slot = config_slot_for(station->config, board->path, board->port);
+        struct board_facts facts = board_facts(board, slot ? slot->name : NULL);
+
+        return board->chip || slot || policy_for(station->config, &facts);
+}
+
+static void on_arrived(void *userdata, struct board *board)
+{
+        struct station *station = userdata;
+        struct slot *slot;
+        int r;
+
+        if (!is_ours(station, board)) {
+                board_free(board);
+                return;
+        }
+        r = slot_for_board(station, board, &slot);
+        if (r < 0) {
+                log_error("board on port %s is left alone: %s", board->port,
+                          r == -ENOBUFS ? "more slots than the station can have" : strerror(-r));
+                board_free(board);
+                return;
+        }
+        slot_board_arrived(slot, board);
+}
+
+static void on_left(void *userdata, const char *port, unsigned devnum)
+{
+        struct station *station = userdata;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_board_left(station->slots[i], port, devnum))
+                        return;
+}
+
+/* ---- places: as many jobs at once as jobs-max allows, first come first served ---- */
+
+static size_t n_running(const struct station *station)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                n += slot_is_running(station->slots[i]);
+        return n;
+}
+
+static struct slot *next_in_line(const struct station *station)
+{
+        struct slot *next = NULL;
+        uint64_t ticket, lowest = UINT64_MAX;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_wants_place(station->slots[i], &ticket) && ticket < lowest) {
+                        next = station->slots[i];
+                        lowest = ticket;
+                }
+        return next;
+}
+
+static void give_places(struct station *station)
+{
+        unsigned max = station->config->jobs_max;
+        size_t running = n_running(station);
+        struct slot *slot;
+
+        while (!station->world.stopping && (max == 0 || running < max) && (slot = next_in_line(station))) {
+                slot_give_place(slot);
+                running++;
+        }
+}
+
+static bool all_is_recorded(const struct station *station)
+{
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_is_running(station->slots[i]) && !slot_is_stuck(station->slots[i]))
+                        return false;
+        return true;
+}
+
+static int on_places(sd_event_source *source, void *userdata)
+{
+        struct station *station = userdata;
+
+        (void)source;
+        give_places(station);
+        if (station->world.stopping && all_is_recorded(station))
+                sd_event_exit(station->world.event, 0);
+        return 0;
+}
+
+/* Later in the loop: whoever calls stands in the middle of a slot. */
+static void on_places_changed(void *userdata)
+{
+        struct station *station = userdata;
+
+        sd_event_source_set_enabled(station->places, SD_EVENT_ONESHOT);
+}
+
+static void on_changed(void *userdata, struct slot *slot, bool phase_changed)
+{
+        struct station *station = userdata;
+
+        if (station->server)
+                server_slot_changed(station->server, slot_name(slot), phase_changed);
+}
+
+/* ---- the stop ---- */
+
+static void cancel_all(struct station *station)
+{
+        size_t running = n_running(station);
+
+        log_notice("cancelling %zu running download%s", running, running == 1 ? "" : "s");
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_cancel(station->slots[i]);
+        on_places_changed(station);
+}
+
+static int on_stop_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct station *station = userdata;
+
+        (void)source, (void)usec;
+        log_notice("stop-time of %" PRIu64 " s is over", station->config->stop_time_usec / USEC_PER_SEC);
+        cancel_all(station);
+        return 0;
+}
+
+void station_stop(struct station *station)
+{
+        size_t running = n_running(station);
+
+        if (station->world.stopping) {
+                cancel_all(station);
+                return;
+        }
+        station->world.stopping = true;
+        if (running > 0)
+                log_notice("stopping: %zu running download%s may end within %" PRIu64 " s", running,
+                           running == 1 ? "" : "s", station->config->stop_time_usec / USEC_PER_SEC);
+        if (sd_event_add_time_relative(station->world.event, &station->stop_timer, CLOCK_BOOTTIME,
+                                       station->config->stop_time_usec, 0, on_stop_time, station) < 0)
+                cancel_all(station);
+        on_places_changed(station);
+}
+
+/* ---- its making ---- */
+
+static int open_ledger(struct station *station, const struct station_options *options)
+{
+        _cleanup_(freep) char *path = NULL, *why = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/ledger.sqlite", options->state_dir) < 0)
+                return -ENOMEM;
+        r = ledger_open(path, station->world.event, station->world.boot_id, clock_realtime_usec(),
+                        &station->world.ledger, &why);
+        if (r < 0)
+                log_error("%s", why ? why : strerror(-r));
+        return r;
+}
+
+static int open_engine(struct station *station, const struct station_options *options)
+{
+        int r = engine_program_open(options->engine, &station->world.engine);
+
+        if (r < 0)
+                log_error("engine %s cannot be opened: %s", options->engine, strerror(-r));
+        return r;
+}
+
+static int open_hotplug(struct station *station)
+{
+        static const struct hotplug_ops ops = { .arrived = on_arrived, .left = on_left };
+        int r = hotplug_new(station->world.event, &ops, station, &station->hotplug);
+
+        if (r < 0)
+                log_error("udev's events cannot be listened to: %s", strerror(-r));
+        return r;
+}
+
+static int open_places(struct station *station)
+{
+        int r = sd_event_add_defer(station->world.event, &station->places, on_places, station);
+
+        if (r >= 0)
+                r = sd_event_source_set_enabled(station->places, SD_EVENT_OFF);
+        return MIN(r, 0);
+}
+
+/* The socket first: a second daemon is told so before it touches anything else. */
+static int open_all(struct station *station, const struct station_options *options)
+{
+        int r = clock_boot_id(station->world.boot_id);
+
+        if (r == 0)
+                r = open_places(station);
+        if (r == 0)
+                r = station_open_server(station, options);
+        if (r == 0)
+                r = open_engine(station, options);
+        if (r == 0)
+                r = open_ledger(station, options);
+        if (r == 0)
+                r = images_new(&station->world.images);
+        if (r == 0)
+                r = open_hotplug(station);
+        return r;
+}
+
+int station_new(sd_event *event, const struct station_options *options, struct config *config, struct station **ret)
+{
+        _cleanup_(station_freep) struct station *station = calloc(1, sizeof(*station));
+        int r;
+
+        if (!station) {
+                config_free(config);
+                return -ENOMEM;
+        }
+        station->options = options;
+        station->config = config;
+        station->started_usec = clock_boottime_usec();
+        station->world = (struct slot_world){
+                .event = sd_event_ref(event),
+                .config = config,
+                .engine = { .fd = -EBADF },
+                .userdata = station,
+                .changed = on_changed,
+                .places_changed = on_places_changed,
+                .image_seen = station_image_seen,
+        };
+        r = open_all(station, options);
+        if (r == 0)
+                r = station_lay_out_slots(station);
+        if (r == 0)
+                r = station_check_policies(station);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(station);
+        return 0;
+}
+
+struct station *station_free(struct station *station)
+{
+        if (station->server)
+                server_free(station->server);
+        station->server = NULL;
+        if (station->hotplug)
+                hotplug_free(station->hotplug);
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_free(station->slots[i]);
+        free(station->slots);
+        if (station->world.ledger)
+                ledger_free(station->world.ledger);
+        if (station->world.images)
+                images_free(station->world.images);
+        engine_program_close(&station->world.engine);
+        station_forget_policies(station);
+        sd_event_source_disable_unref(station->stop_timer);
+        sd_event_source_disable_unref(station->places);
+        sd_event_unref(station->world.event);
+        config_free(station->config);
+        free(station->config_error);
+        free(station);
+        return NULL;
+}
+
+int station_start(struct station *station)
+{
+        int r = hotplug_scan(station->hotplug);
+
+        if (r < 0)
+                log_error("USB devices cannot be enumerated: %s", strerror(-r));
+        return r;
+}
+
+int station_rescan(struct station *station)
+{
+        return hotplug_scan(station->hotplug);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * espdfu-engine: flashes one board, or sends it from run-time mode to DFU mode, and says how that ended. Started by
+ * espdfud, one process a board, so that a hub, a kernel call or a descriptor that goes wrong costs one board.
+ * Exit status: 0 when the verdict is `flashed` or `detached`, 1 for any other, 2 for wrong arguments.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "engine/download.h"
+
+struct arguments {
+        struct board_wanted wanted;
+        int image_fd, channel_fd;
+        bool reset;
+};
+
+static void print_help(void)
+{
+        puts("Usage: espdfu-engine --node NODE --image-fd FD --channel-fd FD [OPTION…]\n"
+             "Flashes one board over USB DFU. Started by espdfud; see espdfu-engine(8).\n"
+             "\n"
+             "  --node NODE       the board's device node, /dev/bus/usb/BBB/DDD\n"
+             "  --image-fd FD     the image, a sealed memfd\n"
+             "  --channel-fd FD   a SOCK_SEQPACKET socket to the daemon\n"
+             "  --expect VID:PID  leave any other device on the node alone\n"
+             "  --any             any DFU 1.1 device, not the mask ROM alone\n"
+             "  --reset           reset the board after it was flashed\n"
+             "  --help, --version");
+}
+
+/* A descriptor number that the daemon left open, or -1. */
+static int parse_fd(const char *text)
+{
+        char *end;
+        long fd = strtol(text, &end, 10);
+
+        return *text && !*end && fd > STDERR_FILENO && fd < 1024 ? (int)fd : -1;
+}
+
+/* Returns 0; 1 where nothing is left to do; -EINVAL. */
+static int parse_arguments(int argc, char **argv, struct arguments *ret)
+{
+        enum { NODE = 256, IMAGE_FD, CHANNEL_FD, EXPECT, ANY, RESET, SHOW_HELP, SHOW_VERSION };
+        static const struct option options[] = {
+                { "node", required_argument, NULL, NODE },
+                { "image-fd", required_argument, NULL, IMAGE_FD },
+                { "channel-fd", required_argument, NULL, CHANNEL_FD },
+                { "expect", required_argument, NULL, EXPECT },
+                { "any", no_argument, NULL, ANY },
+                { "reset", no_argument, NULL, RESET },
+                { "help", no_argument, NULL, SHOW_HELP },
+                { "version", no_argument, NULL, SHOW_VERSION },
+                { 0 },
+        };
+        struct arguments a = { .image_fd = -1, .channel_fd = -1 };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                switch (c) {
+                case NODE:
+                        a.wanted.node = optarg;
+                        break;
+                case IMAGE_FD:
+                        a.image_fd = parse_fd(optarg);
+                        break;
+                case CHANNEL_FD:
+                        a.channel_fd = parse_fd(optarg);
+                        break;
+                case EXPECT:
+                        a.wanted.vid_pid = optarg;
+                        break;
+                case ANY:
+                        a.wanted.any = true;
+                        break;
+                case RESET:
+                        a.reset = true;
+                        break;
+                case SHOW_HELP:
+                        print_help();
+                        return 1;
+                case SHOW_VERSION:
+                        puts("espdfu-engine " PACKAGE_VERSION);
+                        return 1;
+                default:
+                        return -EINVAL;
+                }
+        }
+        if (optind < argc || !a.wanted.node || a.image_fd < 0 || a.channel_fd < 0) {
+                fprintf(stderr, "espdfu-engine: expected --node, --image-fd and --channel-fd (descriptors above 2), and nothing else; see --help\n");
+                return -EINVAL;
+        }
+        *ret = a;
+        return 0;
+}
+
+/* SIGTERM becomes readable; nothing that this process starts can gain rights. */
+static int settle(void)
+{
+        sigset_t set;
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+
+        return fd < 0 ? -errno : fd;
+}
+
+/* Returns a verdict, or a negative errno; message says more in either case. */
+static int flash(const struct arguments *a, struct channel *channel, int signal_fd, struct engine_message *message)
+{
+        _cleanup_(payload_unmap) struct payload payload = { 0 };
+        _cleanup_(board_freep) struct board *board = NULL;
+        _cleanup_(download_freep) struct download *download = NULL; /* goes first: its transfers are the board's */
+        const struct dfu *dfu;
+        int r;
+
+        r = payload_map(a->image_fd, &payload, message->text);
+        if (r != 0)
+                return r < 0 ? r : VERDICT_IMAGE_REFUSED;
+        r = board_open(&a->wanted, &board, message->text);
+        if (r != 0)
+                return r;
+        if (board->is_rom && !payload.is_archive)
+                return VERDICT_IMAGE_REFUSED;
+        if (!payload_is_for(&payload, &board->ids)) {
+                snprintf(message->text, sizeof(message->text), "image's DFU suffix is not for %04x:%04x", board->ids.vid,
+                         board->ids.pid);
+                return VERDICT_IMAGE_REFUSED;
+        }
+        r = download_new(board, &payload, channel, signal_fd, &download);
+        if (r == 0)
+                r = download_run(download, &dfu);
+        if (r < 0)
+                return r;
+        memcpy(message->text, dfu->message, MIN(sizeof(message->text), sizeof(dfu->message)));
+        message->bytes_done = dfu->bytes_done;
+        message->bytes_total = dfu->params.size;
+        message->transfers = dfu->transfers;
+        if (dfu->verdict == VERDICT_FLASHED && a->reset) {
+                message->phase = PHASE_RESETTING;
+                channel_progress(channel, message, USEC_INFINITY);
+                if (board_reset(board) < 0)
+                        snprintf(message->text, sizeof(message->text), "flashed, but the reset failed");
+        }
+        return dfu->verdict;
+}
+
+int main(int argc, char **argv)
+{
+        struct engine_message message = { .phase = PHASE_DOWNLOADING, .quiet_usec = CHANNEL_QUIET_MARGIN };
+        struct arguments arguments;
+        struct channel channel;
+        int r, signal_fd;
+
+        r = parse_arguments(argc, argv, &arguments);
+        if (r != 0)
+                return r < 0 ? 2 : 0;
+        r = channel_init(&channel, arguments.channel_fd);
+        if (r < 0) {
+                fprintf(stderr, "espdfu-engine: --channel-fd %d: %s\n", arguments.channel_fd, strerror(-r));
+                return 2;
+        }
+        signal_fd = settle();
+        r = signal_fd < 0 ? signal_fd : flash(&arguments, &channel, signal_fd, &message);
+        if (r < 0) {
+                snprintf(message.text, sizeof(message.text), "engine: %s", strerror(-r));
+                r = VERDICT_ENGINE_FAILED;
+        }
+        message.verdict = (enum verdict)r;
+        if (channel_verdict(&channel, &message) < 0)
+                return 1;
+        return message.verdict == VERDICT_FLASHED || message.verdict == VERDICT_DETACHED ? 0 : 1;
+}

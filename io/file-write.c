@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/file-write.h"
+
+static void closep(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+static void unlink_freep(char **path)
+{
+        if (*path)
+                unlink(*path);
+        free(*path);
+}
+
+static int write_all(int fd, const uint8_t *data, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = write(fd, data, len);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0) {
+                        data += n;
+                        len -= (size_t)n;
+                }
+        }
+        return 0;
+}
+
+/* mkostemp() gives 0600; a new file gets what the umask leaves, one that is replaced keeps its mode. */
+static mode_t mode_of_new_file(void)
+{
+        mode_t mask = umask(0);
+
+        umask(mask);
+        return 0666 & ~mask;
+}
+
+/* Where path really is: itself if it is not there yet. */
+static int resolve(const char *path, char **ret, mode_t *ret_mode)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0) {
+                if (errno != ENOENT)
+                        return -errno;
+                *ret_mode = mode_of_new_file();
+                *ret = strdup(path);
+                return *ret ? 0 : -ENOMEM;
+        }
+        if (!S_ISREG(st.st_mode))
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        *ret_mode = st.st_mode & 07777;
+        *ret = realpath(path, NULL);
+        return *ret ? 0 : -errno;
+}
+
+static int sync_directory(const char *path)
+{
+        _cleanup_(freep) char *copy = strdup(path);
+        _cleanup_(closep) int fd = -EBADF;
+
+        if (!copy)
+                return -ENOMEM;
+        fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_write(const char *path, const void *data, size_t len)
+{
+        _cleanup_(freep) char *target = NULL;
+        _cleanup_(unlink_freep) char *temporary = NULL;
+        _cleanup_(closep) int fd = -EBADF;
+        char *name;
+        mode_t mode = 0;
+        int r = resolve(path, &target, &mode);
+
+        if (r < 0)
+                return r;
+        if (asprintf(&name, "%s.XXXXXX", target) < 0)
+                return -ENOMEM;
+        fd = mkostemp(name, O_CLOEXEC);
+        if (fd < 0) {
+                r = -errno;
+                free(name);
+                return r;
+        }
+        temporary = name;
+        r = write_all(fd, data, len);
+        if (r < 0)
+                return r;
+        if (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, target) < 0)
+                return -errno;
+        free(take_ptr(temporary));
+        return sync_directory(target);
+}

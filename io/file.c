@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/file.h"
+
+static void closep(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+static int open_regular(const char *path, size_t max_bytes, int *ret, size_t *ret_size)
+{
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+        if ((uintmax_t)st.st_size > max_bytes)
+                return -EFBIG;
+        *ret_size = (size_t)st.st_size;
+        *ret = take_fd(&fd);
+        return 0;
+}
+
+int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
+{
+        _cleanup_(closep) int fd = -EBADF;
+        _cleanup_(freep) uint8_t *data = NULL;
+        size_t size = 0, len = 0;
+        int r = open_regular(path, max_bytes, &fd, &size);
+
+        if (r < 0)
+                return r;
+        data = malloc(size + 1);
+        if (!data)
+                return -ENOMEM;
+        /* A file that grows meanwhile is read up to the size that it had when it was opened. */
+        while (len < size) {
+                ssize_t n = read(fd, data + len, size - len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                len += (size_t)n;
+        }
+        data[len] = '\0';
+        *ret = take_ptr(data);
+        *ret_len = len;
+        return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files that people name, read whole and with a bound. */
+#pragma once
+
+#include "core/util.h"
+
+/*
+ * Reads the regular file at path, at most max_bytes long. *ret is to be freed and has a NUL behind its last byte.
+ * Never waits for a FIFO or a device: 0, -EFBIG when it is longer, -EISDIR or -EINVAL when it is no regular file, or
+ * what open(2) and read(2) say.
+ */
+int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len);

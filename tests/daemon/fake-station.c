@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/daemon/fake-station.h"
+
+#include <stdio.h>
+
+#include "core/messages.h"
+
+#define MINUTE (60 * USEC_PER_SEC)
+
+/* A copy that owns its texts: by way of the wire, which has tests of its own. */
+static int copy_update(const struct status_update *from, struct status_update *ret)
+{
+        json_t *wire = status_update_to_json(from);
+        int r = wire ? status_update_from_json(wire, ret) : -ENOMEM;
+
+        json_decref(wire);
+        return r;
+}
+
+static int fake_status(void *userdata, struct station_status *ret)
+{
+        struct fake_station *s = userdata;
+        struct status_update from = { .station = s->header, .whole = true }, copy;
+        int r;
+
+        if (s->error)
+                return s->error;
+        from.station.slots = s->slots;
+        from.station.n_slots = s->n_slots;
+        from.station.policies = s->policies;
+        from.station.n_policies = s->n_policies;
+        r = copy_update(&from, &copy);
+        if (r < 0)
+                return r;
+        *ret = copy.station;
+        return 0;
+}
+
+static int fake_header(void *userdata, struct station_status *ret)
+{
+        struct fake_station *s = userdata;
+        struct status_update from = { .station = s->header }, copy;
+        int r;
+
+        if (s->error)
+                return s->error;
+        r = copy_update(&from, &copy);
+        if (r < 0)
+                return r;
+        *ret = copy.station;
+        return 0;
+}
+
+struct slot_status *fake_station_slot(struct fake_station *s, const char *name)
+{
+        for (size_t i = 0; i < s->n_slots; i++)
+                if (streq(s->slots[i].slot, name))
+                        return &s->slots[i];
+        return NULL;
+}
+
+void fake_station_remove(struct fake_station *s, const char *name)
+{
+        struct slot_status *slot = fake_station_slot(s, name);
+
+        if (slot)
+                *slot = s->slots[--s->n_slots];
+}
+
+static int fake_slot(void *userdata, const char *name, struct slot_status *ret)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = fake_station_slot(s, name);
+        struct status_update from = { .station = { .slots = slot, .n_slots = 1 } }, copy;
+        int r;
+
+        if (s->error)
+                return s->error;
+        if (!slot)
+                return 1;
+        r = copy_update(&from, &copy);
+        if (r < 0)
+                return r;
+        *ret = copy.station.slots[0];
+        copy.station.slots[0] = (struct slot_status){ 0 };
+        status_update_done(&copy);
+        return 0;
+}
+
+static int fake_explain(void *userdata, const char *where, struct explanation **ret, size_t *ret_n)
+{
+        struct fake_station *s = userdata;
+        struct explain_policy answers[] = {
+                { .policy = TEXT("probe"),
+                  .key = TEXT("chip"),
+                  .wanted = TEXT("esp32s3"),
+                  .found = TEXT("esp32s2") },
+                { .policy = TEXT("gizmo"), .matches = true },
+        };
+        const struct slot_status *slot = where ? fake_station_slot(s, where) : &s->slots[0];
+        json_t *wire;
+        int r;
+
+        if (s->error)
+                return s->error;
+        if (!slot)
+                return 1;
+        wire = explanations_to_json(&(struct explanation){ .slot = slot->slot,
+                                                           .port = slot->port,
+                                                           .present = true,
+                                                           .board = TEXT("ESP32-S2 in DFU mode"),
+                                                           .phase = slot->phase,
+                                                           .chosen = TEXT("gizmo"),
+                                                           .message = TEXT("it is being flashed"),
+                                                           .policies = answers,
+                                                           .n_policies = ARRAY_SIZE(answers) },
+                                    1);
+        r = wire ? explanations_from_json(wire, ret, ret_n) : -ENOMEM;
+        json_decref(wire);
+        return r;
+}
+
+static struct attempt_record fake_attempt(int64_t id)
+{
+        return (struct attempt_record){
+                .id = id,
+                .sequence = id,
+                .job = TEXT("0c1d"),
+                .attempt = 1,
+                .slot = id % 2 ? TEXT("A1") : TEXT("A2"),
+                .port = id % 2 ? TEXT("1-4.1") : TEXT("1-4.2"),
+                .chip = TEXT("esp32s3"),
+                .mac = TEXT("7c:df:a1:0b:00:12"),
+                .policy = TEXT("gizmo"),
+                .image_path = TEXT("/srv/gizmo.bin"),
+                .image_name = TEXT("gizmo"),
+                .image_version = TEXT("1.4.2"),
+                .image_sha256 = TEXT("00ff"),
+                .boot_id = TEXT("b007"),
+                .clock_synchronized = true,
+                .start_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC + (uint64_t)id * MINUTE,
+                .end_realtime_usec = UINT64_C(1700000004) * USEC_PER_SEC + (uint64_t)id * MINUTE,
+                .duration_usec = 4200 * USEC_PER_MSEC,
+                .bytes = 262144,
+                .transfers = 64,
+                .verdict = id % 5 ? VERDICT_FLASHED : VERDICT_BOARD_LEFT,
+                .message = id % 5 ? NULL : TEXT("board left at 24 kB"),
+        };
+}
+
+static int fake_history(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
+                        struct attempt_record **ret, size_t *ret_n)
+{
+        struct fake_station *s = userdata;
+        struct attempt_record rows[1000];
+        size_t n = 0;
+        json_t *wire;
+        int r;
+
+        if (s->error)
+                return s->error;
+        s->n_history++;
+        for (int64_t id = before > 0 ? before - 1 : s->n_attempts; id > 0 && n < MIN(limit, 1000U); id--) {
+                struct attempt_record row = fake_attempt(id);
+
+                if ((!slot || streq(slot, row.slot)) && (!mac || streq(mac, row.mac)))
+                        rows[n++] = row;
+        }
+        wire = attempts_to_json(rows, n);
+        r = wire ? attempts_from_json(wire, ret, ret_n) : -ENOMEM;
+        json_decref(wire);
+        return r;
+}
+
+static int fake_reload(void *userdata, struct reload_result *ret)
+{
+        struct fake_station *s = userdata;
+        json_t *wire;
+        int r;
+
+        if (s->error)
+                return s->error;
+        s->n_reloads++;
+        wire = reload_result_to_json(&s->reload);
+        r = wire ? reload_result_from_json(wire, ret) : -ENOMEM;
+        json_decref(wire);
+        return r;
+}
+
+const struct server_ops fake_station_ops = {
+        .status = fake_status,
+        .header = fake_header,
+        .slot = fake_slot,
+        .explain = fake_explain,
+        .history = fake_history,
+        .reload = fake_reload,
+};
+
+static const struct station_status line3_header = {
+        .name = TEXT("line3-a"),
+        .version = TEXT("0.1.0"),
+        .uptime_usec = 98 * 60 * MINUTE, /* 4 d 2 h */
+        .flashed_today = 1284,
+        .failed_today = 4,
+        .first_pass_today = 1274,
+        .flashed_last_hour = 96,
+        .running = 2,
+        .failed = 1,
+};
+
+static const struct slot_status line3_slots[] = {
+        { .slot = TEXT("A1"),
+          .port = TEXT("1-4.1"),
+          .chip = TEXT("esp32s2"),
+          .policy = TEXT("gizmo"),
+          .image_name = TEXT("gizmo"),
+          .image_version = TEXT("1.4.2"),
+          .phase = PHASE_DOWNLOADING,
+          .bytes_done = 136315,
+          .bytes_total = 262144,
+          .rate = 61000,
+          .left_usec = 2100 * USEC_PER_MSEC,
+          .attempt = 1,
+          .attempts_max = 3,
+          .last_verdict = VERDICT_FLASHED },
+        { .slot = TEXT("A2"),
+          .port = TEXT("1-4.2"),
+          .chip = TEXT("esp32s3"),
+          .mac = TEXT("7c:df:a1:0b:00:12"),
+          .policy = TEXT("probe"),
+          .image_name = TEXT("probe"),
+          .image_version = TEXT("2.0.0"),
+          .phase = PHASE_VERIFYING,
+          .bytes_done = 65536,
+          .bytes_total = 65536,
+          .left_usec = 400 * USEC_PER_MSEC,
+          .attempt = 1,
+          .attempts_max = 3,
+          .last_verdict = VERDICT_FLASHED },
+        { .slot = TEXT("A3"),
+          .port = TEXT("1-4.3"),
+          .phase = PHASE_EMPTY,
+          .left_usec = USEC_INFINITY,
+          .last_verdict = VERDICT_FLASHED },
+        { .slot = TEXT("A4"),
+          .port = TEXT("1-4.4"),
+          .chip = TEXT("esp32s2"),
+          .policy = TEXT("gizmo"),
+          .image_name = TEXT("gizmo"),
+          .image_version = TEXT("1.4.2"),
+          .phase = PHASE_FAILED,
+          .bytes_done = 28836,
+          .bytes_total = 262144,
+          .left_usec = USEC_INFINITY,
+          .attempt = 3,
+          .attempts_max = 3,
+          .last_verdict = VERDICT_BOARD_LEFT,
+          .last_message = TEXT("board left at 24 kB") },
+        { .slot = TEXT("A5"),
+          .port = TEXT("1-4.5"),
+          .chip = TEXT("esp32p4"),
+          .mac = TEXT("7c:df:a1:0b:00:40"),
+          .phase = PHASE_NO_POLICY,
+          .left_usec = USEC_INFINITY },
+};
+
+void fake_station_line3(struct fake_station *s, uint64_t base_usec)
+{
+        *s = (struct fake_station){ .header = line3_header,
+                                    .n_slots = ARRAY_SIZE(line3_slots),
+                                    .n_attempts = 120,
+                                    .reload = { .slots = 5, .policies = 2 } };
+        memcpy(s->slots, line3_slots, sizeof(line3_slots));
+        s->slots[0].last_realtime_usec = base_usec;
+        s->slots[1].last_realtime_usec = base_usec;
+        s->slots[2].last_realtime_usec = base_usec - MINUTE;
+        s->slots[3].last_realtime_usec = base_usec - MINUTE;
+        s->policies[0] = (struct policy_status){ .name = TEXT("gizmo"),
+                                                 .image = TEXT("/srv/gizmo.bin"),
+                                                 .image_name = TEXT("gizmo"),
+                                                 .image_version = TEXT("1.4.2") };
+        s->policies[1] = (struct policy_status){ .name = TEXT("probe"),
+                                                 .image = TEXT("/srv/probe.bin"),
+                                                 .image_name = TEXT("probe"),
+                                                 .image_version = TEXT("2.0.0") };
+        s->n_policies = 2;
+}
+
+void fake_station_many(struct fake_station *s, size_t n)
+{
+        static char names[FAKE_SLOTS_MAX][8];
+
+        fake_station_line3(s, UINT64_C(1700000000) * USEC_PER_SEC);
+        s->n_slots = n;
+        for (size_t i = 0; i < n; i++) {
+                snprintf(names[i], sizeof(names[i]), "S%03zu", i % 1000);
+                s->slots[i] = line3_slots[0];
+                s->slots[i].slot = names[i];
+        }
+}

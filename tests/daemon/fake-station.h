@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A station without boards, for tests of the socket and of the client: it answers the server's questions from arrays
+ * that a test writes to. Texts are borrowed (literals).
+ */
+#pragma once
+
+#include "daemon/server.h"
+
+#define FAKE_SLOTS_MAX 200
+#define TEXT(s)        ((char *)(uintptr_t)(s)) /* a literal, for a struct that owns its texts otherwise */
+
+struct fake_station {
+        struct station_status header; /* without slots and policies */
+        struct slot_status slots[FAKE_SLOTS_MAX];
+        size_t n_slots;
+        struct policy_status policies[4];
+        size_t n_policies;
+        int64_t n_attempts; /* history: ids from this number down to 1, of the slots A1 and A2 in turn */
+        struct reload_result reload;
+        int error;                     /* what every op returns, if not 0 */
+        unsigned n_reloads, n_history; /* how often it was asked */
+};
+
+extern const struct server_ops fake_station_ops;
+
+/* The station of the manual: A1 downloads, A2 is verified, A3 is empty, A4 failed, A5 has no policy. base: the time of
+ * day of its last attempts (09:41 there). */
+void fake_station_line3(struct fake_station *s, uint64_t base_usec);
+/* n slots, "S000" and so on, all downloading. */
+void fake_station_many(struct fake_station *s, size_t n);
+
+struct slot_status *fake_station_slot(struct fake_station *s, const char *name);
+void fake_station_remove(struct fake_station *s, const char *name);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The parts of the bed, for each other alone; a test includes bed.h. */
+#pragma once
+
+#include "tests/rom/bed.h"
+
+#include <umockdev.h>
+
+#define BED_INTERFACES 3
+#define BED_PORT_MAX   32
+
+/* One stay of a board on the bus: one device node. It outlives the stay, since programs may hold it open. */
+struct node {
+        struct bed_board *board;
+        UMockdevIoctlBase *handler;
+        unsigned bus, devnum;
+        char devnode[32];
+        char syspath[160];
+        char *properties; /* "NAME=value\n…", as udev would have them */
+        char *tags;       /* ":espdfu:" */
+        uint64_t usec_initialized;
+        bool gone;
+        GPtrArray *clients;                     /* of struct client, owned */
+        struct client *claimed[BED_INTERFACES]; /* by whom */
+};
+
+/* One open() of a node by a program. */
+struct client {
+        struct node *node;
+        UMockdevIoctlClient *peer; /* owned: umockdev itself drops it while an ioctl waits */
+        GQueue done;               /* of struct transfer: to be reaped */
+        bool reaping, blocking;    /* an ioctl waits for done */
+        bool found_nothing;        /* the last reap did */
+        unsigned reaped_in_a_row;
+        uint64_t reap_until;
+};
+
+/* A control transfer of a program: an URB, or an ioctl that waits for it. */
+struct transfer {
+        struct client *client;
+        struct rom_setup setup;
+        uint64_t submitted_usec, deadline_usec;
+        bool is_ioctl;
+        UMockdevIoctlData *urb;  /* owned; NULL for SETINTERFACE */
+        UMockdevIoctlData *data; /* owned: what goes out or comes in; NULL without */
+        size_t data_offset;      /* 8 in an URB, behind the setup packet */
+        int status;              /* when it is over: 0 or a negative errno, */
+        size_t len;              /* bytes that were transferred, */
+        uint8_t *in;             /* and those of an IN transfer; owned */
+};
+
+struct bed_board {
+        struct bed *bed;
+        struct rom *rom;
+        char port[BED_PORT_MAX];
+        struct node *node;      /* the present, or last, stay */
+        GHashTable *properties; /* of the test: name -> value, "" removes it */
+        int occupied;           /* an interface, or -1 */
+        GQueue queue;           /* of struct transfer, in the order they came */
+        bool active;            /* a transfer has its turn: */
+        struct transfer *turn;  /* it; NULL when the host took it back */
+        struct rom_reply reply; /* what will become of it */
+        uint64_t due_usec;      /* when */
+        uint64_t free_usec;     /* the one before was through then */
+        uint64_t return_usec;   /* comes back by itself then; USEC_INFINITY: does not */
+};
+
+struct bed {
+        UMockdevTestbed *testbed;
+        char *root;    /* umockdev's directory */
+        GMutex lock;   /* over all that follows, and the models */
+        GCond changed; /* something is due earlier than the bus thread knows */
+        GThread *bus;  /* does what is due */
+        bool ending;
+        GPtrArray *boards;        /* of struct bed_board, owned */
+        GPtrArray *nodes;         /* of struct node, owned */
+        GPtrArray *children;      /* of struct bed_child, owned */
+        unsigned next_devnum[16]; /* by bus */
+        unsigned long long seqnum;
+        uint64_t hold_usec;
+};
+
+/* bed.c */
+uint64_t bed_now(void);
+/* The board leaves the bus: all that is in flight fails. Returns after away_usec; USEC_INFINITY: not by itself. */
+void board_leave(struct bed_board *board, uint64_t away_usec);
+
+/* bed-usbfs.c; all with the lock held */
+void node_attach_ioctl(struct bed *bed, struct node *node);
+/* Does what is due by now, and no more. */
+void board_run(struct bed_board *board, uint64_t now_usec);
+/* When there is something to do next; USEC_INFINITY: nothing. */
+uint64_t board_next_usec(const struct bed_board *board);
+/* What is in flight on the node comes back as failed. */
+void node_fail_transfers(struct node *node);
+void client_free(gpointer client);
+
+/* bed-udev.c; all with the lock held */
+void node_add(struct bed *bed, struct node *node);
+void node_remove(struct bed *bed, struct node *node);
+void bed_add_hubs(struct bed *bed, const char *port);
+void node_send_uevent(struct bed *bed, const struct node *node, const char *action);
+/* The sysfs path of a port, as "/sys/devices/…/usb1/1-4/1-4.1". */
+void port_syspath(const char *port, char *ret, size_t size);
+
+/* bed-child.c */
+void child_free(gpointer child);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Preloaded into the programs of a bed, behind umockdev's library, for the two things that it leaves out:
+ *  - udev's database in /run/udev is taken from the bed, so that boards which are found by enumeration have their tags
+ *    and are initialized;
+ *  - a monitor's socket is named by the process, too: umockdev names it by the descriptor's number alone, and the second
+ *    program with that number would take the first one's events.
+ */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define EXPORT   __attribute__((visibility("default")))
+#define PREFIX   "/run/udev/"
+#define PATH_LEN 512
+
+/* The function that would have been called without us. */
+#define NEXT(name, ...) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))(__VA_ARGS__)
+
+/* path, or where it is in the bed; buffer holds the answer. */
+static const char *in_bed(const char *path, char buffer[static PATH_LEN])
+{
+        const char *root = getenv("UMOCKDEV_DIR");
+
+        if (!root || !path || strncmp(path, PREFIX, strlen(PREFIX)) != 0)
+                return path;
+        snprintf(buffer, PATH_LEN, "%s/run-udev/%s", root, path + strlen(PREFIX));
+        return buffer;
+}
+
+EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
+{
+        const char *root = getenv("UMOCKDEV_DIR");
+        struct sockaddr_un mine;
+
+        if (!root || address->sa_family != AF_UNIX || len != sizeof(mine))
+                return NEXT(bind, fd, address, len);
+        memcpy(&mine, address, sizeof(mine));
+        if (strncmp(mine.sun_path, root, strlen(root)) != 0 ||
+            strncmp(mine.sun_path + strlen(root), "/event", 6) != 0)
+                return NEXT(bind, fd, address, len);
+        snprintf(mine.sun_path, sizeof(mine.sun_path), "%s/event%d.%d", root, getpid(), fd);
+        unlink(mine.sun_path);
+        return NEXT(bind, fd, (const struct sockaddr *)&mine, sizeof(mine));
+}
+
+#define WRAP_OPEN(name)                                                                                      \
+        EXPORT int name(const char *path, int flags, ...)                                                    \
+        {                                                                                                    \
+                char buffer[PATH_LEN];                                                                       \
+                mode_t mode = 0;                                                                             \
+                                                                                                             \
+                if (flags & (O_CREAT | O_TMPFILE)) {                                                         \
+                        va_list ap;                                                                          \
+                                                                                                             \
+                        va_start(ap, flags);                                                                 \
+                        mode = va_arg(ap, mode_t);                                                           \
+                        va_end(ap);                                                                          \
+                }                                                                                            \
+                return NEXT(name, in_bed(path, buffer), flags, mode);                                        \
+        }
+
+#define WRAP_OPENAT(name)                                                                                    \
+        EXPORT int name(int dirfd, const char *path, int flags, ...)                                         \
+        {                                                                                                    \
+                char buffer[PATH_LEN];                                                                       \
+                mode_t mode = 0;                                                                             \
+                                                                                                             \
+                if (flags & (O_CREAT | O_TMPFILE)) {                                                         \
+                        va_list ap;                                                                          \
+                                                                                                             \
+                        va_start(ap, flags);                                                                 \
+                        mode = va_arg(ap, mode_t);                                                           \
+                        va_end(ap);                                                                          \
+                }                                                                                            \
+                return NEXT(name, dirfd, in_bed(path, buffer), flags, mode);                                 \
+        }
+
+WRAP_OPEN(open)
+WRAP_OPEN(open64)
+WRAP_OPENAT(openat)
+WRAP_OPENAT(openat64)
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+        char buffer[PATH_LEN];
+
+        return NEXT(fopen, in_bed(path, buffer), mode);
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+        char buffer[PATH_LEN];
+
+        return NEXT(fopen64, in_bed(path, buffer), mode);
+}
+
+EXPORT DIR *opendir(const char *path)
+{
+        char buffer[PATH_LEN];
+
+        return NEXT(opendir, in_bed(path, buffer));
+}
+
+EXPORT int access(const char *path, int mode)
+{
+        char buffer[PATH_LEN];
+
+        return NEXT(access, in_bed(path, buffer), mode);
+}

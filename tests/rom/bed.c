@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The bed: boards that come and go, and the thread that is the bus. */
+#include "tests/rom/bed-internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HOLD_USEC      5000
+#define GOODBYE_USEC   (5 * USEC_PER_SEC)
+#define CONDITION_MSEC 5 /* a condition is looked at this often at least */
+
+uint64_t bed_now(void)
+{
+        return (uint64_t)g_get_monotonic_time();
+}
+
+/* ---- boards come and go --------------------------------------------------------- */
+
+/* A new stay on the bus. */
+static void board_arrive(struct bed_board *board)
+{
+        struct bed *bed = board->bed;
+        struct node *node = g_new0(struct node, 1);
+
+        rom_attach(board->rom);
+        rom_set_configured(board->rom);
+        board->return_usec = USEC_INFINITY;
+        board->free_usec = 0;
+        node->board = board;
+        node->bus = (unsigned)strtoul(board->port, NULL, 10);
+        if (node->bus == 0 || node->bus >= ARRAY_SIZE(bed->next_devnum))
+                g_error("bed: port %s is on bus %u, expected 1 to %zu", board->port, node->bus,
+                        ARRAY_SIZE(bed->next_devnum) - 1);
+        bed_add_hubs(bed, board->port);
+        node->devnum = ++bed->next_devnum[node->bus];
+        node->usec_initialized = bed_now();
+        node->clients = g_ptr_array_new_with_free_func(client_free);
+        snprintf(node->devnode, sizeof(node->devnode), "/dev/bus/usb/%03u/%03u", node->bus, node->devnum);
+        port_syspath(board->port, node->syspath, sizeof(node->syspath));
+        g_ptr_array_add(bed->nodes, node);
+        board->node = node;
+        node_attach_ioctl(bed, node);
+        node_add(bed, node);
+        g_main_context_wakeup(NULL);
+}
+
+void board_leave(struct bed_board *board, uint64_t away_usec)
+{
+        struct bed *bed = board->bed;
+        struct node *node = board->node;
+
+        board->return_usec = away_usec == USEC_INFINITY ? USEC_INFINITY : bed_now() + away_usec;
+        if (node->gone)
+                return;
+        node->gone = true;
+        node_fail_transfers(node);
+        node_remove(bed, node);
+        umockdev_testbed_detach_ioctl(bed->testbed, node->devnode, NULL);
+        g_cond_signal(&bed->changed);
+        g_main_context_wakeup(NULL);
+}
+
+static void *bus_main(void *userdata)
+{
+        struct bed *bed = userdata;
+
+        bed_lock(bed);
+        while (!bed->ending) {
+                uint64_t next = USEC_INFINITY;
+
+                for (size_t i = 0; i < bed->boards->len; i++) {
+                        struct bed_board *board = g_ptr_array_index(bed->boards, i);
+
+                        if (board->node->gone && board->return_usec <= bed_now())
+                                board_arrive(board);
+                        board_run(board, bed_now());
+                        next = MIN(next, board->node->gone ? board->return_usec : board_next_usec(board));
+                }
+                if (next == USEC_INFINITY)
+                        g_cond_wait(&bed->changed, &bed->lock);
+                else if (next > bed_now())
+                        g_cond_wait_until(&bed->changed, &bed->lock, (gint64)next);
+        }
+        bed_unlock(bed);
+        return NULL;
+}
+
+/* ---- the bed --------------------------------------------------------------------- */
+
+static void node_free(gpointer data)
+{
+        struct node *node = data;
+
+        g_ptr_array_unref(node->clients);
+        g_object_unref(node->handler);
+        free(node->properties);
+        free(node->tags);
+        free(node);
+}
+
+static void board_free(gpointer data)
+{
+        struct bed_board *board = data;
+
+        rom_free(board->rom);
+        g_hash_table_unref(board->properties);
+        g_queue_clear(&board->queue);
+        free(board);
+}
+
+struct bed *bed_new(void)
+{
+        struct bed *bed = g_new0(struct bed, 1);
+
+        bed->testbed = umockdev_testbed_new();
+        bed->root = umockdev_testbed_get_root_dir(bed->testbed);
+        g_mutex_init(&bed->lock);
+        g_cond_init(&bed->changed);
+        bed->boards = g_ptr_array_new_with_free_func(board_free);
+        bed->nodes = g_ptr_array_new_with_free_func(node_free);
+        bed->children = g_ptr_array_new_with_free_func(child_free);
+        bed->hold_usec = HOLD_USEC;
+        bed->bus = g_thread_new("bus", bus_main, bed);
+        return bed;
+}
+
+/* The programs are dead by now, but umockdev's worker has to hear of it before it may end. */
+static bool nobody_has_a_node_open(void *userdata)
+{
+        struct bed *bed = userdata;
+
+        for (size_t i = 0; i < bed->nodes->len; i++) {
+                const struct node *node = g_ptr_array_index(bed->nodes, i);
+
+                if (node->clients->len > 0)
+                        return false;
+        }
+        return true;
+}
+
+struct bed *bed_free(struct bed *bed)
+{
+        if (!bed)
+                return NULL;
+        g_ptr_array_unref(bed->children);
+        bed->children = NULL;
+        for (size_t i = 0; i < bed->boards->len; i++)
+                bed_pull(g_ptr_array_index(bed->boards, i));
+        bed_wait(bed, nobody_has_a_node_open, bed, GOODBYE_USEC);
+        bed_lock(bed);
+        bed->ending = true;
+        g_cond_signal(&bed->changed);
+        bed_unlock(bed);
+        g_thread_join(bed->bus);
+        g_object_unref(bed->testbed); /* its worker has ended after this: no handler runs any more */
+        g_ptr_array_unref(bed->nodes);
+        g_ptr_array_unref(bed->boards);
+        g_free(bed->root);
+        g_mutex_clear(&bed->lock);
+        g_cond_clear(&bed->changed);
+        g_free(bed);
+        return NULL;
+}
+
+/* ---- the test's hands ------------------------------------------------------------- */
+
+struct bed_board *bed_plug(struct bed *bed, const char *port, const struct rom_config *config)
+{
+        struct bed_board *board = g_new0(struct bed_board, 1);
+
+        board->bed = bed;
+        board->rom = rom_new(config);
+        if (!board->rom)
+                abort();
+        board->properties = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        board->occupied = -1;
+        g_strlcpy(board->port, port, sizeof(board->port));
+        bed_lock(bed);
+        g_ptr_array_add(bed->boards, board);
+        board_arrive(board);
+        g_cond_signal(&bed->changed);
+        bed_unlock(bed);
+        return board;
+}
+
+void bed_pull(struct bed_board *board)
+{
+        bed_lock(board->bed);
+        rom_power_off(board->rom);
+        board_leave(board, USEC_INFINITY);
+        bed_unlock(board->bed);
+}
+
+void bed_replug(struct bed_board *board, const char *port)
+{
+        bed_lock(board->bed);
+        g_assert(board->node->gone);
+        if (port)
+                g_strlcpy(board->port, port, sizeof(board->port));
+        board_arrive(board);
+        bed_unlock(board->bed);
+}
+
+bool bed_is_present(struct bed_board *board)
+{
+        bool present;
+
+        bed_lock(board->bed);
+        present = !board->node->gone;
+        bed_unlock(board->bed);
+        return present;
+}
+
+const char *bed_devnode(struct bed_board *board)
+{
+        return board->node->devnode;
+}
+
+const char *bed_syspath(struct bed_board *board)
+{
+        return board->node->syspath;
+}
+
+void bed_set_property(struct bed_board *board, const char *name, const char *value)
+{
+        bed_lock(board->bed);
+        g_hash_table_replace(board->properties, g_strdup(name), g_strdup(value ? value : ""));
+        bed_unlock(board->bed);
+}
+
+void bed_uevent(struct bed_board *board, const char *action)
+{
+        bed_lock(board->bed);
+        node_send_uevent(board->bed, board->node, action);
+        bed_unlock(board->bed);
+}
+
+struct rom *bed_rom(struct bed_board *board)
+{
+        return board->rom;
+}
+
+void bed_lock(struct bed *bed)
+{
+        g_mutex_lock(&bed->lock);
+}
+
+void bed_unlock(struct bed *bed)
+{
+        g_mutex_unlock(&bed->lock);
+}
+
+void bed_occupy(struct bed_board *board, int interface)
+{
+        bed_lock(board->bed);
+        board->occupied = interface;
+        bed_unlock(board->bed);
+}
+
+void bed_set_hold(struct bed *bed, uint64_t usec)
+{
+        bed_lock(bed);
+        bed->hold_usec = usec;
+        bed_unlock(bed);
+}
+
+/* ---- waiting ---------------------------------------------------------------------- */
+
+static gboolean look_again(gpointer userdata)
+{
+        (void)userdata;
+        return G_SOURCE_CONTINUE;
+}
+
+bool bed_wait(struct bed *bed, bool (*condition)(void *userdata), void *userdata, uint64_t limit_usec)
+{
+        uint64_t end = bed_now() + limit_usec;
+        guint timer = g_timeout_add(CONDITION_MSEC, look_again, NULL);
+        bool holds = false;
+
+        for (;;) {
+                bed_lock(bed);
+                holds = condition(userdata);
+                bed_unlock(bed);
+                if (holds || bed_now() >= end)
+                        break;
+                g_main_context_iteration(NULL, TRUE);
+        }
+        g_source_remove(timer);
+        return holds;
+}
+
+bool bed_board_is_present(void *board)
+{
+        return !((struct bed_board *)board)->node->gone;
+}
+
+bool bed_board_is_gone(void *board)
+{
+        return ((struct bed_board *)board)->node->gone;
+}
+
+bool bed_board_completed(void *board)
+{
+        return rom_counters(((struct bed_board *)board)->rom)->completed > 0;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The bed itself: real libudev, sd-event and libusb in programs, against modelled boards. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/rom/bed.h"
+
+#define PATIENCE (20 * USEC_PER_SEC)
+
+static struct bed *the_bed;
+static char image_path[] = "/tmp/test-bed-XXXXXX";
+static struct sample_image image;
+
+static int make_bed(void **state)
+{
+        (void)state;
+        the_bed = bed_new();
+        return 0;
+}
+
+static int end_bed(void **state)
+{
+        (void)state;
+        the_bed = bed_free(the_bed);
+        return 0;
+}
+
+static int make_image(void **state)
+{
+        int fd = mkstemp(image_path);
+
+        (void)state;
+        if (fd < 0)
+                return -1;
+        close(fd);
+        sample_image_make_s2(&image);
+        image.size = image.payload_size; /* the probe sends what is there */
+        return sample_image_write(&image, image_path);
+}
+
+static int remove_image(void **state)
+{
+        (void)state;
+        unlink(image_path);
+        sample_image_done(&image);
+        return 0;
+}
+
+/* ---- vocabulary ---------------------------------------------------------------------- */
+
+static struct bed_board *plug(const char *port, bool dfu_mode)
+{
+        return bed_plug(the_bed, port,
+                        &(struct rom_config){ .chip = ROM_S3,
+                                              .mac = { 0x7c, 0xdf, 0xa1, 0x0b, 0x00, 0x12 },
+                                              .starts_in_dfu_mode = dfu_mode });
+}
+
+static struct bed_child *probe(const char *verb, const char *node, const char *path)
+{
+        return bed_spawn(the_bed, (const char *[]){ BED_PROBE, verb, node, path, NULL }, NULL);
+}
+
+struct said {
+        struct bed_child *child;
+        const char *text;
+};
+
+static bool has_said(void *userdata)
+{
+        const struct said *said = userdata;
+
+        return strstr(bed_output(said->child), said->text);
+}
+
+static void expect_output(struct bed_child *child, const char *text)
+{
+        if (!bed_wait(the_bed, has_said, &(struct said){ child, text }, PATIENCE))
+                fail_msg("expected: %s\ngot:\n%s", text, bed_output(child));
+}
+
+static void expect_exit(struct bed_child *child, int status)
+{
+        int r = bed_wait_child(child, PATIENCE);
+
+        if (r != status)
+                fail_msg("exit status %d, expected %d; output:\n%s", r, status, bed_output(child));
+}
+
+static void add_fault(struct bed_board *board, enum rom_fault_when when, unsigned nth,
+                      enum rom_fault_what what, uint64_t value)
+{
+        rom_add_fault(bed_rom(board),
+                      &(struct rom_fault){ .when = when, .nth = nth, .what = what, .value = value });
+}
+
+/* ---- udev ------------------------------------------------------------------------------ */
+
+static void test_monitor_in_a_program_sees_boards_come_and_go(void **state)
+{
+        struct bed_child *child = probe("monitor", NULL, NULL);
+        struct bed_board *board;
+
+        (void)state;
+        expect_output(child, "listening");
+        board = plug("1-4.1", false);
+        expect_output(child, "add 1-4.1 /dev/bus/usb/001/003 usb_device path=pci-0000:00:14.0-usb-0:4.1 "
+                             "serial=7c:df:a1:0b:00:12 initialized=1 tagged=1 usec=");
+        expect_output(child, "bind 1-4.1");
+        bed_pull(board);
+        expect_output(child, "remove 1-4.1 /dev/bus/usb/001/003");
+        bed_replug(board, "2-7");
+        expect_output(child, "add 2-7 /dev/bus/usb/002/002");
+}
+
+static void test_two_monitors_both_see_every_board(void **state)
+{
+        struct bed_child *a = probe("monitor", NULL, NULL), *b = probe("monitor", NULL, NULL);
+        char port[16];
+
+        (void)state;
+        expect_output(a, "listening");
+        expect_output(b, "listening");
+        for (int i = 1; i <= 40; i++) {
+                snprintf(port, sizeof(port), "1-4.%d", i);
+                plug(port, false);
+        }
+        expect_output(a, "bind 1-4.40 ");
+        expect_output(b, "bind 1-4.40 ");
+        for (int i = 1; i <= 40; i++) {
+                snprintf(port, sizeof(port), "add 1-4.%d ", i);
+                expect_output(a, port);
+                expect_output(b, port);
+        }
+}
+
+static void test_board_that_is_there_already_is_found_with_its_tag(void **state)
+{
+        struct bed_child *child;
+        struct bed_board *other;
+
+        (void)state;
+        plug("1-4.1", false);
+        other = plug("1-4.2", false);
+        bed_pull(other);
+        bed_set_property(other, "TAGS", ":seat:");
+        bed_replug(other, NULL);
+        child = probe("enumerate", NULL, NULL);
+        expect_exit(child, 0);
+        expect_output(child, "- 1-4.1 /dev/bus/usb/001/003 usb_device path=pci-0000:00:14.0-usb-0:4.1 "
+                             "serial=7c:df:a1:0b:00:12 initialized=1 tagged=1 usec=");
+        assert_null(strstr(bed_output(child), "usec=-"));
+        assert_null(strstr(bed_output(child), "1-4.2"));
+}
+
+/* ---- libusb ----------------------------------------------------------------------------- */
+
+static void test_pipelined_download_by_libusb_stands_in_the_flash(void **state)
+{
+        struct bed_board *board = plug("1-1", true);
+        struct bed_child *child = probe("flash", bed_devnode(board), image_path);
+
+        (void)state;
+        expect_exit(child, 0);
+        expect_output(child, "blocks: 3360 done, 0 failed");
+        expect_output(child, "manifest: LIBUSB_SUCCESS");
+        expect_output(child, "status: 6 bytes, status 0, state 2");
+        assert_true(rom_flash_has_image(bed_rom(board), image.data, image.size));
+        assert_int_equal(rom_counters(bed_rom(board))->archives, 1);
+        assert_int_equal(rom_counters(bed_rom(board))->violations, 0);
+}
+
+static uint64_t now(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* 3360 blocks, 51 sectors, 804 pages, 205 472 bytes: none may be faster than the chip. */
+static void test_bus_takes_the_time_that_the_chip_takes(void **state)
+{
+        struct rom_config config = { .starts_in_dfu_mode = true, .timing = { 80, 940, 40, 1500000 } };
+        struct bed_board *board = bed_plug(the_bed, "1-1", &config);
+        uint64_t start = now(), floor = 3360 * 80 + 51 * 940 + 804 * 40 + 293923;
+        struct bed_child *child = probe("flash", bed_devnode(board), image_path);
+
+        (void)state;
+        expect_exit(child, 0);
+        assert_true(now() - start >= floor);
+        assert_true(rom_flash_has_image(bed_rom(board), image.data, image.size));
+        print_message("%.3f s, the floor is %.3f s\n", (double)(now() - start) / 1e6, (double)floor / 1e6);
+}
+
+static void test_board_pulled_in_mid_download_fails_what_is_in_flight(void **state)
+{
+        struct bed_board *board = plug("1-1", true);
+        struct bed_child *child;
+
+        (void)state;
+        add_fault(board, ROM_AT_BLOCK, 1000, ROM_DO_UNPLUG, 0);
+        child = probe("flash", bed_devnode(board), image_path);
+        expect_exit(child, 0);
+        expect_output(child, "blocks: 999 done, 16 failed");
+        expect_output(child, "status: LIBUSB_ERROR_NO_DEVICE");
+        assert_false(bed_is_present(board));
+}
+
+static void test_cancelled_transfers_never_reach_the_board(void **state)
+{
+        struct bed_board *board = plug("1-1", true);
+        struct bed_child *child;
+
+        (void)state;
+        add_fault(board, ROM_AT_BLOCK, 1, ROM_DO_LOSE, 0);
+        child = probe("cancel", bed_devnode(board), NULL);
+        expect_exit(child, 0);
+        expect_output(child, "transfer: status 3\ntransfer: status 3\ntransfer: status 3\n");
+        expect_output(child, "status: 6 bytes, status 0, state 2");
+        assert_int_equal(rom_counters(bed_rom(board))->requests[ROM_DNLOAD], 1);
+        assert_int_equal(rom_counters(bed_rom(board))->archives, 0);
+}
+
+static void test_interface_is_busy_until_its_holder_is_gone(void **state)
+{
+        struct bed_board *board = plug("1-1", true);
+        struct bed_child *holder = probe("claim", bed_devnode(board), NULL), *other;
+
+        (void)state;
+        expect_output(holder, "claimed");
+        other = probe("status", bed_devnode(board), NULL);
+        expect_exit(other, 3);
+        expect_output(other, "claim: LIBUSB_ERROR_BUSY");
+        bed_kill(holder, SIGKILL);
+        expect_exit(holder, -SIGKILL);
+        other = probe("status", bed_devnode(board), NULL);
+        expect_exit(other, 0);
+        bed_occupy(board, 2);
+        other = probe("status", bed_devnode(board), NULL);
+        expect_exit(other, 3);
+        assert_int_equal(rom_counters(bed_rom(board))->requests[ROM_GETSTATUS], 1);
+}
+
+static void test_reset_reboots_a_board_in_dfu_mode(void **state)
+{
+        struct bed_board *board = plug("1-1", true);
+        struct bed_child *child = probe("reset", bed_devnode(board), NULL);
+
+        (void)state;
+        expect_exit(child, 0);
+        expect_output(child, "reset: LIBUSB_ERROR_NO");
+        assert_true(bed_wait(the_bed, bed_board_is_present, board, PATIENCE));
+        assert_false(rom_in_dfu_mode(bed_rom(board)));
+        assert_string_equal(bed_devnode(board), "/dev/bus/usb/001/003");
+        child = probe("reset", bed_devnode(board), NULL);
+        expect_exit(child, 0);
+        expect_output(child, "reset: LIBUSB_SUCCESS");
+        assert_int_equal(rom_counters(bed_rom(board))->resets, 1);
+        assert_int_equal(rom_counters(bed_rom(board))->runtime_resets, 1);
+}
+
+/* Killed while the board erases for 300 ms: the next program has to wait until the board is through. */
+static void test_board_works_on_for_a_program_that_was_killed(void **state)
+{
+        struct bed_board *board = plug("1-1", true);
+        struct bed_child *child;
+        uint64_t start;
+
+        (void)state;
+        add_fault(board, ROM_AT_BLOCK, 100, ROM_DO_DELAY, 300000);
+        child = probe("flash", bed_devnode(board), image_path);
+        while (rom_counters(bed_rom(board))->requests[ROM_DNLOAD] < 100)
+                bed_wait(the_bed, bed_board_is_gone, board, 1000);
+        start = now();
+        bed_kill(child, SIGKILL);
+        expect_exit(child, -SIGKILL);
+        child = probe("status", bed_devnode(board), NULL);
+        expect_exit(child, 0);
+        expect_output(child, "status 0, state 5");
+        assert_true(now() - start > 200000);
+}
+
+static void test_two_boards_are_flashed_side_by_side(void **state)
+{
+        struct bed_board *boards[4];
+        struct bed_child *children[4];
+        char port[16];
+
+        (void)state;
+        for (int i = 0; i < 4; i++) {
+                snprintf(port, sizeof(port), "1-4.%d", i + 1);
+                boards[i] = plug(port, true);
+                children[i] = probe("flash", bed_devnode(boards[i]), image_path);
+        }
+        for (int i = 0; i < 4; i++) {
+                expect_exit(children[i], 0);
+                assert_true(rom_flash_has_image(bed_rom(boards[i]), image.data, image.size));
+        }
+}
+
+int main(void)
+{
+#define in_bed(test) cmocka_unit_test_setup_teardown(test, make_bed, end_bed)
+        static const struct CMUnitTest tests[] = {
+                in_bed(test_monitor_in_a_program_sees_boards_come_and_go),
+                in_bed(test_two_monitors_both_see_every_board),
+                in_bed(test_board_that_is_there_already_is_found_with_its_tag),
+                in_bed(test_pipelined_download_by_libusb_stands_in_the_flash),
+                in_bed(test_bus_takes_the_time_that_the_chip_takes),
+                in_bed(test_board_pulled_in_mid_download_fails_what_is_in_flight),
+                in_bed(test_cancelled_transfers_never_reach_the_board),
+                in_bed(test_interface_is_busy_until_its_holder_is_gone),
+                in_bed(test_reset_reboots_a_board_in_dfu_mode),
+                in_bed(test_board_works_on_for_a_program_that_was_killed),
+                in_bed(test_two_boards_are_flashed_side_by_side),
+        };
+
+        return cmocka_run_group_tests(tests, make_image, remove_image);
+}
