@@ -37,8 +37,7 @@ static void read_app_description(const uint8_t *segment, uint32_t len, struct es
         copy_text(image->app_name, segment + APP_PROJECT_NAME_OFFSET);
 }
 
-static int walk_segments(struct cursor *c, struct esp_image *image, uint8_t *checksum,
-                         struct fault *fault)
+static int walk_segments(struct cursor *c, struct esp_image *image, uint8_t *checksum, struct fault *fault)
 {
         for (unsigned i = 0; i < image->n_segments; i++) {
                 size_t offset = cursor_offset(c);
@@ -106,7 +105,6 @@ int esp_image_read(const uint8_t *data, size_t len, struct esp_image *ret, struc
         if (!cursor_skip(&c, CHECKSUM_ALIGNMENT - 1 - cursor_offset(&c) % CHECKSUM_ALIGNMENT) ||
             !cursor_take_u8(&c, &found))
                 return fault_set(fault, cursor_offset(&c), "ESP image ends before its checksum");
-        ret->is_whole = true;
         ret->size = cursor_offset(&c) + (ret->has_hash ? SHA256_SIZE : 0);
         if (found != checksum)
                 return fault_set(fault, cursor_offset(&c) - 1,

@@ -15,9 +15,8 @@
 struct esp_image {
         uint16_t chip_id;
         uint8_t n_segments;
-        bool is_whole; /* every segment and the checksum's place are inside */
         bool has_hash; /* a SHA-256 follows the checksum */
-        size_t size;   /* bytes, checksum and hash included, when whole; what follows is not looked at */
+        size_t size;   /* bytes, checksum and hash included; 0 where a segment runs over the end */
         bool is_app;   /* the first segment begins with an application description */
         char app_name[33], app_version[33]; /* printable; "" when it is no application */
 };

@@ -172,10 +172,6 @@ static void check_file(struct builder *b, const struct image_build_file *file)
                             "flash 0x%x to 0x%" PRIx64
                             " is beyond the flash: expected an end of at most 0x%x",
                             file->address, end, b->build->flash_size);
-        if (file->address % FLASH_SECTOR_SIZE != 0)
-                build_warning(b, file->name,
-                              "flash address 0x%x: expected a multiple of %d, since whole sectors are erased",
-                              file->address, FLASH_SECTOR_SIZE);
 }
 
 /* files is sorted by address. */
@@ -252,6 +248,24 @@ static int finish(struct builder *b, struct bytes *image)
         return r;
 }
 
+/* What image_parse() would say of it. Parts off the sector grid are built as they were asked for: there, and only
+ * there, an image comes out that is not to be flashed, and its errors are warnings here. */
+static int check_result(struct builder *b, const struct bytes *bytes)
+{
+        _cleanup_(findings_done) struct findings findings = { 0 };
+        _cleanup_(image_freep) struct image *image = NULL;
+        bool off_grid = b->build->part_size % FLASH_SECTOR_SIZE != 0;
+        int r = image_inspect(bytes->data, bytes->len, &findings, &image);
+
+        for (size_t i = 0; i < findings.n_items; i++)
+                findings_add(b->findings, off_grid ? FINDING_WARNING : findings.items[i].severity,
+                             findings.items[i].member, FINDING_NO_OFFSET, "%s%s",
+                             off_grid && findings.items[i].severity == FINDING_ERROR ? "not to be flashed: "
+                                                                                     : "",
+                             findings.items[i].text);
+        return r;
+}
+
 static int add_all(struct builder *b)
 {
         _cleanup_(freep) struct image_build_file *files = NULL;
@@ -285,6 +299,8 @@ int image_build(const struct image_build *build, struct findings *findings, uint
         r = add_all(&b);
         if (r == 0 && findings->n_errors == n_errors)
                 r = finish(&b, &image);
+        if (r == 0 && findings->n_errors == n_errors)
+                r = check_result(&b, &image);
         if (r < 0)
                 return r;
         if (findings->n_errors > n_errors)

@@ -25,7 +25,9 @@ struct image_build {
         size_t n_files;
 };
 
-/* Returns 0, *ret (to be freed) and *ret_len; 1 when findings got an error (both untouched), -ENOMEM, or -EOPNOTSUPP. */
+/* What image_parse() would find in the result is found here already; but parts off the sector grid, which the chip
+ * cannot take, are only warned about.
+ * Returns 0, *ret (to be freed) and *ret_len; 1 when findings got an error (both untouched), -ENOMEM, or -EOPNOTSUPP. */
 int image_build(const struct image_build *build, struct findings *findings, uint8_t **ret, size_t *ret_len);
 
 /* "0x1000" or "4096": 0, or -EINVAL. Leading zeros ("010") are refused, since people read them as octal. */

@@ -98,6 +98,7 @@ static int join_parts(struct image *image)
         return 0;
 }
 
+/* An image whose own PID is no chip's has that error already. */
 static void check_chip_id(struct image_reader *reader, const struct image_file *file,
                           const struct esp_image *esp)
 {
@@ -105,23 +106,26 @@ static void check_chip_id(struct image_reader *reader, const struct image_file *
         const struct chip *found = chip_by_pid(esp->chip_id);
         struct fault fault;
 
-        if (!image->chip && image->pid == DFU_ID_ANY)
+        if (!image->chip && image->pid == DFU_ID_ANY && found)
                 image->chip = found;
-        if (image->chip && image->chip->pid == esp->chip_id)
+        if (image->chip ? image->chip == found : image->pid != DFU_ID_ANY)
                 return;
-        fault_set(&fault, 12, "ESP image for chip id 0x%04x%s%s%s: expected 0x%04x (%s)",
-                  (unsigned)esp->chip_id, found ? " (" : "", found ? found->name : "", found ? ")" : "",
-                  (unsigned)(image->chip ? image->chip->pid : image->pid),
-                  image->chip ? image->chip->name : "any");
+        if (image->chip)
+                fault_set(&fault, 12, "ESP image for chip id 0x%04x%s%s%s: expected 0x%04x (%s)",
+                          (unsigned)esp->chip_id, found ? " (" : "", found ? found->name : "",
+                          found ? ")" : "", (unsigned)image->chip->pid, image->chip->name);
+        else
+                fault_set(&fault, 12, "ESP image for chip id 0x%04x: expected a chip whose ROM speaks DFU",
+                          (unsigned)esp->chip_id);
         report(reader, FINDING_ERROR, file, &fault, "; the board would not start it");
 }
 
-/* Data may begin with 0xe9 by chance. It is taken at its word if it is whole, or if its header names a chip: all the
- * chips' ids are small, and 0 (the first ESP32, which has no DFU) is what chance gives. */
-static bool is_meant_as_esp_image(const struct esp_image *esp)
+/* Data may begin with 0xe9 by chance. It is taken at its word if nothing is wrong with it, or if its header names a
+ * chip: all the chips' ids are small, and 0 (the first ESP32, which has no DFU) is what chance gives. */
+static bool is_meant_as_esp_image(const struct esp_image *esp, bool is_sound)
 {
-        return esp->is_whole || (esp->n_segments >= 1 && esp->n_segments <= ESP_IMAGE_SEGMENTS_MAX &&
-                                 esp->chip_id != 0 && esp->chip_id < 0x100);
+        return is_sound || (esp->n_segments >= 1 && esp->n_segments <= ESP_IMAGE_SEGMENTS_MAX &&
+                            esp->chip_id != 0 && esp->chip_id < 0x100);
 }
 
 static int check_esp_image(struct image_reader *reader, struct image_file *file,
@@ -133,7 +137,7 @@ static int check_esp_image(struct image_reader *reader, struct image_file *file,
 
         if (r < 0)
                 return r;
-        if (!is_meant_as_esp_image(&esp)) {
+        if (!is_meant_as_esp_image(&esp, r == 0)) {
                 report(reader, FINDING_WARNING, file, &fault,
                        "; it begins with 0xe9 but seems to be other data");
                 return 0;
@@ -202,13 +206,11 @@ static int check_partition_table(struct image_reader *reader, struct image_file 
         return 0;
 }
 
-/* A file that begins outside every partition must also end there. One file with all of the flash in it does not, and
- * is known by holding the table's place. */
+/* A file that begins outside every partition must also end there. */
 static void check_runs_into(struct image_reader *reader, const struct image_file *file,
                             const struct partition_table *table)
 {
         uint64_t end = (uint64_t)file->address + file->size;
-        bool has_table = file->address <= PARTITION_TABLE_ADDRESS && end > PARTITION_TABLE_ADDRESS;
         struct fault fault;
 
         for (size_t i = 0; i < table->n_partitions; i++) {
@@ -220,7 +222,7 @@ static void check_runs_into(struct image_reader *reader, const struct image_file
                           "file at flash 0x%x to 0x%" PRIx64
                           " runs into partition %s: expected an end of at most 0x%x",
                           file->address, end, p->label, p->address);
-                report(reader, has_table ? FINDING_WARNING : FINDING_ERROR, file, &fault, "");
+                report(reader, FINDING_ERROR, file, &fault, "");
                 return;
         }
 }

@@ -53,7 +53,8 @@ static bool read_suffix(struct image_reader *reader, struct dfu_suffix *ret)
         reader->image->vid = ret->vid;
         reader->image->pid = ret->pid;
         reader->image->payload_size = reader->len - ret->length;
-        reader->image->chip = ret->vid == ESP_VENDOR_ID ? chip_by_pid(ret->pid) : NULL;
+        if (ret->vid == ESP_VENDOR_ID || ret->vid == DFU_ID_ANY)
+                reader->image->chip = chip_by_pid(ret->pid);
         return true;
 }
 

@@ -327,7 +327,9 @@ void start_daemon(struct line *line)
         const char *const argv[] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket, "--verbose", NULL };
         struct expectation e = { .line = line, .n_updates = line->n_updates };
 
-        line->daemon = bed_spawn(line->bed, argv, NULL);
+        struct bed_spawn_options show = { .show_output = getenv("LINE_SHOW") != NULL };
+
+        line->daemon = bed_spawn(line->bed, argv, &show);
         expect_log(line, "is ready on");
         start_watching(line);
         expect(line, "the first status", is_told, &e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Preloaded into the programs of a bed, behind umockdev's library, for the two things that it leaves out:
+ * Preloaded into the programs of a bed, before umockdev's library (which calls libc past everybody), for the two things that it leaves out:
  *  - udev's database in /run/udev is taken from the bed, so that boards which are found by enumeration have their tags
  *    and are initialized;
  *  - a monitor's socket is named by the process, too: umockdev names it by the descriptor's number alone, and the second
@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define EXPORT   __attribute__((visibility("default")))
@@ -37,20 +37,25 @@ static const char *in_bed(const char *path, char buffer[static PATH_LEN])
         return buffer;
 }
 
+/* umockdev binds the socket to its own name, so it is renamed afterwards; the lock keeps others' binds away meanwhile. */
 EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
 {
         const char *root = getenv("UMOCKDEV_DIR");
-        struct sockaddr_un mine;
+        char lock[PATH_LEN], theirs[PATH_LEN], ours[PATH_LEN];
+        int lock_fd, r;
 
-        if (!root || address->sa_family != AF_UNIX || len != sizeof(mine))
+        if (!root || address->sa_family != AF_NETLINK)
                 return NEXT(bind, fd, address, len);
-        memcpy(&mine, address, sizeof(mine));
-        if (strncmp(mine.sun_path, root, strlen(root)) != 0 ||
-            strncmp(mine.sun_path + strlen(root), "/event", 6) != 0)
-                return NEXT(bind, fd, address, len);
-        snprintf(mine.sun_path, sizeof(mine.sun_path), "%s/event%d.%d", root, getpid(), fd);
-        unlink(mine.sun_path);
-        return NEXT(bind, fd, (const struct sockaddr *)&mine, sizeof(mine));
+        snprintf(lock, sizeof(lock), "%s/monitors.lock", root);
+        snprintf(theirs, sizeof(theirs), "%s/event%d", root, fd);
+        snprintf(ours, sizeof(ours), "%s/event%d.%d", root, getpid(), fd);
+        lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (lock_fd < 0 || flock(lock_fd, LOCK_EX) < 0)
+                abort();
+        r = NEXT(bind, fd, address, len);
+        rename(theirs, ours);
+        close(lock_fd);
+        return r;
 }
 
 #define WRAP_OPEN(name)                                                                                      \

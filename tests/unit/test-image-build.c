@@ -98,8 +98,9 @@ static void test_case_a_parts_of_five_bytes_are_built_and_warned_about(void **st
         (void)state;
         assert_int_equal(build("esp32s2", 4, 5, &file, 1, &findings, &image), 0);
         assert_int_equal(findings.n_errors, 0);
-        assert_int_equal(findings.n_warnings, 1);
+        assert_int_equal(findings.n_warnings, 2);
         assert_non_null(strstr(findings.items[0].text, "part size 5"));
+        assert_non_null(strstr(findings.items[1].text, "not to be flashed: its erase wipes 5 bytes of bin"));
         assert_int_equal(image.len, 10256);
         assert_sha256(image.data, image.len,
                       "30fd6c93b9db14d4c45b7ed00db1ab93e499016e809984b9805f1b1526efe8bf");
@@ -190,6 +191,21 @@ static void test_what_cannot_be_built_says_why(void **state)
                 expect_error("esp32s2", cases[i].part_size, cases[i].files, cases[i].n, cases[i].text);
 }
 
+static void test_what_the_chip_would_not_start_is_not_built(void **state)
+{
+        _cleanup_(bytes_done) struct bytes esp = fixture_esp_image(0x0009, "gizmo", "1");
+        const struct image_build_file for_s3 = { 0x10000, "app.bin", esp.data, esp.len };
+        const struct image_build_file shared_sector[] = {
+                { 0x10000, "a", esp.data, esp.len },
+                { 0x10800, "b", esp.data, esp.len },
+        };
+
+        (void)state;
+        expect_error("esp32s2", 4096, &for_s3, 1,
+                     "ESP image for chip id 0x0009 (esp32s3): expected 0x0002 (esp32s2)");
+        expect_error("esp32s3", 4096, shared_sector, 2, "its erase wipes ");
+}
+
 static void test_sixty_three_parts_are_the_most_that_fit(void **state)
 {
         _cleanup_(freep) uint8_t *data = fixture_bytes(63 * 4096, 1);
@@ -248,6 +264,7 @@ int main(void)
                 cmocka_unit_test(test_case_c_an_s3_with_a_file_of_three_parts),
                 cmocka_unit_test(test_later_of_two_files_at_one_address_replaces_the_earlier),
                 cmocka_unit_test(test_what_cannot_be_built_says_why),
+                cmocka_unit_test(test_what_the_chip_would_not_start_is_not_built),
                 cmocka_unit_test(test_sixty_three_parts_are_the_most_that_fit),
                 cmocka_unit_test(test_an_address_is_hexadecimal_or_decimal),
                 cmocka_unit_test(test_a_flash_size_is_named_as_esptool_names_it),
