@@ -68,7 +68,7 @@ static int read_descriptors(const char *syspath, uint8_t **ret, size_t *ret_len)
 
         if ((size_t)snprintf(name, sizeof(name), "%s/descriptors", syspath) >= sizeof(name))
                 return -ENAMETOOLONG;
-        return file_read(name, USB_DESCRIPTORS_MAX, ret, ret_len);
+        return file_read_attribute(name, USB_DESCRIPTORS_MAX, ret, ret_len);
 }
 
 /* What the board's own bytes say. Returns 0, or 1 where it has no DFU interface. */
