@@ -76,7 +76,7 @@ char *text_escape(const char *s)
                         if (plain)
                                 text[used++] = s[i];
                         else
-                                used += (size_t)snprintf(text + used, size - used, "\\x%02x", (uint8_t)s[i]);
+                                used += (size_t)snprintf(text + used, size - used, "<%02x>", (uint8_t)s[i]);
         }
         text[used] = '\0';
         return text;

@@ -8,6 +8,8 @@
 
 #define BED_INTERFACES 3
 #define BED_PORT_MAX   32
+#define BED_BUSES_MAX  15
+#define BED_DEVNUM_MAX 127 /* on one bus, as in life */
 
 /* One stay of a board on the bus: one device node. It outlives the stay, since programs may hold it open. */
 struct node {
@@ -20,9 +22,10 @@ struct node {
         char *tags;       /* ":espdfu:" */
         uint64_t usec_initialized;
         bool gone;
-        int watch;                              /* of inotify, on the device node */
-        unsigned opens;                         /* of the node, by anybody */
-        GPtrArray *clients;                     /* of struct client, owned */
+        bool attached;      /* umockdev has a handler for the device node, and it is this node's */
+        int watch;          /* of inotify, on the device node */
+        unsigned opens;     /* of the node, by anybody */
+        GPtrArray *clients; /* of struct client, owned */
         struct client *claimed[BED_INTERFACES]; /* by whom */
 };
 
@@ -74,10 +77,11 @@ struct bed {
         GCond changed; /* something is due earlier than the bus thread knows */
         GThread *bus;  /* does what is due */
         bool ending;
-        GPtrArray *boards;        /* of struct bed_board, owned */
-        GPtrArray *nodes;         /* of struct node, owned */
-        GPtrArray *children;      /* of struct bed_child, owned */
-        unsigned next_devnum[16]; /* by bus */
+        GPtrArray *boards;                       /* of struct bed_board, owned */
+        GPtrArray *nodes;                        /* of struct node, owned */
+        GPtrArray *children;                     /* of struct bed_child, owned */
+        unsigned last_devnum[BED_BUSES_MAX + 1]; /* by bus: given last */
+        bool devnum_taken[BED_BUSES_MAX + 1][BED_DEVNUM_MAX + 1];
         unsigned long long seqnum;
         uint64_t hold_usec;
         int inotify_fd;
@@ -85,6 +89,8 @@ struct bed {
 
 /* bed.c */
 uint64_t bed_now(void);
+/* The next free device number; a bus that is full ends the test. */
+unsigned bed_take_devnum(struct bed *bed, unsigned bus);
 /* The board leaves the bus: all that is in flight fails. Returns after away_usec; USEC_INFINITY: not by itself. */
 void board_leave(struct bed_board *board, uint64_t away_usec);
 

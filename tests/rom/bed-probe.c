@@ -6,8 +6,9 @@
  *      bed-probe enumerate          initialized devices with the tag espdfu
  *      bed-probe claim NODE         claims the DFU interface and waits to be killed
  *      bed-probe status NODE        GETSTATUS
+ *      bed-probe detach NODE        DETACH
  *      bed-probe reset NODE         resets the device
- *      bed-probe cancel NODE        three DNLOADs in flight, all cancelled after the first GETSTATUS of another
+ *      bed-probe cancel NODE        three DNLOADs in flight, all cancelled, then GETSTATUS
  *      bed-probe flash NODE FILE    all of it, 16 DNLOADs in flight
  */
 #include <fcntl.h>
@@ -234,6 +235,9 @@ static int with_node(const char *verb, libusb_device_handle *handle, const char 
                 show_status(handle);
         else if (streq(verb, "reset"))
                 printf("reset: %s\n", libusb_error_name(libusb_reset_device(handle)));
+        else if (streq(verb, "detach"))
+                printf("detach: %s\n", libusb_error_name(libusb_control_transfer(handle, 0x21, 0, 1000, 2,
+                                                                                 NULL, 0, LIMIT_MS)));
         else if (streq(verb, "claim"))
                 hold();
         else if (streq(verb, "cancel"))

@@ -104,6 +104,13 @@ static void append_names(GString *s, const struct node *node)
         append_property(s, board, "ID_USB_INTERFACES", ":020200:0a0200:fe0101:");
 }
 
+static bool has_property(const char *properties, const char *name)
+{
+        g_autofree char *inside = g_strdup_printf("\n%s=", name);
+
+        return strstr(properties, inside) || str_has_prefix(properties, inside + 1);
+}
+
 static char *properties_of(const struct node *node)
 {
         struct bed_board *board = node->board;
@@ -127,7 +134,7 @@ static char *properties_of(const struct node *node)
         append_property(s, board, "TAGS", ":espdfu:");
         g_hash_table_iter_init(&iter, board->properties);
         while (g_hash_table_iter_next(&iter, &name, &value))
-                if (*(char *)value && !strstr(s->str, name))
+                if (*(char *)value && !has_property(s->str, name))
                         g_string_append_printf(s, "%s=%s\n", (char *)name, (char *)value);
         return g_string_free(s, FALSE);
 }
@@ -377,7 +384,7 @@ static void add_hub(struct bed *bed, unsigned bus, const char *syspath, const ch
                 0x09, 0x04, 0x00, 0x00, 0x01, 0x09, 0x00, 0x00, 0x00,                         /* */
                 0x07, 0x05, 0x81, 0x03, 0x04, 0x00, 0x0c,
         };
-        unsigned devnum = ++bed->next_devnum[bus];
+        unsigned devnum = bed_take_devnum(bed, bus);
         g_autoptr(GString) s = g_string_new(NULL);
 
         g_string_append_printf(s, "P: %s\nN: bus/usb/%03u/%03u=", syspath + strlen("/sys"), bus, devnum);

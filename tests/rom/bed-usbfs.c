@@ -663,4 +663,5 @@ void node_attach_ioctl(struct bed *bed, struct node *node)
         g_signal_connect(node->handler, "handle-ioctl", G_CALLBACK(on_ioctl), node);
         if (!umockdev_testbed_attach_ioctl(bed->testbed, node->devnode, node->handler, &error))
                 g_error("bed: %s: %s", node->devnode, error->message);
+        node->attached = true;
 }

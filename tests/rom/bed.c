@@ -19,6 +19,37 @@ uint64_t bed_now(void)
 
 /* ---- boards come and go --------------------------------------------------------- */
 
+unsigned bed_take_devnum(struct bed *bed, unsigned bus)
+{
+        unsigned devnum = bed->last_devnum[bus];
+
+        for (unsigned i = 0; i < BED_DEVNUM_MAX; i++) {
+                devnum = devnum % BED_DEVNUM_MAX + 1;
+                if (bed->devnum_taken[bus][devnum])
+                        continue;
+                bed->devnum_taken[bus][devnum] = true;
+                bed->last_devnum[bus] = devnum;
+                return devnum;
+        }
+        g_error("bed: bus %u is full: expected at most %d devices", bus, BED_DEVNUM_MAX);
+}
+
+/*
+ * A node that is gone keeps its handler until its number comes round again: a program that opened it in that moment has
+ * to find somebody who says ENODEV.
+ */
+static void forget_node_of_old(struct bed *bed, const char *devnode)
+{
+        for (size_t i = 0; i < bed->nodes->len; i++) {
+                struct node *old = g_ptr_array_index(bed->nodes, i);
+
+                if (!old->attached || !streq(old->devnode, devnode))
+                        continue;
+                umockdev_testbed_detach_ioctl(bed->testbed, devnode, NULL);
+                old->attached = false;
+        }
+}
+
 /* A new stay on the bus. */
 static void board_arrive(struct bed_board *board)
 {
@@ -31,15 +62,15 @@ static void board_arrive(struct bed_board *board)
         board->free_usec = 0;
         node->board = board;
         node->bus = (unsigned)strtoul(board->port, NULL, 10);
-        if (node->bus == 0 || node->bus >= ARRAY_SIZE(bed->next_devnum))
-                g_error("bed: port %s is on bus %u, expected 1 to %zu", board->port, node->bus,
-                        ARRAY_SIZE(bed->next_devnum) - 1);
+        if (node->bus == 0 || node->bus > BED_BUSES_MAX)
+                g_error("bed: port %s is on bus %u, expected 1 to %d", board->port, node->bus, BED_BUSES_MAX);
         bed_add_hubs(bed, board->port);
-        node->devnum = ++bed->next_devnum[node->bus];
+        node->devnum = bed_take_devnum(bed, node->bus);
         node->usec_initialized = bed_now();
         node->clients = g_ptr_array_new_with_free_func(client_free);
         snprintf(node->devnode, sizeof(node->devnode), "/dev/bus/usb/%03u/%03u", node->bus, node->devnum);
         port_syspath(board->port, node->syspath, sizeof(node->syspath));
+        forget_node_of_old(bed, node->devnode);
         g_ptr_array_add(bed->nodes, node);
         board->node = node;
         node_attach_ioctl(bed, node);
@@ -60,7 +91,7 @@ void board_leave(struct bed_board *board, uint64_t away_usec)
         node->gone = true;
         node_fail_transfers(node);
         node_remove(bed, node);
-        umockdev_testbed_detach_ioctl(bed->testbed, node->devnode, NULL);
+        bed->devnum_taken[node->bus][node->devnum] = false;
         g_cond_signal(&bed->changed);
         g_main_context_wakeup(NULL);
 }
@@ -168,7 +199,7 @@ struct bed *bed_free(struct bed *bed)
         g_cond_signal(&bed->changed);
         bed_unlock(bed);
         g_thread_join(bed->bus);
-        g_object_unref(bed->testbed); /* its worker has ended after this: no handler runs any more */
+        g_object_unref(bed->testbed);
         g_ptr_array_unref(bed->nodes);
         g_ptr_array_unref(bed->boards);
         g_free(bed->root);

@@ -102,6 +102,11 @@ static void add_fault(struct bed_board *board, enum rom_fault_when when, unsigne
                       &(struct rom_fault){ .when = when, .nth = nth, .what = what, .value = value });
 }
 
+static bool has_100_blocks(void *board)
+{
+        return rom_counters(bed_rom(board))->requests[ROM_DNLOAD] >= 100;
+}
+
 /* ---- udev ------------------------------------------------------------------------------ */
 
 static void test_monitor_in_a_program_sees_boards_come_and_go(void **state)
@@ -268,6 +273,57 @@ static void test_reset_reboots_a_board_in_dfu_mode(void **state)
         assert_int_equal(rom_counters(bed_rom(board))->runtime_resets, 1);
 }
 
+static void test_detached_board_returns_on_its_port_with_a_new_node(void **state)
+{
+        struct bed_child *monitor = probe("monitor", NULL, NULL), *child;
+        struct bed_board *board;
+
+        (void)state;
+        expect_output(monitor, "listening");
+        board = plug("1-1", false);
+        child = probe("detach", bed_devnode(board), NULL);
+        expect_exit(child, 0);
+        expect_output(child, "detach: LIBUSB_ERROR_");
+        expect_output(monitor, "remove 1-1 /dev/bus/usb/001/002");
+        expect_output(monitor, "add 1-1 /dev/bus/usb/001/003");
+        assert_true(rom_in_dfu_mode(bed_rom(board)));
+        child = probe("status", bed_devnode(board), NULL);
+        expect_exit(child, 0);
+        expect_output(child, "status: 6 bytes, status 0, state 2");
+}
+
+static void test_pulled_board_does_not_return_from_its_detach(void **state)
+{
+        struct rom_config config = { .chip = ROM_S2, .detach_usec = 50000 };
+        struct bed_board *board = bed_plug(the_bed, "1-1", &config);
+        struct bed_child *child = probe("detach", bed_devnode(board), NULL);
+
+        (void)state;
+        assert_true(bed_wait(the_bed, bed_board_is_gone, board, PATIENCE));
+        bed_pull(board);
+        expect_exit(child, 0);
+        assert_false(bed_wait(the_bed, bed_board_is_present, board, 100000));
+        bed_replug(board, NULL);
+        assert_false(rom_in_dfu_mode(bed_rom(board)));
+}
+
+static void test_device_numbers_come_round_on_a_busy_bus(void **state)
+{
+        struct bed_board *other = plug("1-2", true), *board = plug("1-1", true);
+        struct bed_child *child;
+
+        (void)state;
+        for (int i = 0; i < 130; i++) {
+                bed_pull(board);
+                bed_replug(board, NULL);
+        }
+        assert_string_equal(bed_devnode(other), "/dev/bus/usb/001/002");
+        assert_string_equal(bed_devnode(board), "/dev/bus/usb/001/008");
+        child = probe("status", bed_devnode(board), NULL);
+        expect_exit(child, 0);
+        expect_output(child, "status: 6 bytes, status 0, state 0");
+}
+
 /* Killed while the board erases for 300 ms: the next program has to wait until the board is through. */
 static void test_board_works_on_for_a_program_that_was_killed(void **state)
 {
@@ -278,8 +334,7 @@ static void test_board_works_on_for_a_program_that_was_killed(void **state)
         (void)state;
         add_fault(board, ROM_AT_BLOCK, 100, ROM_DO_DELAY, 300000);
         child = probe("flash", bed_devnode(board), image_path);
-        while (rom_counters(bed_rom(board))->requests[ROM_DNLOAD] < 100)
-                bed_wait(the_bed, bed_board_is_gone, board, 1000);
+        assert_true(bed_wait(the_bed, has_100_blocks, board, PATIENCE));
         start = now();
         bed_kill(child, SIGKILL);
         expect_exit(child, -SIGKILL);
@@ -289,7 +344,7 @@ static void test_board_works_on_for_a_program_that_was_killed(void **state)
         assert_true(now() - start > 200000);
 }
 
-static void test_two_boards_are_flashed_side_by_side(void **state)
+static void test_four_boards_are_flashed_side_by_side(void **state)
 {
         struct bed_board *boards[4];
         struct bed_child *children[4];
@@ -320,8 +375,11 @@ int main(void)
                 in_bed(test_cancelled_transfers_never_reach_the_board),
                 in_bed(test_interface_is_busy_until_its_holder_is_gone),
                 in_bed(test_reset_reboots_a_board_in_dfu_mode),
+                in_bed(test_detached_board_returns_on_its_port_with_a_new_node),
+                in_bed(test_pulled_board_does_not_return_from_its_detach),
+                in_bed(test_device_numbers_come_round_on_a_busy_bus),
                 in_bed(test_board_works_on_for_a_program_that_was_killed),
-                in_bed(test_two_boards_are_flashed_side_by_side),
+                in_bed(test_four_boards_are_flashed_side_by_side),
         };
 
         return cmocka_run_group_tests(tests, make_image, remove_image);
