@@ -151,6 +151,33 @@ static void test_colour_is_for_terminals_and_never_alone(void **state)
         free(text);
 }
 
+static size_t longest_line(const char *text)
+{
+        size_t longest = 0;
+
+        for (; *text; text += strcspn(text, "\n") + 1)
+                longest = MAX(longest, strcspn(text, "\n"));
+        return longest;
+}
+
+static void test_a_narrow_terminal_does_without_some_columns(void **state)
+{
+        const struct table_style narrow = { .width = 80, .now_usec = NOON_ISH };
+        struct fake_station fake;
+        struct station_status station;
+        char *text;
+
+        (void)state;
+        fake_station_line3(&fake, NOON_ISH);
+        station_of(&fake, &station);
+        assert_int_equal(status_table_render(&station, &narrow, &text), 0);
+        assert_in_range(longest_line(text), 60, 80);
+        expect_in(text, "PHASE        PROGRESS");
+        expect_in(text, "LAST");
+        assert_null(strstr(text, "MAC"));
+        free(text);
+}
+
 static void test_a_station_without_slots_or_boards(void **state)
 {
         struct station_status station = { .name = TEXT("new"), .uptime_usec = 1500 * USEC_PER_MSEC };
@@ -339,6 +366,7 @@ int main(void)
                 cmocka_unit_test(test_what_is_wrong_stands_below),
                 cmocka_unit_test(test_a_board_cannot_write_over_the_screen),
                 cmocka_unit_test(test_colour_is_for_terminals_and_never_alone),
+                cmocka_unit_test(test_a_narrow_terminal_does_without_some_columns),
                 cmocka_unit_test(test_a_station_without_slots_or_boards),
                 cmocka_unit_test(test_the_bar),
                 cmocka_unit_test(test_the_last_result_and_the_reason),
