@@ -34,7 +34,7 @@ static int print_explanation(const struct explanation *e)
         _cleanup_(freep) char *port = shown(e->port, "port not seen yet");
         _cleanup_(freep) char *board = shown(e->board, e->present ? "a board" : "no board");
         _cleanup_(freep) char *phase = format_word(phase_to_string(e->phase));
-        _cleanup_(freep) char *chosen = shown(e->chosen, "no policy");
+        _cleanup_(freep) char *chosen = shown(e->chosen, e->message ? "" : "no policy");
         _cleanup_(freep) char *message = shown(e->message, "");
         int r = 0, width = 0;
 
@@ -46,7 +46,7 @@ static int print_explanation(const struct explanation *e)
         for (size_t i = 0; r == 0 && i < e->n_policies; i++)
                 r = print_answer(&e->policies[i], width);
         if (e->present)
-                printf("  so: %s%s%s\n", chosen, *message ? ": " : "", message);
+                printf("  so: %s%s%s\n", chosen, *chosen && *message ? ": " : "", message);
         else if (*message)
                 printf("  %s\n", message);
         return r;

@@ -16,6 +16,10 @@ static const char *const column_names[N_COLUMNS] = {
         [TOOK] = "TOOK",     [SIZE] = "SIZE",   [MESSAGE] = "MESSAGE",
 };
 
+/* As in status-table.c. */
+static const size_t dispensable[] = { MAC, POLICY, SIZE, TOOK, CHIP, TRY };
+static const size_t usual_widths[N_COLUMNS] = { [MESSAGE] = 10 };
+
 struct listing {
         struct table_style style;
         struct libscols_table *table; /* NULL with --json */
@@ -100,6 +104,7 @@ static int list(json_t *parameters, bool json)
 {
         _cleanup_(connection_closep) struct connection *connection = NULL;
         _cleanup_(table_unrefp) struct libscols_table *table = NULL;
+        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
         struct listing listing = { 0 };
         int r;
 
@@ -119,7 +124,8 @@ static int list(json_t *parameters, bool json)
                 fputs("\n]}\n", stdout);
         else if (r == EXIT_DONE && listing.n == 0)
                 fputs("No attempt.\n", stdout);
-        else if (r == EXIT_DONE && scols_print_table(table) < 0)
+        else if (r == EXIT_DONE &&
+                 (table_fit(&listing.style, table, &fit) < 0 || scols_print_table(table) < 0))
                 r = client_misread(-ENOMEM);
         return r;
 }

@@ -29,6 +29,17 @@ int table_set(const struct table_style *style, struct libscols_line *line, size_
 /* The text in *text is taken over, and is put as it is. NULL is -ENOMEM. */
 int table_take(struct libscols_line *line, size_t column, char *text);
 
+/*
+ * Where the terminal is too narrow for the table, hides columns in the order given until the rest fits. A column counts with
+ * at least its usual width, so that columns do not come and go as their contents change.
+ */
+struct table_fit {
+        const size_t *usual_widths; /* by column */
+        const size_t *order;
+        size_t n_order;
+};
+int table_fit(const struct table_style *style, struct libscols_table *table, const struct table_fit *fit);
+
 /* All make a new text, NULL when out of memory. */
 char *format_bytes(uint64_t bytes);                                         /* "24 kB" (1000 bytes) */
 char *format_span(uint64_t usec);                                           /* "2.1 s", "4 d 2 h" */

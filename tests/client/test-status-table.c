@@ -151,6 +151,28 @@ static void test_colour_is_for_terminals_and_never_alone(void **state)
         free(text);
 }
 
+static size_t longest_line(const char *text)
+{
+        size_t longest = 0;
+
+        for (; *text; text += strcspn(text, "\n") + 1)
+                longest = MAX(longest, strcspn(text, "\n"));
+        return longest;
+}
+
+static void test_a_narrow_terminal_does_without_some_columns(void **state)
+{
+        const struct table_style narrow = { .width = 80, .now_usec = NOON_ISH };
+        _cleanup_(freep) char *text = NULL;
+
+        (void)state;
+        assert_int_equal(status_table_render(&station, &narrow, &text), 0);
+        assert_in_range(longest_line(text), 60, 80);
+        expect_in(text, "PHASE        PROGRESS");
+        expect_in(text, "LAST");
+        assert_null(strstr(text, "MAC"));
+}
+
 static void test_a_station_without_slots_or_boards(void **state)
 {
         (void)state;
@@ -339,6 +361,7 @@ int main(void)
                 cmocka_unit_test_setup(test_a_narrow_terminal_hides_no_reason, line3),
                 cmocka_unit_test_setup(test_a_board_cannot_write_over_the_screen, line3),
                 cmocka_unit_test_setup(test_colour_is_for_terminals_and_never_alone, line3),
+                cmocka_unit_test_setup(test_a_narrow_terminal_does_without_some_columns, line3),
                 cmocka_unit_test_setup(test_a_station_without_slots_or_boards, line3),
                 cmocka_unit_test_setup(test_the_bar, line3),
                 cmocka_unit_test_setup(test_the_last_result_and_the_reason, line3),
