@@ -221,6 +221,9 @@ static void met(struct dfu *dfu, uint64_t now_usec)
                 enter(dfu, DFU_STAGE_SEND);
         } else if (device_is_busy(dfu)) {
                 wait_for_device(dfu, now_usec);
+        } else if (dfu->stage == DFU_STAGE_MEET_AGAIN && status_is_error(s)) {
+                end_with(dfu, VERDICT_BOARD_ERROR, "board reports %s before the first byte, after %s too",
+                         dfu_code_to_string(s->code), dfu_request_to_string(dfu->clear_with));
         } else if (dfu->stage == DFU_STAGE_MEET_AGAIN || s->state == DFU_APP_IDLE || s->state == DFU_APP_DETACH) {
                 bad_state(dfu, "dfuIDLE, OK");
         } else {

@@ -99,12 +99,10 @@ static void submit(struct host *host, const struct dfu_action *action)
                 complete(host, host->n - 1, DFU_GONE); /* usbfs refuses it at once */
 }
 
-/* What runs on though it was cancelled: the silent one at its turn does not. */
-static size_t first_to_come_back(const struct host *host)
+/* Silent, or slow: when it is cancelled the host controller gives it up. */
+static bool is_slow(const struct host *host, const struct host_transfer *t)
 {
-        bool silent = host->queue[0].at_device && host->queue[0].done_usec == USEC_INFINITY;
-
-        return silent ? 0 : MIN((size_t)host->late, host->n);
+        return t->at_device && t->done_usec > host->now_usec + USEC_PER_SEC;
 }
 
 static void cancel_all(struct host *host)
@@ -115,11 +113,9 @@ static void cancel_all(struct host *host)
         host->draining = true;
         if (host->gives_nothing_back)
                 return;
-        first = first_to_come_back(host);
-        if (first == 0 && host->late > 0) {
+        if (is_slow(host, &host->queue[0]))
                 complete(host, 0, DFU_CANCELLED);
-                first = MIN((size_t)host->late, host->n);
-        }
+        first = MIN((size_t)host->late, host->n);
         while (host->n > first)
                 complete(host, host->reversed ? host->n - 1 : first, DFU_CANCELLED);
 }
@@ -211,6 +207,8 @@ static void wait_for_event(struct host *host)
 
         if (first && !first->at_device && host->now_usec >= host->busy_until_usec) {
                 hand_in(host, first);
+                if (host->draining && is_slow(host, first))
+                        complete(host, 0, DFU_CANCELLED); /* cancelled before its turn came */
                 return;
         }
         if (first)
