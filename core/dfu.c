@@ -160,7 +160,7 @@ static const char *describe(const struct dfu *dfu, const struct dfu_flight *flig
 
 static void board_left(struct dfu *dfu)
 {
-        if (dfu->stage == DFU_STAGE_MANIFEST || dfu->stage == DFU_STAGE_RESULT)
+        if (dfu->manifest_sent)
                 end_with(dfu, VERDICT_BOARD_LEFT, "board left while it verified what it had written");
         else
                 end_with(dfu, VERDICT_BOARD_LEFT, "board left at byte %zu of %zu", dfu->bytes_done, dfu->params.size);
@@ -498,6 +498,7 @@ static void next_of_stage(struct dfu *dfu, uint64_t now_usec, struct dfu_action 
                 submit(dfu, dfu->clear_with, 0, 0, 0, now_usec, ret);
                 break;
         case DFU_STAGE_MANIFEST:
+                dfu->manifest_sent = true;
                 submit(dfu, DFU_DNLOAD, dfu->block_number++, dfu->params.size, 0, now_usec, ret);
                 break;
         case DFU_STAGE_ABORT:

@@ -120,6 +120,7 @@ struct dfu {
         unsigned since_status;   /* blocks submitted since the last GETSTATUS */
         uint16_t block_number;   /* wValue of the next DNLOAD */
         bool asked;              /* this stage's one request was submitted */
+        bool manifest_sent;      /* the empty DNLOAD is under way, or through */
         bool draining;           /* nothing is submitted until all in flight is reaped */
         bool cancel_wanted;      /* DFU_DO_CANCEL is due */
         bool abort_wanted;       /* ABORT is due after the drain */
