@@ -329,7 +329,7 @@ static void block_taken(struct dfu *dfu, const struct dfu_flight *flight, const 
         else if (flight->length == 0)
                 enter(dfu, DFU_STAGE_RESULT);
         else
-                dfu->bytes_done = flight->offset + flight->length;
+                dfu->bytes_done = MAX(dfu->bytes_done, flight->offset + flight->length);
 }
 
 static void request_done(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c,
@@ -523,8 +523,8 @@ void dfu_next(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
                 ret->type = DFU_DO_END;
         } else if (dfu->stage == DFU_STAGE_SEND) {
                 next_to_send(dfu, now_usec, ret);
-        } else if (!dfu->asked) {
-                next_of_stage(dfu, now_usec, ret);
+        } else if (!dfu->asked && in_flight(dfu) == 0) {
+                next_of_stage(dfu, now_usec, ret); /* never behind something whose end is not known */
         }
 }
 
