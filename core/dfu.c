@@ -181,7 +181,7 @@ static bool status_is_error(const struct dfu_status *status)
 /* dfu11: the device asks for time. Asks again after bwPollTimeout, within a bound. */
 static void wait_for_device(struct dfu *dfu, uint64_t now_usec)
 {
-        uint64_t wait = dfu->status.poll_timeout_ms * USEC_PER_MSEC;
+        uint64_t wait = MAX(dfu->status.poll_timeout_ms * USEC_PER_MSEC, DFU_POLL_MIN);
         uint64_t limit = MAX((uint64_t)DFU_POLL_LIMIT, dfu_verify_limit(dfu->params.verify_bytes));
 
         if (dfu->busy_since_usec == USEC_INFINITY)
