@@ -160,7 +160,7 @@ static const char *describe(const struct dfu *dfu, const struct dfu_flight *flig
 
 static void board_left(struct dfu *dfu)
 {
-        if (dfu->stage == DFU_STAGE_MANIFEST || dfu->stage == DFU_STAGE_RESULT)
+        if (dfu->manifest_sent)
                 end_with(dfu, VERDICT_BOARD_LEFT, "board left while it verified what it had written");
         else
                 end_with(dfu, VERDICT_BOARD_LEFT, "board left at byte %zu of %zu", dfu->bytes_done, dfu->params.size);
@@ -181,7 +181,7 @@ static bool status_is_error(const struct dfu_status *status)
 /* dfu11: the device asks for time. Asks again after bwPollTimeout, within a bound. */
 static void wait_for_device(struct dfu *dfu, uint64_t now_usec)
 {
-        uint64_t wait = dfu->status.poll_timeout_ms * USEC_PER_MSEC;
+        uint64_t wait = MAX(dfu->status.poll_timeout_ms * USEC_PER_MSEC, DFU_POLL_MIN);
         uint64_t limit = MAX((uint64_t)DFU_POLL_LIMIT, dfu_verify_limit(dfu->params.verify_bytes));
 
         if (dfu->busy_since_usec == USEC_INFINITY)
@@ -221,6 +221,9 @@ static void met(struct dfu *dfu, uint64_t now_usec)
                 enter(dfu, DFU_STAGE_SEND);
         } else if (device_is_busy(dfu)) {
                 wait_for_device(dfu, now_usec);
+        } else if (dfu->stage == DFU_STAGE_MEET_AGAIN && status_is_error(s)) {
+                end_with(dfu, VERDICT_BOARD_ERROR, "board reports %s before the first byte, after %s too",
+                         dfu_code_to_string(s->code), dfu_request_to_string(dfu->clear_with));
         } else if (dfu->stage == DFU_STAGE_MEET_AGAIN || s->state == DFU_APP_IDLE || s->state == DFU_APP_DETACH) {
                 bad_state(dfu, "dfuIDLE, OK");
         } else {
@@ -326,7 +329,7 @@ static void block_taken(struct dfu *dfu, const struct dfu_flight *flight, const 
         else if (flight->length == 0)
                 enter(dfu, DFU_STAGE_RESULT);
         else
-                dfu->bytes_done = flight->offset + flight->length;
+                dfu->bytes_done = MAX(dfu->bytes_done, flight->offset + flight->length);
 }
 
 static void request_done(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c,
@@ -495,6 +498,7 @@ static void next_of_stage(struct dfu *dfu, uint64_t now_usec, struct dfu_action 
                 submit(dfu, dfu->clear_with, 0, 0, 0, now_usec, ret);
                 break;
         case DFU_STAGE_MANIFEST:
+                dfu->manifest_sent = true;
                 submit(dfu, DFU_DNLOAD, dfu->block_number++, dfu->params.size, 0, now_usec, ret);
                 break;
         case DFU_STAGE_ABORT:
@@ -519,8 +523,8 @@ void dfu_next(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
                 ret->type = DFU_DO_END;
         } else if (dfu->stage == DFU_STAGE_SEND) {
                 next_to_send(dfu, now_usec, ret);
-        } else if (!dfu->asked) {
-                next_of_stage(dfu, now_usec, ret);
+        } else if (!dfu->asked && in_flight(dfu) == 0) {
+                next_of_stage(dfu, now_usec, ret); /* never behind something whose end is not known */
         }
 }
 
