@@ -92,6 +92,16 @@ static int identify(struct board *board, const uint8_t *bytes, size_t len)
         return 0;
 }
 
+/*
+ * An event may be read when its device is gone and another one has its place in sysfs: a "bind" about a board before its
+ * DETACH, say. The event's own words and those of sysfs would be two boards. Asked last of all: libudev asks sysfs once
+ * for each attribute, and what was read before the answer is then about the event's device.
+ */
+static bool is_still_there(const struct board *board, struct udev_device *device)
+{
+        return parse_number(udev_device_get_sysattr_value(device, "devnum")) == board->devnum;
+}
+
 int board_from_udev(struct udev_device *device, struct board **ret)
 {
         _cleanup_(board_freep) struct board *board = calloc(1, sizeof(*board));
@@ -101,7 +111,7 @@ int board_from_udev(struct udev_device *device, struct board **ret)
 
         if (!board)
                 return -ENOMEM;
-        board->devnum = (unsigned)parse_number(udev_device_get_sysattr_value(device, "devnum"));
+        board->devnum = (unsigned)parse_number(udev_device_get_property_value(device, "DEVNUM"));
         board->initialized_usec = parse_number(udev_device_get_property_value(device, "USEC_INITIALIZED"));
         r = read_names(board, device);
         if (r == 0)
@@ -110,6 +120,8 @@ int board_from_udev(struct udev_device *device, struct board **ret)
                 r = identify(board, bytes, len);
         if (r != 0)
                 return r;
+        if (!is_still_there(board, device))
+                return -ENODEV;
         *ret = take_ptr(board);
         return 0;
 }

@@ -22,25 +22,30 @@ fail() {
         exec >&3
         echo "NOT OK: $story: $*"
         story=
+        show_logs
+        exit 1
+}
+
+show_logs() {
         for log in "$BED_LOG" "$STATION_LOG"; do
                 [ ! -s "$log" ] || { echo "---- $log" && tail -n 60 "$log"; }
         done
         if [ -n "$station_pid" ]; then
                 espdfuctl --socket $STATION_SOCKET status || :
         fi
-        exit 1
 }
 
 # The last step's word, and the end of the bed. Set by open_bed.
 close_bed() {
         status=$?
         trap - EXIT
-        bed quit >/dev/null 2>&1 || :
         if [ "$status" -eq 0 ]; then
                 echo "ok: $story"
         elif [ -n "$story" ]; then
                 echo "NOT OK: $story (exit status $status)"
+                show_logs
         fi
+        bed quit >/dev/null 2>&1 || :
         exit "$status"
 }
 
@@ -158,4 +163,10 @@ slot_is() {
         espdfuctl --socket $STATION_SOCKET status --json |
                 jq -e --arg slot "$1" --arg phase "$2" \
                         'any(.slots[]; (.slot == $slot or .port == $slot) and .phase == $phase)' >/dev/null
+}
+
+# slot_field SLOT FIELD: one field of the slot's status.
+slot_field() {
+        espdfuctl --socket $STATION_SOCKET status --json |
+                jq -r --arg slot "$1" --arg field "$2" '.slots[] | select(.slot == $slot or .port == $slot) | .[$field]'
 }
