@@ -54,7 +54,7 @@ static enum job_do close_row(struct job *job)
 {
         job->state = JOB_CLOSING;
         job->deadline_usec = USEC_INFINITY;
-        job->final = !may_retry(job) && !job->cancelled;
+        job->final = job->verdict == VERDICT_FLASHED || (!may_retry(job) && !job->cancelled);
         return JOB_DO_CLOSE_ROW;
 }
 
@@ -95,6 +95,15 @@ static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
         return JOB_DO_OPEN_ROW;
 }
 
+/* Before the engine of the attempt that is due was started. */
+static void end_cancelled(struct job *job)
+{
+        if (job->attempt == 0)
+                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+        else
+                set_verdict(job, VERDICT_CANCELLED, "cancelled before attempt %u", job->attempt + 1);
+}
+
 static enum job_do step_queued(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
@@ -107,7 +116,7 @@ static enum job_do step_queued(struct job *job, const struct job_event *event, u
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
                 return end(job);
         case JOB_EV_CANCEL:
-                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+                end_cancelled(job);
                 return end(job);
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
@@ -230,6 +239,17 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
         return close_row(job);
 }
 
+static enum job_do cancel_engine(struct job *job, uint64_t now_usec)
+{
+        bool ends_already = job->cancelled || job->killed;
+
+        job->cancelled = true;
+        if (ends_already)
+                return JOB_DO_NOTHING;
+        job->deadline_usec = now_usec + JOB_ENGINE_STOP_LIMIT;
+        return JOB_DO_TERMINATE_ENGINE;
+}
+
 static enum job_do step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
@@ -243,11 +263,7 @@ static enum job_do step_running(struct job *job, const struct job_event *event, 
                         job->deadline_usec = MIN(job->deadline_usec, now_usec + JOB_ENGINE_END_LIMIT);
                 return JOB_DO_NOTHING;
         case JOB_EV_CANCEL:
-                if (job->cancelled || job->killed)
-                        return JOB_DO_NOTHING;
-                job->cancelled = true;
-                job->deadline_usec = now_usec + JOB_ENGINE_STOP_LIMIT;
-                return JOB_DO_TERMINATE_ENGINE;
+                return cancel_engine(job, now_usec);
         case JOB_EV_TIME:
                 return now_usec >= job->deadline_usec ? engine_overdue(job, now_usec) : JOB_DO_NOTHING;
         case JOB_EV_PLACE:
