@@ -43,11 +43,17 @@ set_verdict(struct job *job, enum verdict verdict, const char *fmt, ...)
         va_end(ap);
 }
 
+/* The job's own board. */
+static bool board_is_there(const struct job *job)
+{
+        return job->present && !job->replaced;
+}
+
 /* Whether another attempt follows the one that ends now. */
 static bool may_retry(const struct job *job)
 {
-        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max && job->present &&
-               !job->replaced && !job->cancelled;
+        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max && board_is_there(job) &&
+               !job->cancelled;
 }
 
 static enum job_do close_row(struct job *job)
@@ -75,6 +81,7 @@ static enum job_do start_engine(struct job *job, uint64_t now_usec)
         job->verdict = VERDICT_NONE;
         job->message[0] = '\0';
         job->killed = false;
+        job->engine_judged = false;
         job->left_since_detach = false;
         job->quiet_since_usec = now_usec;
         job->deadline_usec = now_usec + JOB_ENGINE_START_LIMIT;
@@ -134,7 +141,7 @@ static enum job_do row_opened(struct job *job, uint64_t now_usec)
 {
         if (job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
-        else if (!job->present || job->replaced)
+        else if (!board_is_there(job))
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
         else
                 return start_engine(job, now_usec);
@@ -175,19 +182,25 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
 
 static enum job_do engine_said(struct job *job, const struct engine_message *message, uint64_t now_usec)
 {
+        if (job->engine_judged)
+                return JOB_DO_NOTHING; /* its first verdict is its last word */
         job->bytes_done = message->bytes_done;
         job->bytes_total = message->bytes_total;
         job->transfers = message->transfers;
         job->quiet_since_usec = now_usec;
         if (message->verdict != VERDICT_NONE) {
                 set_verdict(job, message->verdict, "%s", message->text);
-                job->deadline_usec = now_usec + JOB_ENGINE_END_LIMIT;
+                job->engine_judged = true;
+                if (!job->killed)
+                        job->deadline_usec = now_usec + JOB_ENGINE_END_LIMIT;
                 return JOB_DO_NOTHING;
         }
+        if (job->killed)
+                return JOB_DO_NOTHING;
         job->phase = message->phase;
         if (message->phase == PHASE_DOWNLOADING && job->download_start_usec == 0)
                 job->download_start_usec = now_usec;
-        if (!job->killed && !job->cancelled)
+        if (!job->cancelled && board_is_there(job))
                 job->deadline_usec = now_usec + message->quiet_usec;
         return JOB_DO_NOTHING;
 }
@@ -202,6 +215,9 @@ static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
         }
         if (job->verdict == VERDICT_NONE && job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled; the engine did not end by itself");
+        else if (job->verdict == VERDICT_NONE && !board_is_there(job) && job->phase != PHASE_DETACHING)
+                set_verdict(job, VERDICT_BOARD_LEFT, "board left while %s; the engine did not end by itself",
+                            phase_to_string(job->phase));
         else if (job->verdict == VERDICT_NONE)
                 set_verdict(job, VERDICT_TIMED_OUT, "the engine said nothing for %" PRIu64 " s while %s",
                             (now_usec - job->quiet_since_usec) / USEC_PER_SEC, phase_to_string(job->phase));
@@ -217,7 +233,7 @@ static enum job_do detached(struct job *job, uint64_t now_usec)
         job->state = JOB_AWAY;
         job->phase = PHASE_DETACHING;
         job->deadline_usec = now_usec + job->params.reattach_usec;
-        if (job->left_since_detach && job->present && !job->replaced)
+        if (job->left_since_detach && board_is_there(job))
                 return start_engine(job, now_usec);
         return JOB_DO_NOTHING;
 }
