@@ -226,6 +226,15 @@ static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
         return JOB_DO_KILL_ENGINE;
 }
 
+/* The detached board is back: in DFU mode, or to be detached again. */
+static enum job_do came_back(struct job *job, uint64_t now_usec)
+{
+        if (job->dfu_mode || job->detaches < JOB_DETACHES_MAX)
+                return start_engine(job, now_usec);
+        set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes", JOB_DETACHES_MAX);
+        return close_row(job);
+}
+
 /* The board was sent to DFU mode: it may be back already, or is still to come. */
 static enum job_do detached(struct job *job, uint64_t now_usec)
 {
@@ -234,7 +243,7 @@ static enum job_do detached(struct job *job, uint64_t now_usec)
         job->phase = PHASE_DETACHING;
         job->deadline_usec = now_usec + job->params.reattach_usec;
         if (job->left_since_detach && board_is_there(job))
-                return start_engine(job, now_usec);
+                return came_back(job, now_usec);
         return JOB_DO_NOTHING;
 }
 
@@ -245,9 +254,6 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
                             event->text ? event->text : "unknown cause");
         if (job->verdict == VERDICT_DETACHED && job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled after DETACH");
-        if (job->verdict == VERDICT_DETACHED && job->detaches == JOB_DETACHES_MAX)
-                set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes",
-                            JOB_DETACHES_MAX);
         if (job->verdict == VERDICT_DETACHED && job->replaced)
                 set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
         if (job->verdict == VERDICT_DETACHED)
@@ -297,7 +303,7 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
         switch (event->type) {
         case JOB_EV_ARRIVED:
                 if (!job->replaced)
-                        return start_engine(job, now_usec);
+                        return came_back(job, now_usec);
                 set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
                 return close_row(job);
         case JOB_EV_CANCEL:
