@@ -148,23 +148,31 @@ static enum job_do row_opened(struct job *job, uint64_t now_usec)
         return close_row(job);
 }
 
+/* The attempt was none. */
+static enum job_do row_not_opened(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        job->attempt--;
+        if (job->cancelled)
+                end_cancelled(job);
+        else if (!board_is_there(job))
+                set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
+        if (job->cancelled || !board_is_there(job))
+                return end(job);
+        job->state = JOB_QUEUED;
+        job->phase = PHASE_QUEUED;
+        job->not_before_usec = now_usec + JOB_LEDGER_RETRY;
+        snprintf(job->message, sizeof(job->message), "waits: the ledger cannot be written: %s",
+                 event->text ? event->text : "unknown error");
+        return JOB_DO_NOTHING;
+}
+
 static enum job_do step_opening(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
         case JOB_EV_ROW_OPENED:
                 return row_opened(job, now_usec);
         case JOB_EV_ROW_FAILED:
-                job->state = JOB_QUEUED;
-                job->phase = PHASE_QUEUED;
-                job->attempt--;
-                job->not_before_usec = now_usec + JOB_LEDGER_RETRY;
-                snprintf(job->message, sizeof(job->message), "waits: the ledger cannot be written: %s",
-                         event->text ? event->text : "unknown error");
-                if (!job->present || job->cancelled) {
-                        job->verdict = job->cancelled ? VERDICT_CANCELLED : VERDICT_BOARD_LEFT;
-                        return end(job);
-                }
-                return JOB_DO_NOTHING;
+                return row_not_opened(job, event, now_usec);
         case JOB_EV_CANCEL:
                 job->cancelled = true;
                 return JOB_DO_NOTHING;
