@@ -102,6 +102,14 @@ static bool is_still_there(const struct board *board, struct udev_device *device
         return parse_number(udev_device_get_sysattr_value(device, "devnum")) == board->devnum;
 }
 
+/* As the event says it; sysfs where it does not. */
+static unsigned event_devnum(struct udev_device *device)
+{
+        const char *devnum = udev_device_get_property_value(device, "DEVNUM");
+
+        return (unsigned)parse_number(devnum ? devnum : udev_device_get_sysattr_value(device, "devnum"));
+}
+
 int board_from_udev(struct udev_device *device, struct board **ret)
 {
         _cleanup_(board_freep) struct board *board = calloc(1, sizeof(*board));
@@ -111,7 +119,7 @@ int board_from_udev(struct udev_device *device, struct board **ret)
 
         if (!board)
                 return -ENOMEM;
-        board->devnum = (unsigned)parse_number(udev_device_get_property_value(device, "DEVNUM"));
+        board->devnum = event_devnum(device);
         board->initialized_usec = parse_number(udev_device_get_property_value(device, "USEC_INITIALIZED"));
         r = read_names(board, device);
         if (r == 0)
