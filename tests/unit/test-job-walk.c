@@ -27,6 +27,7 @@ struct walk {
         bool engine, terminated, killed;
         bool judged; /* the engine gave its verdict */
         bool present;
+        bool foreign; /* a board has come that is not the job's */
         bool cancelled;
         unsigned rows_opened, rows_closed, engines;
         enum verdict closed_with;
@@ -56,7 +57,7 @@ static void new_job(struct walk *w)
                 .reattach_usec = 10 * USEC_PER_SEC,
         };
         w->present = true;
-        w->cancelled = w->row_open = w->opening = w->closing = w->engine = false;
+        w->foreign = w->cancelled = w->row_open = w->opening = w->closing = w->engine = false;
         w->rows_opened = w->rows_closed = w->engines = w->job_steps = 0;
         w->closed_final = false;
         w->jobs++;
@@ -70,6 +71,7 @@ static void start_engine(struct walk *w)
         check(w, w->row_open && !w->closing, "starts an engine without an open row");
         check(w, !w->engine, "starts a second engine");
         check(w, w->present, "starts an engine where no board is");
+        check(w, !w->foreign, "starts an engine on another board");
         check(w, !w->cancelled, "starts an engine after a cancel");
         w->engine = true;
         w->terminated = w->killed = w->judged = false;
@@ -167,7 +169,10 @@ static void tell(struct walk *w, struct job_event event)
         enum job_state before = w->job.state;
         enum job_do action = job_step(&w->job, &event, w->now);
 
-        w->retries += before == JOB_CLOSING && w->job.state == JOB_QUEUED;
+        if (before == JOB_CLOSING && w->job.state == JOB_QUEUED) {
+                check(w, !w->cancelled && !w->closed_final, "tries again after a cancel, or a final verdict");
+                w->retries++;
+        }
         carry_out(w, action);
         check_no_dead_end(w);
 }
@@ -230,14 +235,15 @@ static void engine_ends(struct walk *w)
 
 static void board_moves(struct walk *w)
 {
+        struct job_event event = { .same_board = roll(w, 5) > 0, .dfu_mode = roll(w, 4) > 0 };
         bool may_leave = w->job.state == JOB_AWAY || w->job.phase == PHASE_DETACHING || roll(w, 10) == 0;
 
         if (w->present && !may_leave)
                 return;
         w->present = !w->present;
-        tell(w, (struct job_event){ .type = w->present ? JOB_EV_ARRIVED : JOB_EV_LEFT,
-                                    .same_board = roll(w, 5) > 0,
-                                    .dfu_mode = roll(w, 4) > 0 });
+        event.type = w->present ? JOB_EV_ARRIVED : JOB_EV_LEFT;
+        w->foreign |= w->present && !event.same_board;
+        tell(w, event);
 }
 
 static void time_passes(struct walk *w)
