@@ -31,8 +31,6 @@ static struct bed_board *plug_faulty(const char *port, const struct rom_fault *f
 {
         struct bed_board *board;
 
-        bed_lock(line.bed);
-        bed_unlock(line.bed);
         board = plug_with(&line, port, &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 80 } });
         bed_lock(line.bed);
         rom_add_fault(bed_rom(board), fault);
