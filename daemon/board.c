@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/printable.h"
 #include "io/file.h"
 
 #define TEXT_MAX 126 /* characters in a USB string descriptor */
@@ -19,7 +20,7 @@ struct board *board_free(struct board *board)
         return NULL;
 }
 
-/* A board's own words go to screens and journals: what is not printable ASCII becomes '?', what is too long is cut. */
+/* A board's own words go to screens and journals: printable, and cut where they are too long. */
 static int copy_text(const char *text, char **ret)
 {
         char *copy;
@@ -29,9 +30,7 @@ static int copy_text(const char *text, char **ret)
         copy = strndup(text, TEXT_MAX);
         if (!copy)
                 return -ENOMEM;
-        for (char *p = copy; *p; p++)
-                if (*p < 0x20 || *p > 0x7e)
-                        *p = '?';
+        make_printable(copy);
         *ret = copy;
         return 0;
 }
