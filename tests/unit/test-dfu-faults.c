@@ -414,6 +414,15 @@ static void test_sigterm_when_nothing_comes_back_sends_no_abort(void **state)
         expect_verdict(&host, VERDICT_CANCELLED, "cancelled at byte 5056");
         expect_requests(&host, "S B");
         expect_within(&host, DFU_DRAIN_LIMIT);
+        /* Much too late, they do: that is nobody's business any more. */
+        for (size_t i = 0; i < host.n; i++)
+                dfu_completed(
+                        &host.dfu,
+                        &(struct dfu_completion){ .tag = host.queue[i].action.tag, .result = DFU_STALL },
+                        host.now_usec);
+        host_drive(&host);
+        expect_verdict(&host, VERDICT_CANCELLED, "cancelled at byte 5056");
+        expect_requests(&host, "S B");
         host_done(&host);
 }
 
