@@ -135,45 +135,49 @@ static void reap_complete(struct client *client, int error)
 
 static void reap_one(struct client *client)
 {
-        struct transfer *t = g_queue_pop_head(&client->done);
-        UMockdevIoctlData *arg = umockdev_ioctl_data_resolve(umockdev_ioctl_client_get_arg(client->peer), 0,
-                                                             sizeof(void *), NULL);
+        g_autoptr(UMockdevIoctlData) arg = umockdev_ioctl_data_resolve(
+                umockdev_ioctl_client_get_arg(client->peer), 0, sizeof(void *), NULL);
+        struct transfer *t;
 
+        if (!arg) { /* the program was asked where it wants the address of the URB, and is dead */
+                client_gone(client);
+                return;
+        }
+        t = g_queue_pop_head(&client->done);
         client->found_nothing = false;
         client->reaped_in_a_row++;
         transfer_write_back(t);
         umockdev_ioctl_data_set_ptr(arg, 0, t->urb);
-        g_object_unref(arg);
         reap_complete(client, 0);
         transfer_free(t);
 }
 
-/* Answers a program that waits in a reap, if there is something to say by now. */
+static void reap_none(struct client *client)
+{
+        client->found_nothing = true;
+        client->reaped_in_a_row = 0;
+        reap_complete(client, EAGAIN);
+}
+
+/* Answers a program that waits in a reap, if there is something to say by now. It may be gone after this. */
 static void client_try_reap(struct client *client, uint64_t now_usec)
 {
         bool nothing = g_queue_is_empty(&client->done);
 
         if (!client->reaping)
                 return;
-        if (!nothing && (client->blocking || client->reaped_in_a_row < REAPED_IN_A_ROW_MAX)) {
+        if (!nothing && (client->blocking || client->reaped_in_a_row < REAPED_IN_A_ROW_MAX))
                 reap_one(client);
-                return;
-        }
-        if (nothing && client->node->gone) {
+        else if (nothing && client->node->gone)
                 reap_complete(client, ENODEV);
-                return;
-        }
-        if (nothing && (client->blocking || now_usec < client->reap_until))
-                return;
-        client->found_nothing = true;
-        client->reaped_in_a_row = 0;
-        reap_complete(client, EAGAIN);
+        else if (!nothing || (!client->blocking && now_usec >= client->reap_until))
+                reap_none(client);
 }
 
 static void node_try_reap(struct node *node, uint64_t now_usec)
 {
-        for (size_t i = 0; i < node->clients->len; i++)
-                client_try_reap(g_ptr_array_index(node->clients, i), now_usec);
+        for (size_t i = node->clients->len; i > 0; i--)
+                client_try_reap(g_ptr_array_index(node->clients, i - 1), now_usec);
 }
 
 /* A reap is held only where a program begins to wait: behind one that found something it would keep it from its loop. */

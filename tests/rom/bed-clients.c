@@ -2,7 +2,9 @@
 /* Programs that open a device node, and how the bed hears that they are gone. */
 #include "tests/rom/bed-internal.h"
 
-#include <sys/inotify.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define CLIENT_KEY "espdfu-client"
@@ -30,12 +32,13 @@ void client_free(gpointer data)
         struct client *client = data;
 
         g_queue_clear_full(&client->done, transfer_free);
+        if (client->pidfd >= 0)
+                close(client->pidfd);
         peer_release(client->peer);
         g_free(client);
 }
 
-/* The program closed the node, or died: its transfers are taken back, its claims released. */
-static void client_gone(struct client *client)
+void client_gone(struct client *client)
 {
         struct node *node = client->node;
         struct bed_board *board = node->board;
@@ -49,56 +52,80 @@ static void client_gone(struct client *client)
         g_main_context_wakeup(NULL);
 }
 
-/*
- * umockdev does not tell that a program is gone when it dies in an ioctl. The kernel does: when nobody has the node open,
- * nobody is there. A program that closes the node in peace is seen by its connection.
- */
-void node_forget_closed(struct node *node)
+/* Tells each node who opened it, in the order in which they did: what the programs' preloaded library wrote down. */
+static void take_openers(struct bed *bed)
 {
-        if (node->clients->len == 0)
-                return;
-        bed_take_opens(node->board->bed);
-        for (size_t i = node->clients->len; i > 0; i--) {
-                struct client *client = g_ptr_array_index(node->clients, i - 1);
+        int pid;
+        char devnode[32];
 
-                if (node->opens == 0 || !umockdev_ioctl_client_get_connected(client->peer))
-                        client_gone(client);
+        if (!bed->openers) {
+                g_autofree char *path = g_strdup_printf("%s/openers", bed->root);
+
+                bed->openers = fopen(path, "re");
         }
+        if (!bed->openers)
+                return;
+        clearerr(bed->openers); /* it grows */
+        while (fscanf(bed->openers, "%d %31s\n", &pid, devnode) == 2)
+                for (size_t i = bed->nodes->len; i > 0; i--) {
+                        struct node *node = g_ptr_array_index(bed->nodes, i - 1);
+
+                        if (!streq(node->devnode, devnode))
+                                continue;
+                        g_queue_push_tail(&node->openers, GINT_TO_POINTER(pid));
+                        break;
+                }
 }
 
-void bed_take_opens(struct bed *bed)
+/*
+ * umockdev does not tell that a program is gone when it dies in an ioctl, so the process itself is watched. One that
+ * closes the node in peace is seen by its connection.
+ */
+static bool client_is_gone(struct client *client)
 {
-        _Alignas(struct inotify_event) char buffer[4096];
-        ssize_t n;
+        struct pollfd poll_fd = { .events = POLLIN };
 
-        while ((n = read(bed->inotify_fd, buffer, sizeof(buffer))) > 0)
-                for (const char *p = buffer; p < buffer + n;) {
-                        const struct inotify_event *event = (const void *)p;
+        if (!umockdev_ioctl_client_get_connected(client->peer))
+                return true;
+        if (client->pidfd < 0 && !g_queue_is_empty(&client->node->openers)) {
+                client->pidfd = (int)syscall(SYS_pidfd_open,
+                                             GPOINTER_TO_INT(g_queue_pop_head(&client->node->openers)), 0);
+                if (client->pidfd < 0 && errno == ESRCH)
+                        return true;
+        }
+        poll_fd.fd = client->pidfd;
+        return client->pidfd >= 0 && poll(&poll_fd, 1, 0) > 0;
+}
 
-                        p += sizeof(*event) + event->len;
-                        for (size_t i = 0; i < bed->nodes->len; i++) {
-                                struct node *node = g_ptr_array_index(bed->nodes, i);
+void node_forget_closed(struct node *node)
+{
+        if (node->clients->len > 0)
+                take_openers(node->board->bed);
+        for (size_t i = 0;
+             i < node->clients->len;) { /* in the order in which they came, for take_openers() */
+                struct client *client = g_ptr_array_index(node->clients, i);
 
-                                if (node->watch != event->wd)
-                                        continue;
-                                node->opens += (event->mask & IN_OPEN) ? 1 : 0;
-                                node->opens -= (event->mask & IN_CLOSE) ? 1 : 0;
-                        }
-                }
+                if (client_is_gone(client))
+                        client_gone(client);
+                else
+                        i++;
+        }
 }
 
 static void on_open(UMockdevIoctlBase *handler, UMockdevIoctlClient *peer, gpointer userdata)
 {
         struct node *node = userdata;
-        struct client *client = g_new0(struct client, 1);
+        struct client *client;
 
         (void)handler;
+        bed_lock(node->board->bed);
+        client = g_new0(struct client, 1);
         client->node = node;
         client->peer = g_object_ref(peer);
         client->found_nothing = true;
+        client->pidfd = -1;
         g_queue_init(&client->done);
         g_object_set_data(G_OBJECT(peer), CLIENT_KEY, client);
-        bed_lock(node->board->bed);
         g_ptr_array_add(node->clients, client);
         bed_unlock(node->board->bed);
 }
@@ -110,7 +137,6 @@ static gboolean on_ioctl(UMockdevIoctlBase *handler, UMockdevIoctlClient *peer, 
 
         (void)handler;
         bed_lock(node->board->bed);
-        node_forget_closed(node);
         client = g_object_get_data(G_OBJECT(peer), CLIENT_KEY);
         if (client)
                 client_ioctl(client);

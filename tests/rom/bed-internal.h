@@ -4,6 +4,7 @@
 
 #include "tests/rom/bed.h"
 
+#include <stdio.h>
 #include <umockdev.h>
 
 #define BED_INTERFACES 3
@@ -23,8 +24,7 @@ struct node {
         uint64_t usec_initialized;
         bool gone;
         bool attached;      /* umockdev has a handler for the device node, and it is this node's */
-        int watch;          /* of inotify, on the device node */
-        unsigned opens;     /* of the node, by anybody */
+        GQueue openers;     /* processes that opened it and have no client yet */
         GPtrArray *clients; /* of struct client, owned */
         struct client *claimed[BED_INTERFACES]; /* by whom */
 };
@@ -38,6 +38,7 @@ struct client {
         bool found_nothing;        /* the last reap did */
         unsigned reaped_in_a_row;
         uint64_t reap_until;
+        int pidfd; /* of the program; -1: not known yet */
 };
 
 /* A control transfer of a program: an URB, or an ioctl that waits for it. */
@@ -84,7 +85,7 @@ struct bed {
         bool devnum_taken[BED_BUSES_MAX + 1][BED_DEVNUM_MAX + 1];
         unsigned long long seqnum;
         uint64_t hold_usec;
-        int inotify_fd;
+        FILE *openers; /* owned; NULL: nobody opened anything yet */
 };
 
 /* bed.c */
@@ -119,8 +120,8 @@ void client_ioctl(struct client *client);
 void node_attach_ioctl(struct bed *bed, struct node *node);
 /* Lets go of the programs that closed the node, or died. */
 void node_forget_closed(struct node *node);
-/* Counts who opens the nodes and who closes them, until now. */
-void bed_take_opens(struct bed *bed);
+/* The program closed the node, or died: its transfers are taken back, its claims released, and it is freed. */
+void client_gone(struct client *client);
 void client_free(gpointer client);
 
 /* bed-udev.c; all with the lock held */

@@ -27,6 +27,7 @@ static bool held_by_another(const struct client *client, unsigned interface)
 
         if (interface >= BED_INTERFACES)
                 return false;
+        node_forget_closed(client->node);
         holder = client->node->claimed[interface];
         return (holder && holder != client) || client->node->board->occupied == (int)interface;
 }
