@@ -188,10 +188,19 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
         return JOB_DO_NOTHING;
 }
 
+/* An engine that goes on talking without getting anywhere does not live longer for it. */
+static bool moves_on(const struct job *job, const struct engine_message *message)
+{
+        return message->verdict != VERDICT_NONE || message->phase != job->phase ||
+               message->bytes_done > job->bytes_done || message->bytes_total != job->bytes_total;
+}
+
 static enum job_do engine_said(struct job *job, const struct engine_message *message, uint64_t now_usec)
 {
         if (job->engine_judged)
                 return JOB_DO_NOTHING; /* its first verdict is its last word */
+        if (!moves_on(job, message))
+                return JOB_DO_NOTHING;
         job->bytes_done = message->bytes_done;
         job->bytes_total = message->bytes_total;
         job->transfers = message->transfers;

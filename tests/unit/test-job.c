@@ -446,6 +446,20 @@ static void test_engine_that_says_nothing_at_all_is_killed(void **state)
         assert_int_equal(job.verdict, VERDICT_TIMED_OUT);
 }
 
+static void test_engine_that_talks_without_getting_anywhere_is_killed(void **state)
+{
+        (void)state;
+        board_waits(true);
+        engine_starts();
+        engine_is_at(PHASE_DOWNLOADING, 500, 20 * USEC_PER_SEC);
+        for (unsigned i = 0; i < 19; i++) {
+                now += USEC_PER_SEC;
+                assert_int_equal(engine_is_at(PHASE_DOWNLOADING, 500, 20 * USEC_PER_SEC), JOB_DO_NOTHING);
+        }
+        assert_int_equal(time_passes(USEC_PER_SEC), JOB_DO_KILL_ENGINE);
+        assert_int_equal(job.verdict, VERDICT_TIMED_OUT);
+}
+
 static void test_engine_that_stays_after_its_verdict_is_killed_and_its_verdict_stands(void **state)
 {
         (void)state;
@@ -677,6 +691,7 @@ int main(void)
                 t(test_engine_that_ends_without_a_verdict_failed),
                 t(test_silent_engine_is_killed_and_the_slot_is_stuck_until_it_is_reaped),
                 t(test_engine_that_says_nothing_at_all_is_killed),
+                t(test_engine_that_talks_without_getting_anywhere_is_killed),
                 t(test_engine_that_stays_after_its_verdict_is_killed_and_its_verdict_stands),
                 t(test_engine_is_not_heard_after_its_verdict),
                 t(test_verdict_of_a_killed_engine_is_worth_more_than_that_it_was_killed),
