@@ -26,10 +26,8 @@ static int open_node(struct board *board, const struct board_wanted *wanted, cha
         board->fd = open(wanted->node, O_RDWR | O_CLOEXEC);
         if (board->fd >= 0)
                 return 0;
-        int e = errno;
-
-        snprintf(message, BOARD_MESSAGE_MAX, "cannot open %s: %s", wanted->node, strerror(e));
-        return e == ENOENT || e == ENODEV || e == ENXIO ? VERDICT_BOARD_LEFT : VERDICT_NO_ACCESS;
+        snprintf(message, BOARD_MESSAGE_MAX, "cannot open %s: %s", wanted->node, strerror(errno));
+        return VERDICT_NO_ACCESS; /* also where it has just left: then udev says so, and no attempt follows */
 }
 
 static int check_transfer_size(const struct board *board, char *message)
@@ -49,7 +47,7 @@ static int check_ids(const struct board *board, const struct board_wanted *wante
         if (!wanted->vid_pid || streq(found, wanted->vid_pid))
                 return 0;
         snprintf(message, BOARD_MESSAGE_MAX, "%s is %s now: expected %s", wanted->node, found, wanted->vid_pid);
-        return VERDICT_BOARD_LEFT;
+        return VERDICT_REPLACED;
 }
 
 /* From the bytes alone: a GET_DESCRIPTOR for the functional descriptor is stalled by the ROM. */
