@@ -2,12 +2,11 @@
 #include <stdio.h>
 
 #include "client/config-check.h"
+#include "client/exit.h"
 #include "core/config-keys.h"
-#include "core/image.h"
+#include "core/policy-image.h"
 #include "io/config-dir.h"
 #include "io/file.h"
-
-enum { EXIT_RIGHT = 0, EXIT_WRONG = 1, EXIT_USAGE = 2 };
 
 static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "       espdfuctl config keys\n"
@@ -18,6 +17,43 @@ static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "keys lists what can be configured.\n"
                            "\n"
                            "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
+
+static void say(struct config_errors *errors, const struct config_policy *policy, const char *why)
+{
+        config_errors_add(errors, "%s:%u: image = %s: %s", policy->origin.file, policy->origin.line, policy->image, why);
+}
+
+static void say_findings(struct config_errors *errors, const struct config_policy *policy,
+                         const struct findings *findings)
+{
+        for (size_t i = 0; i < findings->n_items; i++) {
+                _cleanup_(freep) char *text = finding_to_string(&findings->items[i]);
+
+                if (findings->items[i].severity == FINDING_ERROR)
+                        say(errors, policy, text ? text : "out of memory");
+        }
+}
+
+static void check_image(const struct config_policy *policy, const uint8_t *data, size_t len,
+                        struct config_errors *errors)
+{
+        _cleanup_(findings_done) struct findings findings = { 0 };
+        _cleanup_(image_freep) struct image *image = NULL;
+        _cleanup_(freep) char *why = NULL;
+        uint8_t sha256[SHA256_SIZE];
+        int r = policy_parse_image(policy, data, len, &findings, &image);
+
+        if (r == 1) {
+                say_findings(errors, policy, &findings);
+                return;
+        }
+        if (r == 0)
+                r = digest_sha256(data, len, sha256);
+        if (r == 0)
+                r = policy_check_image(policy, image, sha256, &why);
+        if (r != 0)
+                say(errors, policy, why ? why : strerror(-r));
+}
 
 /* A policy that is ignored does not look at its image. */
 static void check_policy_image(const struct config_policy *policy, struct config_errors *errors)
@@ -32,6 +68,8 @@ static void check_policy_image(const struct config_policy *policy, struct config
         if (r < 0)
                 config_errors_add(errors, "%s:%u: image = %s: %s: expected a DFU image that can be read",
                                   policy->origin.file, policy->origin.line, policy->image, strerror(-r));
+        else
+                check_image(policy, data, len, errors);
 }
 
 static void print_errors(const struct config_errors *errors)
@@ -50,14 +88,14 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
         if (r < 0)
                 fprintf(stderr, "%s: %s: expected a directory with espdfud.conf\n", dir, strerror(-r));
         if (r != 0)
-                return EXIT_WRONG;
+                return EXIT_FAILED;
         for (size_t i = 0; i < config->n_policies; i++)
                 check_policy_image(&config->policies[i], errors);
         if (errors->total > 0)
-                return EXIT_WRONG;
+                return EXIT_FAILED;
         printf("%s: ok, %zu slot%s, %zu polic%s\n", dir, config->n_slots, config->n_slots == 1 ? "" : "s",
                config->n_policies, config->n_policies == 1 ? "y" : "ies");
-        return EXIT_RIGHT;
+        return EXIT_DONE;
 }
 
 static int config_check(int argc, char **argv)
@@ -91,7 +129,7 @@ static int config_keys(int argc, char **argv)
                         printf("; default %s", key->default_value);
                 printf("\n");
         }
-        return EXIT_RIGHT;
+        return EXIT_DONE;
 }
 
 int verb_config(int argc, char **argv)
@@ -107,7 +145,7 @@ int verb_config(int argc, char **argv)
         for (int i = 1; i < argc; i++)
                 if (streq(argv[i], "--help") || streq(argv[i], "-h")) {
                         fputs(help, stdout);
-                        return EXIT_RIGHT;
+                        return EXIT_DONE;
                 }
         for (int i = 1; i < argc; i++)
                 if (argv[i][0] == '-') {

@@ -89,7 +89,7 @@ static int inputs_add(struct inputs *inputs, uint32_t address, char *path)
         r = file_read(path, room, &data, &file->size);
         if (r < 0) {
                 fprintf(stderr, "espdfuctl: %s: %s\n", path, file_error_text(r));
-                return IMAGE_EXIT_FAILED;
+                return EXIT_FAILED;
         }
         file->address = address;
         file->name = slash ? slash + 1 : path;
@@ -109,7 +109,7 @@ static int add_pairs(struct inputs *inputs, const struct order *order)
                 if (flash_address_parse(address, &value) < 0) {
                         fprintf(stderr, "%s: address \"%s\": expected a number such as 0x1000\n",
                                 order->program, address);
-                        return IMAGE_EXIT_USAGE;
+                        return EXIT_USAGE;
                 }
                 path = strdup(order->pairs[2 * i + 1]);
                 r = path ? inputs_add(inputs, value, path) : -ENOMEM;
@@ -148,7 +148,7 @@ static int add_json_settings(struct order *order, const struct flasher_args *arg
         if (args->chip && order->chip && !streq(args->chip, order->chip)) {
                 fprintf(stderr, "espdfuctl: %s: built for chip \"%s\": expected \"%s\", as --chip says\n",
                         order->flasher_args, args->chip, order->chip);
-                return IMAGE_EXIT_FAILED;
+                return EXIT_FAILED;
         }
         if (!order->chip)
                 order->chip = args->chip;
@@ -172,7 +172,7 @@ static int read_flasher_args(const char *path, struct flasher_args *ret)
                 fprintf(stderr, "espdfuctl: %s: too large: expected ESP-IDF's flasher_args.json\n", path);
         else
                 fprintf(stderr, "espdfuctl: %s: %s\n", path, r < 0 ? file_error_text(r) : fault.text);
-        return IMAGE_EXIT_FAILED;
+        return EXIT_FAILED;
 }
 
 static int take_settings(struct inputs *inputs, const struct order *order)
@@ -186,19 +186,19 @@ static int take_settings(struct inputs *inputs, const struct order *order)
                 else
                         fprintf(stderr, "%s: no --chip: expected one of ", order->program);
                 print_chips(stderr);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         if (order->flash_size && flash_size_parse(order->flash_size, &inputs->flash_size) < 0) {
                 fprintf(stderr,
                         "%s: flash size \"%s\": expected 1MB, 2MB, 4MB, 8MB, 16MB, 32MB, 64MB or 128MB\n",
                         order->program, order->flash_size);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         if (order->part_size &&
             (flash_address_parse(order->part_size, &inputs->part_size) < 0 || inputs->part_size == 0)) {
                 fprintf(stderr, "%s: part size \"%s\": expected bytes, a multiple of %d\n", order->program,
                         order->part_size, FLASH_SECTOR_SIZE);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         return 0;
 }
@@ -225,16 +225,16 @@ static int build(const struct inputs *inputs, const char *output)
 
         print_findings(&findings);
         if (r > 0)
-                return IMAGE_EXIT_FAILED;
+                return EXIT_FAILED;
         if (r == 0)
                 r = file_write(output, image, len);
         if (r < 0) {
                 fprintf(stderr, "espdfuctl: %s: %s\n", output, file_error_text(r));
-                return IMAGE_EXIT_FAILED;
+                return EXIT_FAILED;
         }
         printf("%s: %zu bytes for %s with %" PRIu64 "MB of flash\n", output, len, inputs->chip->name,
                inputs->flash_size / MIB);
-        return IMAGE_EXIT_DONE;
+        return EXIT_DONE;
 }
 
 static int run(struct order *order)
@@ -256,7 +256,7 @@ static int run(struct order *order)
                 r = build(&inputs, order->output);
         if (r == -ENOMEM) {
                 fprintf(stderr, "espdfuctl: out of memory\n");
-                return IMAGE_EXIT_FAILED;
+                return EXIT_FAILED;
         }
         return r;
 }
@@ -279,7 +279,7 @@ static int parse(int argc, char **argv, struct order *order, int *ret_exit)
         };
         int c;
 
-        *ret_exit = IMAGE_EXIT_USAGE;
+        *ret_exit = EXIT_USAGE;
         while ((c = getopt_long(argc, argv, "o:h", options, NULL)) >= 0) {
                 switch (c) {
                 case OPTION_CHIP:
@@ -299,7 +299,7 @@ static int parse(int argc, char **argv, struct order *order, int *ret_exit)
                         break;
                 case 'h':
                         print_help(stdout);
-                        *ret_exit = IMAGE_EXIT_DONE;
+                        *ret_exit = EXIT_DONE;
                         return -1;
                 default:
                         return -1;
@@ -329,7 +329,7 @@ int image_build_main(int argc, char **argv)
                 wrong = "an address without a file: expected ADDR FILE …";
         if (wrong) {
                 fprintf(stderr, "%s: %s\n", order.program, wrong);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         return run(&order);
 }

@@ -207,9 +207,9 @@ static int info(const char *path, bool json)
                 r = json ? print_json(&file, sha256) : print_text(&file, sha256);
         if (r < 0) {
                 fprintf(stderr, "espdfuctl: %s: %s\n", path, file_error_text(r));
-                return IMAGE_EXIT_FAILED;
+                return EXIT_FAILED;
         }
-        return file.findings.n_errors > 0 ? IMAGE_EXIT_FAILED : IMAGE_EXIT_DONE;
+        return file.findings.n_errors > 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 int image_info_main(int argc, char **argv)
@@ -225,15 +225,15 @@ int image_info_main(int argc, char **argv)
         while ((c = getopt_long(argc, argv, "Jh", options, NULL)) >= 0) {
                 if (c == 'h') {
                         print_help(stdout);
-                        return IMAGE_EXIT_DONE;
+                        return EXIT_DONE;
                 }
                 if (c != 'J')
-                        return IMAGE_EXIT_USAGE;
+                        return EXIT_USAGE;
                 json = true;
         }
         if (optind + 1 != argc) {
                 fprintf(stderr, "%s: %d files: expected one\n", argv[0], argc - optind);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         return info(argv[optind], json);
 }

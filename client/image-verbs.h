@@ -2,9 +2,8 @@
 /* Between client/image.c and its sub-verbs. */
 #pragma once
 
+#include "client/exit.h"
 #include "core/image.h"
-
-enum { IMAGE_EXIT_DONE = 0, IMAGE_EXIT_FAILED = 1, IMAGE_EXIT_USAGE = 2 };
 
 /* argv[0] is the whole name, for getopt's messages: "espdfuctl image build". Each returns an exit code. */
 int image_build_main(int argc, char **argv);

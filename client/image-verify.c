@@ -45,15 +45,15 @@ int image_verify_main(int argc, char **argv)
 
         while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
                 if (c != 'h')
-                        return IMAGE_EXIT_USAGE;
+                        return EXIT_USAGE;
                 print_help(stdout);
-                return IMAGE_EXIT_DONE;
+                return EXIT_DONE;
         }
         if (optind == argc) {
                 fprintf(stderr, "%s: no FILE: expected at least one DFU image\n", argv[0]);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         for (; optind < argc; optind++)
                 good = verify(argv[optind]) && good;
-        return good ? IMAGE_EXIT_DONE : IMAGE_EXIT_FAILED;
+        return good ? EXIT_DONE : EXIT_FAILED;
 }

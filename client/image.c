@@ -31,21 +31,22 @@ int verb_image(int argc, char **argv)
 {
         if (argc >= 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
                 print_help(stdout);
-                return IMAGE_EXIT_DONE;
+                return EXIT_DONE;
         }
         if (argc < 2) {
                 print_help(stderr);
-                return IMAGE_EXIT_USAGE;
+                return EXIT_USAGE;
         }
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
                 if (!streq(verbs[i].name, argv[1]))
                         continue;
                 argv[1] = (char *)verbs[i].whole_name; /* getopt() only prints it */
-                optind = 0;                            /* the caller may have used getopt() before */
+                optind = 0;                            /* main() has used getopt() before, … */
+                opterr = 1;                            /* … and said itself what it did not understand */
                 return verbs[i].run(argc - 1, argv + 1);
         }
         fprintf(stderr, "espdfuctl: image: unknown verb \"%s\": expected build, info or verify\n", argv[1]);
-        return IMAGE_EXIT_USAGE;
+        return EXIT_USAGE;
 }
 
 int inspected_read(const char *path, struct inspected *ret)

@@ -1,40 +1,117 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* espdfuctl: the verbs are in a table; what each does is in its own file. */
+/* espdfuctl: what people and scripts use. The table of verbs is all that it knows. */
+#include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 
+#include "client/client.h"
+#include "client/config-check.h"
 #include "client/image.h"
-#include "core/util.h"
 
-static const struct {
-        const char *name;
+static const struct verb {
+        const char *name, *arguments, *help;
         int (*run)(int argc, char **argv);
-        const char *help;
 } verbs[] = {
-        { "image", verb_image, "build, show and verify DFU images" },
+        { "status", "[--watch] [--json]", "Show every slot: its board, policy, progress and last result",
+          verb_status },
+        { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
+          verb_explain },
+        { "history", "[--slot SLOT] [--mac MAC] [--limit N|--all] [--json]",
+          "List attempts, the newest first", verb_history },
+        { "reload", "", "Read the configuration again", verb_reload },
+        { "image", "build|info|verify …", "Make, show and check DFU images; without the daemon", verb_image },
+        { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",
+          verb_config },
 };
 
-static void print_help(FILE *out)
+static const struct verb *find_verb(const char *name)
 {
-        fprintf(out, "Usage: espdfuctl VERB …\n\n");
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-        fprintf(out, "\nEach verb has a --help of its own.\n");
+                if (streq(verbs[i].name, name))
+                        return &verbs[i];
+        return NULL;
+}
+
+static void usage(FILE *f)
+{
+        fputs("Usage: espdfuctl [--socket PATH] VERB …\n\n", f);
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                fprintf(f, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+        fputs("\nOptions:\n"
+              "  --socket PATH  the daemon's socket; default: $ESPDFU_SOCKET, else " SOCKET_DEFAULT "\n"
+              "  --help         this; after a verb: about the verb\n"
+              "  --version      the version\n"
+              "\nExit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted. See espdfuctl(1).\n",
+              f);
+}
+
+int client_help(const char *name)
+{
+        const struct verb *verb = find_verb(name);
+
+        printf("Usage: espdfuctl %s %s\n\n%s.\n\nSee espdfuctl(1).\n", name, verb ? verb->arguments : "",
+               verb ? verb->help : "");
+        return EXIT_DONE;
+}
+
+/* Negative: go on with the verb at optind; else an exit code. */
+static int global_options(int argc, char **argv)
+{
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "socket", required_argument, NULL, 's' },
+                { "version", no_argument, NULL, 'v' },
+                { 0 },
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "+h", options, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        usage(stdout);
+                        return EXIT_DONE;
+                case 's':
+                        client_socket = optarg;
+                        break;
+                case 'v':
+                        puts(PACKAGE_STRING);
+                        return EXIT_DONE;
+                default:
+                        client_error("'%s' is not understood: see espdfuctl --help", argv[optind - 1]);
+                        return EXIT_USAGE;
+                }
+        return -1;
 }
 
 int main(int argc, char **argv)
 {
+        const char *socket = getenv("ESPDFU_SOCKET");
+        const struct verb *verb;
+        int r;
+
         setlocale(LC_ALL, "");
-        if (argc >= 2 && (streq(argv[1], "--help") || streq(argv[1], "-h"))) {
-                print_help(stdout);
-                return 0;
+        opterr = 0;
+        if (socket && *socket)
+                client_socket = socket;
+        r = global_options(argc, argv);
+        if (r >= 0)
+                return r;
+        if (optind == argc) {
+                usage(stderr);
+                return EXIT_USAGE;
         }
-        for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(verbs); i++)
-                if (streq(verbs[i].name, argv[1]))
-                        return verbs[i].run(argc - 1, argv + 1);
-        if (argc >= 2)
-                fprintf(stderr, "espdfuctl: unknown verb \"%s\": see espdfuctl --help\n", argv[1]);
-        else
-                print_help(stderr);
-        return 2;
+        verb = find_verb(argv[optind]);
+        if (!verb) {
+                client_error("there is no verb '%s': see espdfuctl --help", argv[optind]);
+                return EXIT_USAGE;
+        }
+        argc -= optind;
+        argv += optind;
+        optind = 0;
+        r = verb->run(argc, argv);
+        if (fflush(stdout) == EOF && r == EXIT_DONE) {
+                client_error("cannot write: %s", strerror(errno));
+                return EXIT_FAILED;
+        }
+        return r;
 }

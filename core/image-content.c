@@ -206,13 +206,11 @@ static int check_partition_table(struct image_reader *reader, struct image_file 
         return 0;
 }
 
-/* A file that begins outside every partition must also end there. One file with all of the flash in it does not, and
- * is known by holding the table's place. */
+/* A file that begins outside every partition must also end there. */
 static void check_runs_into(struct image_reader *reader, const struct image_file *file,
                             const struct partition_table *table)
 {
         uint64_t end = (uint64_t)file->address + file->size;
-        bool has_table = file->address <= PARTITION_TABLE_ADDRESS && end > PARTITION_TABLE_ADDRESS;
         struct fault fault;
 
         for (size_t i = 0; i < table->n_partitions; i++) {
@@ -224,7 +222,7 @@ static void check_runs_into(struct image_reader *reader, const struct image_file
                           "file at flash 0x%x to 0x%" PRIx64
                           " runs into partition %s: expected an end of at most 0x%x",
                           file->address, end, p->label, p->address);
-                report(reader, has_table ? FINDING_WARNING : FINDING_ERROR, file, &fault, "");
+                report(reader, FINDING_ERROR, file, &fault, "");
                 return;
         }
 }

@@ -15,8 +15,7 @@
 #define IMAGE_SUFFIX_SIZE 16
 #define IMAGE_NAME_SIZE   64
 #define IMAGE_BLOCK_SIZE  10240 /* the payload is padded with zeros to a multiple */
-#define IMAGE_RAW_HEAD    256   /* the ROM looks for a CPIO header in this much, … */
-#define IMAGE_RAW_MAX     231   /* … or takes a download of up to this many bytes as no archive */
+#define IMAGE_RAW_MAX     231   /* a download of up to this many bytes the ROM takes for no archive */
 #define FLASH_SECTOR_SIZE 4096
 #define FLASH_SIZE_MIN    (1 * MIB) /* what flash_params.dat may say */
 #define FLASH_SIZE_MAX    (256 * MIB)

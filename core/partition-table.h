@@ -7,10 +7,9 @@
 
 #include "core/finding.h"
 
-#define PARTITION_TABLE_MAX     0xc00  /* bytes that the bootloader reads */
-#define PARTITION_TABLE_SECTOR  0x1000 /* what it has in flash */
-#define PARTITION_TABLE_ADDRESS 0x8000 /* where it lies by default */
-#define PARTITIONS_MAX          (PARTITION_TABLE_MAX / 32 - 1)
+#define PARTITION_TABLE_MAX    0xc00  /* bytes that the bootloader reads */
+#define PARTITION_TABLE_SECTOR 0x1000 /* what it has in flash */
+#define PARTITIONS_MAX         (PARTITION_TABLE_MAX / 32 - 1)
 
 enum { PARTITION_APP = 0x00, PARTITION_DATA = 0x01 };
 

@@ -9,6 +9,7 @@
 char *text_to_utf8(const char *s, size_t max);
 
 /* A copy that cannot move a terminal's cursor nor forge a line: control characters (C0, DEL, C1), line and paragraph
- * separators, what changes the direction of writing, and bytes that are not UTF-8 become "\xNN", one for each byte.
+ * separators, what changes the direction of writing, and bytes that are not UTF-8 become "<1b>", one for each byte (as less
+ * shows them; "\x1b" would be escaped once more by libsmartcols).
  * NULL when out of memory. */
 char *text_escape(const char *s);

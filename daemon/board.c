@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/printable.h"
 #include "io/file.h"
 
 #define TEXT_MAX 126 /* characters in a USB string descriptor */
@@ -19,7 +20,7 @@ struct board *board_free(struct board *board)
         return NULL;
 }
 
-/* A board's own words go to screens and journals: what is not printable ASCII becomes '?', what is too long is cut. */
+/* A board's own words go to screens and journals: printable, and cut where they are too long. */
 static int copy_text(const char *text, char **ret)
 {
         char *copy;
@@ -29,9 +30,7 @@ static int copy_text(const char *text, char **ret)
         copy = strndup(text, TEXT_MAX);
         if (!copy)
                 return -ENOMEM;
-        for (char *p = copy; *p; p++)
-                if (*p < 0x20 || *p > 0x7e)
-                        *p = '?';
+        make_printable(copy);
         *ret = copy;
         return 0;
 }
@@ -68,7 +67,7 @@ static int read_descriptors(const char *syspath, uint8_t **ret, size_t *ret_len)
 
         if ((size_t)snprintf(name, sizeof(name), "%s/descriptors", syspath) >= sizeof(name))
                 return -ENAMETOOLONG;
-        return file_read(name, USB_DESCRIPTORS_MAX, ret, ret_len);
+        return file_read_attribute(name, USB_DESCRIPTORS_MAX, ret, ret_len);
 }
 
 /* What the board's own bytes say. Returns 0, or 1 where it has no DFU interface. */
@@ -92,6 +91,24 @@ static int identify(struct board *board, const uint8_t *bytes, size_t len)
         return 0;
 }
 
+/*
+ * An event may be read when its device is gone and another one has its place in sysfs: a "bind" about a board before its
+ * DETACH, say. The event's own words and those of sysfs would be two boards. Asked last of all: libudev asks sysfs once
+ * for each attribute, and what was read before the answer is then about the event's device.
+ */
+static bool is_still_there(const struct board *board, struct udev_device *device)
+{
+        return parse_number(udev_device_get_sysattr_value(device, "devnum")) == board->devnum;
+}
+
+/* As the event says it; sysfs where it does not. */
+static unsigned event_devnum(struct udev_device *device)
+{
+        const char *devnum = udev_device_get_property_value(device, "DEVNUM");
+
+        return (unsigned)parse_number(devnum ? devnum : udev_device_get_sysattr_value(device, "devnum"));
+}
+
 int board_from_udev(struct udev_device *device, struct board **ret)
 {
         _cleanup_(board_freep) struct board *board = calloc(1, sizeof(*board));
@@ -101,7 +118,7 @@ int board_from_udev(struct udev_device *device, struct board **ret)
 
         if (!board)
                 return -ENOMEM;
-        board->devnum = (unsigned)parse_number(udev_device_get_sysattr_value(device, "devnum"));
+        board->devnum = event_devnum(device);
         board->initialized_usec = parse_number(udev_device_get_property_value(device, "USEC_INITIALIZED"));
         r = read_names(board, device);
         if (r == 0)
@@ -110,6 +127,8 @@ int board_from_udev(struct udev_device *device, struct board **ret)
                 r = identify(board, bytes, len);
         if (r != 0)
                 return r;
+        if (!is_still_there(board, device))
+                return -ENODEV;
         *ret = take_ptr(board);
         return 0;
 }

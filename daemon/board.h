@@ -22,7 +22,10 @@ struct board {
         bool is_rom;
 };
 
-/* Returns 0; 1 for a device without a DFU interface, a hub, …; or a negative errno. */
+/*
+ * Returns 0; 1 for a device without a DFU interface, a hub, …; or a negative errno: -ENODEV or -ENOENT when it left, even
+ * if another device stands in its place by now.
+ */
 int board_from_udev(struct udev_device *device, struct board **ret);
 struct board *board_free(struct board *board);
 DEFINE_CLEANUP(struct board, board_free)

@@ -50,11 +50,10 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
 
         (void)source, (void)fd, (void)revents;
         if (!device) {
-                /* ENOBUFS: events were lost. What is there now is told anew; what left, only the scan can show. */
                 if (errno == ENOBUFS) {
                         log_warning("udev sent more events than its buffer of %d bytes holds: looking at all boards anew",
                                     MONITOR_BUFFER);
-                        hotplug_scan(h);
+                        h->ops->lost(h->userdata);
                 }
                 return 0;
         }

@@ -16,6 +16,8 @@ struct hotplug_ops {
         void (*arrived)(void *userdata, struct board *board);
         /* port: sysfs's name; devnum: of what left, 0 where udev does not say. */
         void (*left)(void *userdata, const char *port, unsigned devnum);
+        /* Events were lost: what is there, and what is no more, only a scan can tell. */
+        void (*lost)(void *userdata);
 };
 
 /* Listens from here on. ops and userdata are borrowed. */

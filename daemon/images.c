@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/digest.h"
 #include "daemon/log.h"
 #include "io/file.h"
 
@@ -53,13 +52,6 @@ struct image_copy *image_copy_unref(struct image_copy *copy)
         free(copy->version);
         free(copy);
         return NULL;
-}
-
-bool image_copy_is_for(const struct image_copy *copy, uint16_t vid, uint16_t pid)
-{
-        const struct image *image = copy->image;
-
-        return (image->vid == 0xffff || image->vid == vid) && (image->pid == 0xffff || image->pid == pid);
 }
 
 static int seal(const uint8_t *data, size_t len)
@@ -122,6 +114,7 @@ static int make_copy(const char *path, const uint8_t *data, size_t len, const ui
         }
         copy->references = 1;
         copy->image = image;
+        memcpy(copy->digest, sha256, SHA256_SIZE);
         hex_encode(sha256, SHA256_SIZE, copy->sha256);
         copy->fd = seal(data, len);
         r = copy->fd < 0 ? copy->fd : name_copy(copy, path);
@@ -164,10 +157,7 @@ static int parse(const struct config_policy *policy, const uint8_t *data, size_t
         _cleanup_(findings_done) struct findings findings = { 0 };
         int r;
 
-        if (policy->mode == POLICY_MODE_ANY)
-                r = image_parse_suffix_only(data, len, &findings, ret);
-        else
-                r = image_parse(data, len, &findings, ret);
+        r = policy_parse_image(policy, data, len, &findings, ret);
         if (r == 1)
                 return refuse_for_finding(ret_why, policy->image, &findings);
         if (r == 0)
@@ -286,23 +276,13 @@ static int refresh(struct entry *entry, const struct config_policy *policy)
         return 0;
 }
 
-/* What the policy itself demands of an image that is good as such. */
+/* What the policy demands of an image that is good as such. */
 static int check_policy(const struct config_policy *policy, const struct image_copy *copy, char **ret_why)
 {
-        char pin[SHA256_HEX];
+        _cleanup_(freep) char *why = NULL;
+        int r = policy_check_image(policy, copy->image, copy->digest, &why);
 
-        hex_encode(policy->sha256, sizeof(policy->sha256), pin);
-        if (policy->has_sha256 && !streq(pin, copy->sha256))
-                return asprintf(ret_why, "image %s: SHA-256 is %s: expected %s", policy->image, copy->sha256, pin) < 0
-                               ? -ENOMEM
-                               : 1;
-        if (policy->chip && !image_copy_is_for(copy, ESP_VENDOR_ID, policy->chip->pid))
-                return asprintf(ret_why, "image %s: made for %04x:%04x: expected %04x:%04x (chip = %s)", policy->image,
-                                copy->image->vid, copy->image->pid, (unsigned)ESP_VENDOR_ID, policy->chip->pid,
-                                policy->chip->name) < 0
-                               ? -ENOMEM
-                               : 1;
-        return 0;
+        return r == 1 ? refuse(ret_why, policy->image, why) : r;
 }
 
 int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret, char **ret_why)

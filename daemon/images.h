@@ -5,8 +5,7 @@
  */
 #pragma once
 
-#include "core/config.h"
-#include "core/image.h"
+#include "core/policy-image.h"
 
 struct images; /* the cache */
 
@@ -15,7 +14,8 @@ struct image_copy {
         unsigned references;
         int fd;          /* the memfd; sealed */
         char *path;
-        char sha256[65]; /* hexadecimal */
+        uint8_t digest[SHA256_SIZE];
+        char sha256[SHA256_HEX]; /* the same, hexadecimal */
         struct image *image;
         char *name, *version; /* the application's, else the file's; version may be NULL */
 };
@@ -36,6 +36,3 @@ void images_prune(struct images *images);
 struct image_copy *image_copy_ref(struct image_copy *copy);
 struct image_copy *image_copy_unref(struct image_copy *copy);
 DEFINE_CLEANUP(struct image_copy, image_copy_unref)
-
-/* Whether its DFU suffix is for a device of these ids. */
-bool image_copy_is_for(const struct image_copy *copy, uint16_t vid, uint16_t pid);

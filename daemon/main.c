@@ -256,6 +256,8 @@ int main(int argc, char **argv)
         r = parse_arguments(argc, argv, &options);
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE + 1 : EXIT_SUCCESS;
+        if (sd_listen_fds(true) > 0)
+                options.socket_fd = SD_LISTEN_FDS_START;
         if (!options.engine)
                 options.engine = find_engine(engine, sizeof(engine));
         if (block_signals() < 0)

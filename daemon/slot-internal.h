@@ -13,6 +13,7 @@ struct slot {
 
         struct board *board; /* what stands there, or stood there last */
         bool present;
+        bool seen; /* since slot_before_scan() */
 
         enum phase phase; /* without a job */
         char *message;

@@ -196,7 +196,7 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
 
         if (r >= 0)
                 slot->world->image_seen(slot->world->userdata, policy, image, why);
-        if (r == 0 && !image_copy_is_for(image, slot->board->ids.vid, slot->board->ids.pid))
+        if (r == 0 && !image_is_for(image->image, slot->board->ids.vid, slot->board->ids.pid))
                 r = asprintf(&why, "image %s: made for %04x:%04x: board is %04x:%04x", policy->image, image->image->vid,
                              image->image->pid, slot->board->ids.vid, slot->board->ids.pid) < 0
                             ? -ENOMEM
@@ -288,6 +288,7 @@ void slot_board_arrived(struct slot *slot, struct board *board)
         bool same = slot->board && board_may_be(slot->board, board);
         bool in_job;
 
+        slot->seen = true;
         if (slot->present && slot->board->devnum == board->devnum) {
                 board_free(board);
                 return;
@@ -319,6 +320,17 @@ bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
         else
                 rest_in(slot, PHASE_EMPTY, NULL);
         return true;
+}
+
+void slot_before_scan(struct slot *slot)
+{
+        slot->seen = false;
+}
+
+void slot_after_scan(struct slot *slot)
+{
+        if (slot->present && !slot->seen)
+                slot_board_left(slot, slot->board->port, 0);
 }
 
 /* The job is over; what is on the port now may be another board than its own. */

@@ -57,6 +57,9 @@ enum phase slot_phase(const struct slot *slot);
 void slot_board_arrived(struct slot *slot, struct board *board);
 /* devnum 0: whatever is there. Returns whether it was this slot's board. */
 bool slot_board_left(struct slot *slot, const char *port, unsigned devnum);
+/* Around a scan of all that is there: forgets that its board was seen; takes one that was not seen since for gone. */
+void slot_before_scan(struct slot *slot);
+void slot_after_scan(struct slot *slot);
 /* Where nothing has begun: asks the policies again (they are others now). */
 void slot_reconsider(struct slot *slot);
 

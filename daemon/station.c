@@ -86,6 +86,11 @@ static void on_left(void *userdata, const char *port, unsigned devnum)
                         return;
 }
 
+static void on_lost(void *userdata)
+{
+        station_rescan(userdata);
+}
+
 /* ---- places: as many jobs at once as jobs-max allows, first come first served ---- */
 
 static size_t n_running(const struct station *station)
@@ -224,7 +229,7 @@ static int open_engine(struct station *station, const struct station_options *op
 
 static int open_hotplug(struct station *station)
 {
-        static const struct hotplug_ops ops = { .arrived = on_arrived, .left = on_left };
+        static const struct hotplug_ops ops = { .arrived = on_arrived, .left = on_left, .lost = on_lost };
         int r = hotplug_new(station->world.event, &ops, station, &station->hotplug);
 
         if (r < 0)
@@ -318,16 +323,23 @@ struct station *station_free(struct station *station)
         return NULL;
 }
 
-int station_start(struct station *station)
-{
-        int r = hotplug_scan(station->hotplug);
-
-        if (r < 0)
-                log_error("USB devices cannot be enumerated: %s", strerror(-r));
-        return r;
-}
-
 int station_rescan(struct station *station)
 {
-        return hotplug_scan(station->hotplug);
+        int r;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_before_scan(station->slots[i]);
+        r = hotplug_scan(station->hotplug);
+        if (r < 0) {
+                log_error("USB devices cannot be enumerated: %s", strerror(-r));
+                return r;
+        }
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_after_scan(station->slots[i]);
+        return 0;
+}
+
+int station_start(struct station *station)
+{
+        return station_rescan(station);
 }

@@ -11,7 +11,7 @@ static void closep(int *fd)
                 close(*fd);
 }
 
-static int open_regular(const char *path, size_t max_bytes, int *ret, size_t *ret_size)
+static int open_regular(const char *path, int *ret, size_t *ret_size)
 {
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
@@ -20,26 +20,15 @@ static int open_regular(const char *path, size_t max_bytes, int *ret, size_t *re
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-        if ((uintmax_t)st.st_size > max_bytes)
-                return -EFBIG;
         *ret_size = (size_t)st.st_size;
         *ret = take_fd(&fd);
         return 0;
 }
 
-int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
+int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len)
 {
-        _cleanup_(closep) int fd = -EBADF;
-        _cleanup_(freep) uint8_t *data = NULL;
-        size_t size = 0, len = 0;
-        int r = open_regular(path, max_bytes, &fd, &size);
+        size_t len = 0;
 
-        if (r < 0)
-                return r;
-        data = malloc(size + 1);
-        if (!data)
-                return -ENOMEM;
-        /* A file that grows meanwhile is read up to the size that it had when it was opened. */
         while (len < size) {
                 ssize_t n = read(fd, data + len, size - len);
 
@@ -51,6 +40,51 @@ int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len
                         break;
                 len += (size_t)n;
         }
+        *ret_len = len;
+        return 0;
+}
+
+int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
+{
+        _cleanup_(closep) int fd = -EBADF;
+        _cleanup_(freep) uint8_t *data = NULL;
+        size_t size = 0, len = 0;
+        int r = open_regular(path, &fd, &size);
+
+        if (r < 0)
+                return r;
+        if (size > max_bytes)
+                return -EFBIG;
+        data = malloc(size + 1);
+        if (!data)
+                return -ENOMEM;
+        /* A file that grows meanwhile is read up to the size that it had when it was opened. */
+        r = file_read_up_to(fd, data, size, &len);
+        if (r < 0)
+                return r;
+        data[len] = '\0';
+        *ret = take_ptr(data);
+        *ret_len = len;
+        return 0;
+}
+
+int file_read_attribute(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
+{
+        _cleanup_(closep) int fd = -EBADF;
+        _cleanup_(freep) uint8_t *data = NULL;
+        size_t told = 0, len = 0;
+        int r = open_regular(path, &fd, &told);
+
+        if (r < 0)
+                return r;
+        data = malloc(max_bytes + 1);
+        if (!data)
+                return -ENOMEM;
+        r = file_read_up_to(fd, data, max_bytes + 1, &len);
+        if (r < 0)
+                return r;
+        if (len > max_bytes)
+                return -EFBIG;
         data[len] = '\0';
         *ret = take_ptr(data);
         *ret_len = len;

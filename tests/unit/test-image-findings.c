@@ -226,7 +226,7 @@ static void break_table_without_md5(struct fixture_archive *a)
 
 static void break_fit(struct fixture_archive *a)
 {
-        static const struct fixture_partition partitions[] = { PARTITION(0, 0x10000, 0x1000, "factory") };
+        static const struct fixture_partition partitions[] = { PARTITION(0, 0x10000, 4999, "factory") };
 
         add_table(a, fixture_partition_table(partitions, 1));
 }
@@ -255,11 +255,9 @@ static void break_partitions_overlap(struct fixture_archive *a)
         add_table(a, fixture_partition_table(partitions, 2));
 }
 
-/* Replaces app.bin, in two parts, by an ESP image cut in its middle. */
-static void set_app(struct fixture_archive *a, struct bytes esp)
+/* Replaces app.bin by an ESP image in two parts, the first of so many bytes. */
+static void set_app(struct fixture_archive *a, struct bytes esp, size_t first)
 {
-        size_t first = esp.len / 2;
-
         set_data(&a->members[1], esp.data, first);
         set_data(&a->members[2], esp.data + first, esp.len - first);
         a->members[1].flags = a->members[2].flags = 8; /* no erase: parts this small are off the grid */
@@ -267,8 +265,8 @@ static void set_app(struct fixture_archive *a, struct bytes esp)
         bytes_done(&esp);
 }
 
-BREAK(chip_id, set_app(a, fixture_esp_image(0x0009, "gizmo", "1")));
-BREAK(chip_esp32, set_app(a, fixture_esp_image(0, "gizmo", "1")));
+BREAK(chip_id, set_app(a, fixture_esp_image(0x0009, "gizmo", "1"), 200));
+BREAK(chip_esp32, set_app(a, fixture_esp_image(0, "gizmo", "1"), 200));
 
 static void break_any_chip_esp32(struct fixture_archive *a)
 {
@@ -287,7 +285,7 @@ static void break_two_chips(struct fixture_archive *a)
         struct bytes other = fixture_esp_image(0x0009, "other", "2");
 
         a->pid = 0xffff;
-        set_app(a, fixture_esp_image(0x0002, "gizmo", "1"));
+        set_app(a, fixture_esp_image(0x0002, "gizmo", "1"), 200);
         set_data(&a->members[3], other.data, other.len);
         bytes_done(&other);
 }
@@ -297,7 +295,7 @@ static void break_checksum(struct fixture_archive *a)
         struct bytes esp = fixture_esp_image(0x0002, "gizmo", "1");
 
         esp.data[400 - 1] ^= 1; /* 24 + 8 + 256 + 8 + 100, padded to 400 */
-        set_app(a, esp);
+        set_app(a, esp, 200);
 }
 
 static void break_sha256(struct fixture_archive *a)
@@ -305,7 +303,7 @@ static void break_sha256(struct fixture_archive *a)
         struct bytes esp = fixture_esp_image(0x0002, "gizmo", "1");
 
         esp.data[esp.len - 1] ^= 1;
-        set_app(a, esp);
+        set_app(a, esp, 400); /* the second part is the SHA-256, and nothing else */
 }
 
 static void break_segment(struct fixture_archive *a)
@@ -313,7 +311,7 @@ static void break_segment(struct fixture_archive *a)
         struct bytes esp = fixture_esp_image(0x0002, "gizmo", "1");
 
         write_le32(esp.data + 28, 0xfffffff0);
-        set_app(a, esp);
+        set_app(a, esp, 200);
 }
 
 static void break_truncated_app(struct fixture_archive *a)
@@ -321,7 +319,7 @@ static void break_truncated_app(struct fixture_archive *a)
         struct bytes esp = fixture_esp_image(0x0002, "gizmo", "1");
 
         esp.len -= 33;
-        set_app(a, esp);
+        set_app(a, esp, 200);
 }
 
 static void break_no_esp_image(struct fixture_archive *a)
@@ -406,7 +404,7 @@ static void test_each_broken_archive_gets_its_finding(void **state)
                 ROW(break_fit,
                     ERROR("app.bin",
                           "5000 bytes at flash 0x10000 does not fit partition factory: expected at "
-                          "most 4096")),
+                          "most 4999")),
                 ROW(break_runs_into,
                     ERROR("app.bin", "runs into partition nvs: expected an end of at most 0x11000")),
                 ROW(break_partition_beyond, ERROR("pt.bin", "partition ota_0 ends at flash 0x410000")),

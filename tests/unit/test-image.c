@@ -135,9 +135,12 @@ static void test_an_image_for_any_chip_is_for_the_chip_of_its_esp_images(void **
 
 static void test_the_image_is_named_by_the_application_in_an_app_partition(void **state)
 {
-        static const struct fixture_partition partitions[] = { { 0, 0x10, 0x20000, 0x1000, "ota_0" } };
+        static const struct fixture_partition partitions[] = {
+                { 1, 0x40, 0x10000, 0x1000, "tools" },
+                { 0, 0x10, 0x20000, 0x1000, "ota_0" },
+        };
         struct fixture_archive a;
-        _cleanup_(bytes_done) struct bytes table = fixture_partition_table(partitions, 1);
+        _cleanup_(bytes_done) struct bytes table = fixture_partition_table(partitions, 2);
         _cleanup_(bytes_done) struct bytes tool = fixture_esp_image(2, "tool", "0.1");
         _cleanup_(bytes_done) struct bytes app = fixture_esp_image(2, "gizmo\033", "2.0");
         _cleanup_(bytes_done) struct bytes bytes = { 0 };
@@ -145,7 +148,7 @@ static void test_the_image_is_named_by_the_application_in_an_app_partition(void 
 
         (void)state;
         fixture_archive_init(&a);
-        fixture_archive_add(&a, "tool.bin", 0x1000, tool.data, tool.len);
+        fixture_archive_add(&a, "tool.bin", 0x10000, tool.data, tool.len);
         fixture_archive_add(&a, "pt.bin", 0x8000, table.data, table.len);
         fixture_archive_add(&a, "app.bin", 0x20000, app.data, app.len);
         bytes = fixture_archive_make(&a);
@@ -288,6 +291,38 @@ static void test_each_damaged_image_gets_its_finding(void **state)
         fixture_archive_done(&a);
 }
 
+static void test_a_cut_archive_is_said_once(void **state)
+{
+        struct fixture_archive a;
+        _cleanup_(findings_done) struct findings findings = { 0 };
+        _cleanup_(bytes_done) struct bytes bytes = { 0 };
+        struct image *image = NULL;
+
+        (void)state;
+        fixture_archive_small(&a);
+        bytes = fixture_archive_make(&a);
+        harm_cut_in_data(&bytes);
+        assert_int_equal(image_parse(bytes.data, bytes.len, &findings, &image), 1);
+        assert_int_equal(findings.n_errors, 1);
+        fixture_archive_done(&a);
+}
+
+static void test_a_file_that_just_fits_its_partition_is_good(void **state)
+{
+        static const struct fixture_partition partitions[] = { { 1, 0x40, 0x10000, 5000, "blob" } };
+        struct fixture_archive a;
+        _cleanup_(bytes_done) struct bytes table = fixture_partition_table(partitions, 1), bytes = { 0 };
+        _cleanup_(image_freep) struct image *image = NULL;
+
+        (void)state;
+        fixture_archive_small(&a);
+        fixture_archive_add(&a, "pt.bin", 0x8000, table.data, table.len);
+        bytes = fixture_archive_make(&a);
+        image = expect_good(&bytes);
+        assert_string_equal(image->files[0].partition, "blob");
+        fixture_archive_done(&a);
+}
+
 static void test_the_crc_form_of_cpio_is_taken_too(void **state)
 {
         struct fixture_archive a;
@@ -419,6 +454,8 @@ int main(void)
                 cmocka_unit_test(test_the_image_is_named_by_the_application_in_an_app_partition),
                 cmocka_unit_test(test_case_a_of_the_builder_is_refused),
                 cmocka_unit_test(test_each_damaged_image_gets_its_finding),
+                cmocka_unit_test(test_a_cut_archive_is_said_once),
+                cmocka_unit_test(test_a_file_that_just_fits_its_partition_is_good),
                 cmocka_unit_test(test_the_crc_form_of_cpio_is_taken_too),
                 cmocka_unit_test(test_more_than_the_bound_is_not_even_looked_at),
                 cmocka_unit_test(test_no_prefix_of_an_archive_is_taken_for_whole),

@@ -222,19 +222,19 @@ static void test_a_serial_number_cannot_paint_the_screen(void **state)
                        "fstand",
                        "Pr\xc3\xbc"
                        "fstand");
-        expect_escaped("a\x1b[2Jb\n", "a\\x1b[2Jb\\x0a");
-        expect_escaped("\x7f", "\\x7f");
+        expect_escaped("a\x1b[2Jb\n", "a<1b>[2Jb<0a>");
+        expect_escaped("\x7f", "<7f>");
         expect_escaped("\xc2\x9b"
                        "2J",
-                       "\\xc2\\x9b"
+                       "<c2><9b>"
                        "2J"); /* CSI as C1 */
         expect_escaped("\xe2\x80\xae"
                        "x",
-                       "\\xe2\\x80\\xae"
+                       "<e2><80><ae>"
                        "x"); /* right-to-left override */
-        expect_escaped("\xff\xc3", "\\xff\\xc3");
-        expect_escaped("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* half a surrogate pair */
-        expect_escaped("\xc0\xaf", "\\xc0\\xaf");          /* overlong slash */
+        expect_escaped("\xff\xc3", "<ff><c3>");
+        expect_escaped("\xed\xa0\x80", "<ed><a0><80>"); /* half a surrogate pair */
+        expect_escaped("\xc0\xaf", "<c0><af>");         /* overlong slash */
         expect_escaped("", "");
 }
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Calls and what can go wrong with them, said in words. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "client/client.h"
+#include "core/text.h"
+
+#define CLIENT_OPTIONS_MAX 16
+
+const char *client_socket = SOCKET_DEFAULT;
+
+void client_error(const char *fmt, ...)
+{
+        _cleanup_(freep) char *raw = NULL;
+        _cleanup_(freep) char *text = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, fmt);
+        n = vasprintf(&raw, fmt, ap);
+        va_end(ap);
+        if (n < 0)
+                raw = NULL;
+        text = raw ? text_escape(raw) : NULL;
+        fprintf(stderr, "espdfuctl: %s\n", text ? text : "out of memory");
+}
+
+static int bad_usage(char **argv, const char *what)
+{
+        client_error("%s: %s is not understood: see espdfuctl %s --help", argv[0], what, argv[0]);
+        return EXIT_USAGE;
+}
+
+int client_options(int argc, char **argv, const struct client_option *options, size_t n, int max_arguments)
+{
+        struct option table[CLIENT_OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } };
+        int c, which = 0;
+
+        n = MIN(n, (size_t)CLIENT_OPTIONS_MAX);
+        for (size_t i = 0; i < n; i++)
+                table[i + 1] = (struct option){ options[i].name,
+                                                options[i].value ? required_argument : no_argument, NULL, 0 };
+        while ((c = getopt_long(argc, argv, "h", table, &which)) >= 0) {
+                if (c == 'h')
+                        return client_help(argv[0]);
+                if (c == '?')
+                        return bad_usage(argv, argv[optind - 1]);
+                if (options[which - 1].value)
+                        *options[which - 1].value = optarg;
+                else
+                        *options[which - 1].flag = true;
+        }
+        if (argc - optind > max_arguments)
+                return bad_usage(argv, argv[optind + max_arguments]);
+        return CLIENT_GO_ON;
+}
+
+bool client_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret)
+{
+        char *end;
+        long long value;
+
+        errno = 0;
+        value = strtoll(text, &end, 10);
+        if (errno || end == text || *end || value < min || value > max) {
+                client_error("%s %s: expected a number from %" PRId64 " to %" PRId64, option, text, min, max);
+                return false;
+        }
+        *ret = value;
+        return true;
+}
+
+static int cannot_connect(int r)
+{
+        if (r == -ENOENT || r == -ECONNREFUSED) {
+                client_error("no espdfud listens on %s: is it running? (systemctl status espdfud)",
+                             client_socket);
+                return EXIT_NO_DAEMON;
+        }
+        client_error("%s: %s", client_socket, r == -EAGAIN ? "espdfud takes no connection" : strerror(-r));
+        return r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED;
+}
+
+static int cannot_talk(int r)
+{
+        switch (r) {
+        case CONNECTION_TIMED_OUT:
+                client_error("espdfud does not answer within %u s", (unsigned)(REPLY_TIMEOUT / USEC_PER_SEC));
+                break;
+        case CONNECTION_CLOSED:
+                client_error(
+                        "espdfud hung up: it stops, or has too many clients, or this one reads too slowly");
+                break;
+        case CONNECTION_NONSENSE:
+                client_error("%s: what answers there does not speak varlink", client_socket);
+                break;
+        case CONNECTION_INTERRUPTED:
+                client_error("interrupted");
+                break;
+        default:
+                client_error("%s: %s", client_socket, strerror(-r));
+        }
+        return EXIT_FAILED;
+}
+
+int client_call(const char *method, json_t *parameters, bool more, struct connection **ret)
+{
+        _cleanup_(connection_closep) struct connection *c = NULL;
+        int r;
+
+        r = connection_open(client_socket, REPLY_TIMEOUT, &c);
+        if (r < 0) {
+                json_decref(parameters);
+                return cannot_connect(r);
+        }
+        r = connection_send(c, method, parameters, more);
+        if (r != 0)
+                return cannot_talk(r);
+        *ret = take_ptr(c);
+        return EXIT_DONE;
+}
+
+static const char *parameter(const struct varlink_reply *reply, const char *name)
+{
+        const char *text = json_string_value(json_object_get(reply->parameters, name));
+
+        return text ? text : "?";
+}
+
+static int refused_reload(const struct varlink_reply *reply)
+{
+        json_t *line;
+        size_t i;
+
+        client_error("the configuration has errors; the one before stays in force:");
+        json_array_foreach(json_object_get(reply->parameters, "errors"), i, line)
+                client_error("%s", json_string_value(line) ? json_string_value(line) : "?");
+        return EXIT_FAILED;
+}
+
+static int error_said(const struct varlink_reply *reply)
+{
+        if (streq(reply->error, STATION_INTERFACE ".NotPermitted")) {
+                client_error("%s: only root and the members of the group espdfu may do this",
+                             parameter(reply, "method"));
+                return EXIT_NOT_PERMITTED;
+        }
+        if (streq(reply->error, STATION_INTERFACE ".ReloadRefused"))
+                return refused_reload(reply);
+        if (streq(reply->error, STATION_INTERFACE ".NoSuchSlot"))
+                client_error("%s: no slot has this name, port or path: see espdfuctl status",
+                             parameter(reply, "where"));
+        else if (streq(reply->error, STATION_INTERFACE ".Failed"))
+                client_error("espdfud: %s", parameter(reply, "message"));
+        else if (str_has_prefix(reply->error, "org.varlink.service."))
+                client_error("espdfud does not know this call (%s): is it older than this espdfuctl?",
+                             reply->error);
+        else
+                client_error("espdfud: %s", reply->error);
+        return EXIT_FAILED;
+}
+
+static int receive(struct connection *connection, uint64_t timeout_usec, const sigset_t *mask,
+                   struct varlink_reply *ret)
+{
+        struct varlink_reply reply;
+        int r;
+
+        r = connection_receive(connection, timeout_usec, mask, &reply);
+        if (r == CONNECTION_INTERRUPTED && mask)
+                return CLIENT_INTERRUPTED;
+        if (r != 0)
+                return cannot_talk(r);
+        if (reply.error) {
+                r = error_said(&reply);
+                varlink_reply_done(&reply);
+                return r;
+        }
+        *ret = reply;
+        return EXIT_DONE;
+}
+
+int client_reply(struct connection *connection, struct varlink_reply *ret)
+{
+        return receive(connection, REPLY_TIMEOUT, NULL, ret);
+}
+
+int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret)
+{
+        return receive(connection, USEC_INFINITY, mask, ret);
+}
+
+int client_ask(const char *method, json_t *parameters, json_t **ret)
+{
+        _cleanup_(connection_closep) struct connection *c = NULL;
+        struct varlink_reply reply;
+        int r;
+
+        r = client_call(method, parameters, false, &c);
+        if (r == EXIT_DONE)
+                r = client_reply(c, &reply);
+        if (r != EXIT_DONE)
+                return r;
+        *ret = reply.parameters ? json_incref(reply.parameters) : json_object();
+        varlink_reply_done(&reply);
+        return EXIT_DONE;
+}
+
+int client_misread(int r)
+{
+        client_error("espdfud's answer cannot be read: %s",
+                     r == -EPROTO ? "it is not what " STATION_INTERFACE " promises" : strerror(-r));
+        return EXIT_FAILED;
+}
+
+int client_print_json(const json_t *value, bool compact)
+{
+        /* A terminal gets no byte that it could obey. */
+        size_t flags = isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
+
+        flags |= compact ? JSON_COMPACT : JSON_INDENT(2);
+        if (json_dumpf(value, stdout, flags) < 0 || putchar('\n') == EOF || fflush(stdout) == EOF) {
+                client_error("cannot write: %s", strerror(errno));
+                return EXIT_FAILED;
+        }
+        return EXIT_DONE;
+}

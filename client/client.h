@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the verbs of espdfuctl have in common: how they end, where the daemon is, how a call is made. */
+#pragma once
+
+#include "client/connection.h"
+#include "client/exit.h"
+#include "core/messages.h"
+
+#define REPLY_TIMEOUT (10 * USEC_PER_SEC)
+
+#define SOCKET_DEFAULT RUNSTATEDIR "/espdfu/" STATION_INTERFACE
+
+/* main() sets it before a verb runs; borrowed. */
+extern const char *client_socket;
+
+/* The verbs: main()'s way to call them. argv[0] is the verb. They return an exit code. */
+int verb_explain(int argc, char **argv);
+int verb_history(int argc, char **argv);
+int verb_reload(int argc, char **argv);
+int verb_status(int argc, char **argv);
+
+/* "espdfuctl: …" on stderr, one line, control characters escaped. */
+void client_error(const char *fmt, ...) _printf_(1, 2);
+/* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */
+struct client_option {
+        const char *name;
+        bool *flag;         /* becomes true */
+        const char **value; /* takes an argument; borrowed from argv */
+};
+
+/* Reads a verb's command line. CLIENT_GO_ON with the arguments from argv[optind] on, at most max_arguments of them; else an
+ * exit code, and all is said. */
+#define CLIENT_GO_ON (-1)
+int client_options(int argc, char **argv, const struct client_option *options, size_t n, int max_arguments);
+/* The usage of a verb on stdout, from main()'s table; returns EXIT_DONE. */
+int client_help(const char *verb);
+/* One option that is a whole number; false, and said so, if text is not one from min to max. */
+bool client_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret);
+
+/* They say what is wrong and return an exit code; EXIT_DONE with the result. parameters are taken over; NULL: none. */
+int client_call(const char *method, json_t *parameters, bool more, struct connection **ret);
+/* The next reply. An error of the daemon's is said and becomes an exit code. */
+int client_reply(struct connection *connection, struct varlink_reply *ret);
+/* The same of a stream that may be silent for long; CLIENT_INTERRUPTED when a signal came that mask lets through. */
+#define CLIENT_INTERRUPTED (-2)
+int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret);
+/* One call with one reply, whose parameters are *ret (to be released). */
+int client_ask(const char *method, json_t *parameters, json_t **ret);
+/* For a reply that could not be read. */
+int client_misread(int r);
+
+/* JSON on stdout as it came, so what a newer daemon says is there too; compact: on one line. */
+int client_print_json(const json_t *value, bool compact);

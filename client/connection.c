@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+struct connection {
+        int fd;
+        struct varlink_input in;
+};
+
+static uint64_t now_usec(void)
+{
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC, &ts);
+        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int connection_open(const char *path, uint64_t timeout_usec, struct connection **ret)
+{
+        const struct timeval limit = { .tv_sec = (time_t)(timeout_usec / USEC_PER_SEC) };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_(connection_closep) struct connection *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return -ENOMEM;
+        c->in.limit = VARLINK_REPLY_MAX;
+        if (strlen(path) >= sizeof(address.sun_path)) {
+                c->fd = -EBADF;
+                return -ENAMETOOLONG;
+        }
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (c->fd < 0)
+                return -errno;
+        /* Also the limit for connect(), while the daemon's backlog is full. */
+        if (setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+                return -errno;
+        if (connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        *ret = take_ptr(c);
+        return 0;
+}
+
+struct connection *connection_close(struct connection *c)
+{
+        varlink_input_done(&c->in);
+        if (c->fd >= 0)
+                close(c->fd);
+        free(c);
+        return NULL;
+}
+
+int connection_send(struct connection *c, const char *method, json_t *parameters, bool more)
+{
+        _cleanup_(freep) char *text = NULL;
+        size_t size, sent = 0;
+        int r;
+
+        r = varlink_call_encode(method, parameters, more, &text, &size);
+        if (r < 0)
+                return r;
+        while (sent < size) {
+                ssize_t n = send(c->fd, text + sent, size - sent, MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EAGAIN)
+                        return CONNECTION_TIMED_OUT;
+                if (n < 0 && errno == EPIPE)
+                        return CONNECTION_CLOSED;
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                sent += n > 0 ? (size_t)n : 0;
+        }
+        return 0;
+}
+
+/* More bytes into c->in. */
+static int wait_for_bytes(struct connection *c, uint64_t deadline, const sigset_t *mask)
+{
+        struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+        uint64_t now = now_usec(), left = deadline > now ? deadline - now : 0;
+        struct timespec ts = { .tv_sec = (time_t)(left / USEC_PER_SEC),
+                               .tv_nsec = (long)(left % USEC_PER_SEC * 1000) };
+        char data[32768];
+        ssize_t n;
+        int r;
+
+        r = ppoll(&pfd, 1, deadline == USEC_INFINITY ? NULL : &ts, mask);
+        if (r < 0)
+                return errno == EINTR ? CONNECTION_INTERRUPTED : -errno;
+        if (r == 0)
+                return CONNECTION_TIMED_OUT;
+        n = recv(c->fd, data, sizeof(data), 0);
+        if (n < 0)
+                return errno == EINTR        ? CONNECTION_INTERRUPTED
+                       : errno == ECONNRESET ? CONNECTION_CLOSED
+                                             : -errno;
+        if (n == 0)
+                return CONNECTION_CLOSED;
+        return varlink_input_feed(&c->in, data, (size_t)n);
+}
+
+int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
+                       struct varlink_reply *ret)
+{
+        uint64_t deadline = timeout_usec == USEC_INFINITY ? USEC_INFINITY : now_usec() + timeout_usec;
+        const char *text;
+        size_t size;
+        int r;
+
+        while ((r = varlink_input_next(&c->in, &text, &size)) == VARLINK_INCOMPLETE) {
+                r = wait_for_bytes(c, deadline, mask);
+                if (r != 0)
+                        return r;
+        }
+        if (r == 0)
+                r = varlink_reply_parse(text, size, ret);
+        return r > 0 ? CONNECTION_NONSENSE : r;
+}
+
+bool connection_has_reply(struct connection *c)
+{
+        return varlink_input_pending(&c->in);
+}

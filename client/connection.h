@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A client's end of the socket: blocking, with a time limit for everything. */
+#pragma once
+
+#include <signal.h>
+
+#include "core/varlink.h"
+
+struct connection;
+
+/* Positive results. */
+enum {
+        CONNECTION_TIMED_OUT = 1,
+        CONNECTION_CLOSED,      /* the daemon hung up */
+        CONNECTION_NONSENSE,    /* what came is no varlink */
+        CONNECTION_INTERRUPTED, /* a signal came */
+};
+
+/* timeout_usec: for connecting and for sending. */
+int connection_open(const char *path, uint64_t timeout_usec, struct connection **ret);
+struct connection *connection_close(struct connection *c);
+DEFINE_CLEANUP(struct connection, connection_close)
+
+/* Takes parameters over. */
+int connection_send(struct connection *c, const char *method, json_t *parameters, bool more);
+/* Waits for a reply; mask: the signals blocked while waiting, NULL: as they are. USEC_INFINITY waits for ever. */
+int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
+                       struct varlink_reply *ret);
+/* Whether a reply is here already, so that connection_receive() does not wait. */
+bool connection_has_reply(struct connection *c);

@@ -1,0 +1,252 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The real espdfuctl against the real server, behind which there is no board but a fake station.
+# Runs in the build directory.
+set -u
+LC_ALL=C.UTF-8 TZ=UTC
+export LC_ALL TZ
+unset ESPDFU_SOCKET NO_COLOR
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/test-espdfuctl.XXXXXX") || exit 99
+socket=$dir/socket
+failures=0
+daemon=
+trap 'stop_daemon; rm -rf "$dir"' EXIT
+
+# ---- vocabulary ----
+
+start_daemon() { # [peer]
+        rm -f "$dir/in" "$dir/out"
+        mkfifo "$dir/in" "$dir/out"
+        timeout 60 tests/client/fake-espdfud "$socket" "$@" <"$dir/in" >"$dir/out" &
+        daemon=$!
+        exec 8>"$dir/in" 9<"$dir/out"
+        read -r _ <&9
+}
+
+stop_daemon() {
+        [ -n "$daemon" ] || return 0
+        exec 8>&- 9<&-
+        wait "$daemon"
+        daemon=
+}
+
+tell() { # a line to the fake daemon; returns when it has been obeyed
+        echo "$*" >&8
+        read -r _ <&9
+}
+
+ctl() { # runs espdfuctl; $out, $err, $code
+        timeout 20 ./espdfuctl --socket "$socket" "$@" >"$dir/stdout" 2>"$dir/stderr" </dev/null
+        code=$?
+        out=$(cat "$dir/stdout")
+        err=$(cat "$dir/stderr")
+}
+
+broken() {
+        echo "FAILED: $story: $*"
+        echo "  exit code $code, stdout:"
+        sed 's/^/    /' "$dir/stdout"
+        echo "  stderr:"
+        sed 's/^/    /' "$dir/stderr"
+        failures=$((failures + 1))
+}
+
+expect_code() { [ "$code" -eq "$1" ] || broken "expected exit code $1"; }
+expect_out() { case $out in *"$1"*) ;; *) broken "expected on stdout: $1" ;; esac; }
+expect_not_out() { case $out in *"$1"*) broken "expected not on stdout: $1" ;; esac; }
+expect_err() { case $err in *"$1"*) ;; *) broken "expected on stderr: $1" ;; esac; }
+expect_quiet() { [ -z "$err" ] || broken "expected nothing on stderr"; }
+start_watch() { # …; it must not hold the daemon's fifos open
+        timeout --foreground 60 ./espdfuctl --socket "$socket" status --watch "$@" \
+                >"$dir/watch" 2>"$dir/watch-err" 8>&- 9<&- &
+        watcher=$!
+}
+wait_for_line() { # text in a file that grows; gives up after 10 s
+        tries=0
+        until grep -q "$2" "$1"; do
+                tries=$((tries + 1))
+                [ $tries -lt 200 ] || { broken "expected in the watch: $2"; return; }
+                sleep 0.05
+        done
+}
+
+# ---- stories ----
+
+story="without a daemon the exit code is 3"
+for verb in status explain history reload; do
+        ctl $verb
+        expect_code 3
+        expect_err "no espdfud listens on $socket"
+done
+
+story="usage"
+ctl
+expect_code 2
+ctl --help
+expect_code 0
+expect_out "status [--watch] [--json]"
+expect_out "Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted"
+ctl --version
+expect_code 0
+expect_out "espdfu "
+ctl fly
+expect_code 2
+expect_err "there is no verb 'fly'"
+ctl --colour status
+expect_code 2
+expect_err "--colour"
+for verb in status explain history reload; do
+        ctl $verb --help
+        expect_code 0
+        expect_out "Usage: espdfuctl $verb"
+        ctl $verb --wrong
+        expect_code 2
+        expect_err "espdfuctl: $verb: --wrong is not understood: see espdfuctl $verb --help"
+        ctl $verb a b
+        expect_code 2
+        expect_err "is not understood: see espdfuctl $verb --help"
+done
+ctl history --limit 0
+expect_code 2
+expect_err "--limit 0: expected a number from 1 to"
+ctl history --limit 7x
+expect_code 2
+
+start_daemon
+
+story="status shows the station"
+ctl status
+expect_code 0
+expect_quiet
+expect_out "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1"
+expect_out "A3    1-4.3  –     –                  –       –            empty"
+expect_out "board left at 24 kB"
+expect_not_out "$(printf '\033')"
+[ "$(wc -l <"$dir/stdout")" -eq 8 ] || broken "expected 8 lines"
+
+story="status --json has the same facts in the same order"
+ctl status --json
+expect_code 0
+expect_out '"name": "line3-a"'
+expect_out '"phase": "no-policy"'
+expect_out '"mac": null'
+[ "$(grep '"slot":' "$dir/stdout" | tr -dc 'A0-9')" = A1A2A3A4A5 ] || broken "expected A1 to A5 in order"
+
+story="a locale without UTF-8"
+LC_ALL=C ctl status
+expect_code 0
+expect_out "A3    1-4.3  -     -                  -       -            empty"
+LC_ALL=C.UTF-8
+
+story="the socket from the environment"
+ESPDFU_SOCKET=$socket ./espdfuctl status >"$dir/stdout" 2>"$dir/stderr"
+code=$? out=$(cat "$dir/stdout")
+expect_code 0
+expect_out "line3-a"
+
+story="explain"
+ctl explain A1
+expect_code 0
+expect_out "A1 (1-4.1): ESP32-S2 in DFU mode, downloading"
+expect_out "probe  no: chip is esp32s2, the policy wants esp32s3"
+expect_out "gizmo  matches"
+expect_out "so: gizmo: it is being flashed"
+ctl explain Z9
+expect_code 1
+expect_err "Z9: no slot has this name"
+ctl explain --json
+expect_code 0
+expect_out '"chosen": "gizmo"'
+
+story="history"
+ctl history
+expect_code 0
+[ "$(wc -l <"$dir/stdout")" -eq 21 ] || broken "expected a header and 20 attempts"
+expect_out "A2    S3    7c:df:a1:0b:00:12  gizmo   gizmo 1.4.2  1    board left  4.2 s  262 kB  board left at 24 kB"
+ctl history --slot A1 --limit 3 --mac 7C:DF:A1:0B:00:12
+[ "$(wc -l <"$dir/stdout")" -eq 4 ] || broken "expected a header and 3 attempts"
+expect_not_out "A2 "
+ctl history --slot Z9
+expect_code 0
+expect_out "No attempt."
+ctl history --all --json
+expect_code 0
+[ "$(grep -c '"id":' "$dir/stdout")" -eq 120 ] || broken "expected 120 attempts"
+
+story="reload"
+ctl reload
+expect_code 0
+expect_out "The configuration is in force: 5 slots, 2 policies."
+tell refuse
+ctl reload
+expect_code 1
+expect_err "line3.conf:14: attempts = 0: expected 1 to 20"
+expect_err "line3.conf:20: colour = red"
+ctl status
+expect_out "the last reload was refused, the configuration before it is in force: line3.conf:14"
+
+story="watch without a terminal"
+start_watch
+wait_for_line "$dir/watch" "A5 no policy"
+tell progress A1 200000
+tell phase A1 verifying
+tell phase A1 flashed
+tell remove A3
+tell unusable
+wait_for_line "$dir/watch" "A3 gone"
+kill -TERM "$watcher" # timeout passes it on
+wait "$watcher"
+code=$?
+cp "$dir/watch" "$dir/stdout"
+expect_code 0
+[ "$(grep -c ' A1 downloading' "$dir/watch")" -eq 1 ] || broken "expected no line for progress"
+[ "$(grep -c ' A1 verifying 1/3$' "$dir/watch")" -eq 1 ] || broken "expected one line for verifying"
+[ "$(grep -c ' A1 flashed 1/3$' "$dir/watch")" -eq 1 ] || broken "expected one line for flashed"
+
+story="what a file's name says cannot paint"
+ctl status
+expect_out "policy probe cannot be used: /srv/probe.bin: no such file<1b>[2J"
+
+story="watch --json is one line for each reply"
+start_watch --json
+wait_for_line "$dir/watch" '"whole":true'
+tell phase A2 flashed
+wait_for_line "$dir/watch" '"phase":"flashed".*"whole":false'
+stop_daemon
+wait "$watcher"
+code=$?
+cp "$dir/watch" "$dir/stdout"
+cp "$dir/watch-err" "$dir/stderr"
+err=$(cat "$dir/watch-err")
+expect_code 1
+expect_err "espdfud hung up"
+
+story="a daemon that cannot answer"
+start_daemon
+tell fail
+ctl status
+expect_code 1
+expect_err "Input/output error"
+stop_daemon
+
+story="who may only look"
+start_daemon peer
+ctl status
+expect_code 0
+ctl reload
+expect_code 4
+expect_err "only root and the members of the group espdfu may do this"
+stop_daemon
+
+story="a socket that may not be opened"
+if [ "$(id -u)" -ne 0 ]; then
+        start_daemon
+        chmod 0 "$socket"
+        ctl status
+        expect_code 4
+        stop_daemon
+fi
+
+[ $failures -eq 0 ] && echo "all stories are true"
+exit $((failures > 0))
