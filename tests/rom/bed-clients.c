@@ -97,7 +97,7 @@ static bool client_is_gone(struct client *client)
         return client->pidfd >= 0 && poll(&poll_fd, 1, 0) > 0;
 }
 
-void node_forget_closed(struct node *node)
+void node_forget_closed(struct node *node, const struct client *but)
 {
         if (node->clients->len > 0)
                 take_openers(node->board->bed);
@@ -105,7 +105,7 @@ void node_forget_closed(struct node *node)
              i < node->clients->len;) { /* in the order in which they came, for take_openers() */
                 struct client *client = g_ptr_array_index(node->clients, i);
 
-                if (client_is_gone(client))
+                if (client != but && client_is_gone(client))
                         client_gone(client);
                 else
                         i++;

@@ -118,8 +118,8 @@ void client_ioctl(struct client *client);
 
 /* bed-clients.c; all with the lock held */
 void node_attach_ioctl(struct bed *bed, struct node *node);
-/* Lets go of the programs that closed the node, or died. */
-void node_forget_closed(struct node *node);
+/* Lets go of the programs that closed the node, or died; of all but one, if that is not NULL. */
+void node_forget_closed(struct node *node, const struct client *but);
 /* The program closed the node, or died: its transfers are taken back, its claims released, and it is freed. */
 void client_gone(struct client *client);
 void client_free(gpointer client);

@@ -184,6 +184,7 @@ static int flash(libusb_device_handle *handle, const char *path)
 
         if (!p.file)
                 return 1;
+        libusb_control_transfer(handle, 0x21, 4, 0, 2, NULL, 0, LIMIT_MS); /* CLRSTATUS: met in any state */
         for (size_t i = 0; i < IN_FLIGHT; i++)
                 transfers[i] = libusb_alloc_transfer(0);
         for (size_t i = 0; i < IN_FLIGHT && !p.end; i++)

@@ -27,7 +27,7 @@ static bool held_by_another(const struct client *client, unsigned interface)
 
         if (interface >= BED_INTERFACES)
                 return false;
-        node_forget_closed(client->node);
+        node_forget_closed(client->node, client);
         holder = client->node->claimed[interface];
         return (holder && holder != client) || client->node->board->occupied == (int)interface;
 }
@@ -230,9 +230,11 @@ static void do_reap(struct client *client, UMockdevIoctlData *arg)
 
 static void do_reap_ndelay(struct client *client, UMockdevIoctlData *arg)
 {
+        struct bed *bed = client->node->board->bed;
+
         (void)arg;
-        client_begin_reap(client, false);
-        g_cond_signal(&client->node->board->bed->changed);
+        client_begin_reap(client, false); /* it may be gone after this */
+        g_cond_signal(&bed->changed);
 }
 
 static const struct {

@@ -114,7 +114,7 @@ static void *bus_main(void *userdata)
                 for (size_t i = 0; i < bed->nodes->len; i++) {
                         struct node *node = g_ptr_array_index(bed->nodes, i);
 
-                        node_forget_closed(node);
+                        node_forget_closed(node, NULL);
                         if (node->clients->len > 0)
                                 next = MIN(next, bed_now() + LOOK_USEC);
                 }
@@ -186,7 +186,7 @@ static bool nobody_has_a_node_open(void *userdata)
         for (size_t i = 0; i < bed->nodes->len; i++) {
                 struct node *node = g_ptr_array_index(bed->nodes, i);
 
-                node_forget_closed(node);
+                node_forget_closed(node, NULL);
                 if (node->clients->len > 0)
                         return false;
         }
