@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Calls and what can go wrong with them, said in words. */
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 
 #include "client/client.h"
 #include "core/text.h"
+
+#define CLIENT_OPTIONS_MAX 16
 
 const char *client_socket = SOCKET_DEFAULT;
 
@@ -26,22 +29,34 @@ void client_error(const char *fmt, ...)
         fprintf(stderr, "espdfuctl: %s\n", text ? text : "out of memory");
 }
 
-int client_bad_usage(char **argv)
+static int bad_usage(char **argv, const char *what)
 {
-        if (optopt > 0 && optopt < 128 && !str_has_prefix(argv[optind - 1], "--"))
-                client_error("%s: option -%c is not understood: see espdfuctl %s --help", argv[0], optopt,
-                             argv[0]);
-        else
-                client_error("%s: %s is not understood: see espdfuctl %s --help", argv[0], argv[optind - 1],
-                             argv[0]);
+        client_error("%s: %s is not understood: see espdfuctl %s --help", argv[0], what, argv[0]);
         return EXIT_USAGE;
 }
 
-int client_too_many(char **argv)
+int client_options(int argc, char **argv, const struct client_option *options, size_t n, int max_arguments)
 {
-        client_error("%s: %s is one argument too many: see espdfuctl %s --help", argv[0], argv[optind],
-                     argv[0]);
-        return EXIT_USAGE;
+        struct option table[CLIENT_OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } };
+        int c, which = 0;
+
+        n = MIN(n, (size_t)CLIENT_OPTIONS_MAX);
+        for (size_t i = 0; i < n; i++)
+                table[i + 1] = (struct option){ options[i].name,
+                                                options[i].value ? required_argument : no_argument, NULL, 0 };
+        while ((c = getopt_long(argc, argv, "h", table, &which)) >= 0) {
+                if (c == 'h')
+                        return client_help(argv[0]);
+                if (c == '?')
+                        return bad_usage(argv, argv[optind - 1]);
+                if (options[which - 1].value)
+                        *options[which - 1].value = optarg;
+                else
+                        *options[which - 1].flag = true;
+        }
+        if (argc - optind > max_arguments)
+                return bad_usage(argv, argv[optind + max_arguments]);
+        return CLIENT_GO_ON;
 }
 
 bool client_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret)

@@ -2,8 +2,6 @@
 /* What the verbs of espdfuctl have in common: how they end, where the daemon is, how a call is made. */
 #pragma once
 
-#include <getopt.h>
-
 #include "client/connection.h"
 #include "client/exit.h"
 #include "core/messages.h"
@@ -23,9 +21,17 @@ int verb_status(int argc, char **argv);
 
 /* "espdfuctl: …" on stderr, one line, control characters escaped. */
 void client_error(const char *fmt, ...) _printf_(1, 2);
-/* For getopt_long()'s '?', and for an argument too many (argv[optind]); they return EXIT_USAGE. */
-int client_bad_usage(char **argv);
-int client_too_many(char **argv);
+/* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */
+struct client_option {
+        const char *name;
+        bool *flag;         /* becomes true */
+        const char **value; /* takes an argument; borrowed from argv */
+};
+
+/* Reads a verb's command line. CLIENT_GO_ON with the arguments from argv[optind] on, at most max_arguments of them; else an
+ * exit code, and all is said. */
+#define CLIENT_GO_ON (-1)
+int client_options(int argc, char **argv, const struct client_option *options, size_t n, int max_arguments);
 /* The usage of a verb on stdout, from main()'s table; returns EXIT_DONE. */
 int client_help(const char *verb);
 /* One option that is a whole number; false, and said so, if text is not one from min to max. */
@@ -36,7 +42,7 @@ int client_call(const char *method, json_t *parameters, bool more, struct connec
 /* The next reply. An error of the daemon's is said and becomes an exit code. */
 int client_reply(struct connection *connection, struct varlink_reply *ret);
 /* The same of a stream that may be silent for long; CLIENT_INTERRUPTED when a signal came that mask lets through. */
-#define CLIENT_INTERRUPTED (-1)
+#define CLIENT_INTERRUPTED (-2)
 int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret);
 /* One call with one reply, whose parameters are *ret (to be released). */
 int client_ask(const char *method, json_t *parameters, json_t **ret);

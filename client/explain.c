@@ -34,7 +34,7 @@ static int print_explanation(const struct explanation *e)
         _cleanup_(freep) char *port = shown(e->port, "port not seen yet");
         _cleanup_(freep) char *board = shown(e->board, e->present ? "a board" : "no board");
         _cleanup_(freep) char *phase = format_word(phase_to_string(e->phase));
-        _cleanup_(freep) char *chosen = shown(e->chosen, "no policy");
+        _cleanup_(freep) char *chosen = shown(e->chosen, e->message ? "" : "no policy");
         _cleanup_(freep) char *message = shown(e->message, "");
         int r = 0, width = 0;
 
@@ -46,7 +46,7 @@ static int print_explanation(const struct explanation *e)
         for (size_t i = 0; r == 0 && i < e->n_policies; i++)
                 r = print_answer(&e->policies[i], width);
         if (e->present)
-                printf("  so: %s%s%s\n", chosen, *message ? ": " : "", message);
+                printf("  so: %s%s%s\n", chosen, *chosen && *message ? ": " : "", message);
         else if (*message)
                 printf("  %s\n", message);
         return r;
@@ -70,27 +70,14 @@ static int print_explanations(const json_t *parameters)
 
 int verb_explain(int argc, char **argv)
 {
-        static const struct option options[] = {
-                { "help", no_argument, NULL, 'h' },
-                { "json", no_argument, NULL, 'j' },
-                { 0 },
-        };
-        json_t *parameters = NULL;
         bool json = false;
-        int c, r;
+        const struct client_option options[] = { { "json", .flag = &json } };
+        json_t *parameters = NULL;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "hj", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        return client_help(argv[0]);
-                case 'j':
-                        json = true;
-                        break;
-                default:
-                        return client_bad_usage(argv);
-                }
-        if (argc - optind > 1)
-                return client_too_many(argv);
+        r = client_options(argc, argv, options, ARRAY_SIZE(options), 1);
+        if (r != CLIENT_GO_ON)
+                return r;
         if (argc - optind == 1) {
                 parameters = json_pack("{s:s}", "where", argv[optind]);
                 if (!parameters) {

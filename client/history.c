@@ -16,6 +16,10 @@ static const char *const column_names[N_COLUMNS] = {
         [TOOK] = "TOOK",     [SIZE] = "SIZE",   [MESSAGE] = "MESSAGE",
 };
 
+/* As in status-table.c. */
+static const size_t dispensable[] = { MAC, POLICY, SIZE, TOOK, CHIP, TRY };
+static const size_t usual_widths[N_COLUMNS] = { [MESSAGE] = 10 };
+
 struct listing {
         struct table_style style;
         struct libscols_table *table; /* NULL with --json */
@@ -100,6 +104,7 @@ static int list(json_t *parameters, bool json)
 {
         _cleanup_(connection_closep) struct connection *connection = NULL;
         _cleanup_(table_unrefp) struct libscols_table *table = NULL;
+        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
         struct listing listing = { 0 };
         int r;
 
@@ -119,7 +124,8 @@ static int list(json_t *parameters, bool json)
                 fputs("\n]}\n", stdout);
         else if (r == EXIT_DONE && listing.n == 0)
                 fputs("No attempt.\n", stdout);
-        else if (r == EXIT_DONE && scols_print_table(table) < 0)
+        else if (r == EXIT_DONE &&
+                 (table_fit(&listing.style, table, &fit) < 0 || scols_print_table(table) < 0))
                 r = client_misread(-ENOMEM);
         return r;
 }
@@ -138,50 +144,25 @@ static json_t *lower(const char *mac)
 
 int verb_history(int argc, char **argv)
 {
-        static const struct option options[] = {
-                { "all", no_argument, NULL, 'a' },
-                { "help", no_argument, NULL, 'h' },
-                { "json", no_argument, NULL, 'j' },
-                { "limit", required_argument, NULL, 'n' },
-                { "mac", required_argument, NULL, 'm' },
-                { "slot", required_argument, NULL, 's' },
-                { 0 },
+        const char *slot = NULL, *mac = NULL, *rows = NULL;
+        bool json = false, all = false;
+        const struct client_option options[] = {
+                { "all", .flag = &all },  { "json", .flag = &json },  { "limit", .value = &rows },
+                { "mac", .value = &mac }, { "slot", .value = &slot },
         };
-        const char *slot = NULL, *mac = NULL;
         int64_t limit = LIMIT_DEFAULT;
         json_t *parameters;
-        bool json = false;
-        int c;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "ahjn:m:s:", options, NULL)) >= 0)
-                switch (c) {
-                case 'a':
-                        limit = 0;
-                        break;
-                case 'h':
-                        return client_help(argv[0]);
-                case 'j':
-                        json = true;
-                        break;
-                case 'n':
-                        if (!client_number("--limit", optarg, 1, INT32_MAX, &limit))
-                                return EXIT_USAGE;
-                        break;
-                case 'm':
-                        mac = optarg;
-                        break;
-                case 's':
-                        slot = optarg;
-                        break;
-                default:
-                        return client_bad_usage(argv);
-                }
-        if (optind < argc)
-                return client_too_many(argv);
+        r = client_options(argc, argv, options, ARRAY_SIZE(options), 0);
+        if (r != CLIENT_GO_ON)
+                return r;
+        if (rows && !client_number("--limit", rows, 1, INT32_MAX, &limit))
+                return EXIT_USAGE;
         parameters = json_object();
         if ((slot && json_object_set_new(parameters, "slot", json_string(slot)) < 0) ||
             (mac && json_object_set_new(parameters, "mac", lower(mac)) < 0) ||
-            (limit > 0 && json_object_set_new(parameters, "limit", json_integer(limit)) < 0)) {
+            (!all && json_object_set_new(parameters, "limit", json_integer(limit)) < 0)) {
                 json_decref(parameters);
                 client_error("--slot and --mac: expected UTF-8");
                 return EXIT_USAGE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfuctl: what people and scripts use. The table of verbs is all that it knows. */
+#include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 

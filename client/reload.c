@@ -20,17 +20,12 @@ static int print_result(const json_t *parameters)
 
 int verb_reload(int argc, char **argv)
 {
-        static const struct option options[] = {
-                { "help", no_argument, NULL, 'h' },
-                { 0 },
-        };
         json_t *parameters;
-        int c, r;
+        int r;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                return c == 'h' ? client_help(argv[0]) : client_bad_usage(argv);
-        if (optind < argc)
-                return client_too_many(argv);
+        r = client_options(argc, argv, NULL, 0, 0);
+        if (r != CLIENT_GO_ON)
+                return r;
         r = client_ask(STATION_INTERFACE ".Reload", NULL, &parameters);
         if (r != EXIT_DONE)
                 return r;

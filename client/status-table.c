@@ -6,7 +6,8 @@
 
 #include "core/text.h"
 
-#define BAR_CELLS 15
+#define BAR_CELLS    15
+#define HEADER_WIDTH 110 /* columns: narrower terminals get it in two lines */
 
 enum column { SLOT, PORT, CHIP, MAC, POLICY, IMAGE, PHASE, PROGRESS, RATE, LEFT, TRY, LAST, N_COLUMNS };
 
@@ -14,6 +15,12 @@ static const char *const column_names[N_COLUMNS] = {
         [SLOT] = "SLOT",     [PORT] = "PORT",   [CHIP] = "CHIP",   [MAC] = "MAC",
         [POLICY] = "POLICY", [IMAGE] = "IMAGE", [PHASE] = "PHASE", [PROGRESS] = "PROGRESS",
         [RATE] = "RATE",     [LEFT] = "LEFT",   [TRY] = "TRY",     [LAST] = "LAST",
+};
+
+/* What a terminal that is too narrow does without, the first first. LAST is cut to what is left. */
+static const size_t dispensable[] = { MAC, POLICY, RATE, PORT, LEFT, CHIP, TRY };
+static const size_t usual_widths[N_COLUMNS] = {
+        [PHASE] = 11, [PROGRESS] = BAR_CELLS + 5, [RATE] = 8, [LEFT] = 5, [TRY] = 3, [LAST] = 8,
 };
 
 /* The phase's word is there as well: colour never says anything alone. */
@@ -155,6 +162,7 @@ static int add_slot(const struct table_style *style, const struct slot_status *s
 static int print_header(const struct station_status *station, const struct table_style *style, FILE *f)
 {
         uint64_t boards = station->flashed_today + station->failed_today;
+        bool is_narrow = style->width > 0 && style->width < HEADER_WIDTH;
         _cleanup_(freep) char *uptime = format_span(station->uptime_usec);
         _cleanup_(freep) char *name = text_escape(station->name);
 
@@ -166,8 +174,9 @@ static int print_header(const struct station_status *station, const struct table
                 fprintf(f, "%.1f %%", 100.0 * (double)station->first_pass_today / (double)boards);
         else
                 fputs(table_nothing(style), f);
-        fprintf(f, ", %" PRIu64 " boards/h   running %u, waiting %u, failed %u\n\n",
-                station->flashed_last_hour, station->running, station->waiting, station->failed);
+        fprintf(f, ", %" PRIu64 " boards/h%srunning %u, waiting %u, failed %u\n\n",
+                station->flashed_last_hour, is_narrow ? "\n" : "   ", station->running, station->waiting,
+                station->failed);
         return 0;
 }
 
@@ -175,6 +184,7 @@ static int print_slots(const struct station_status *station, const struct table_
 {
         _cleanup_(table_unrefp) struct libscols_table *table = table_new(style, column_names, N_COLUMNS);
         _cleanup_(freep) char *text = NULL;
+        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
         int r = table ? 0 : -ENOMEM;
 
         if (station->n_slots == 0) {
@@ -183,6 +193,8 @@ static int print_slots(const struct station_status *station, const struct table_
         }
         for (size_t i = 0; r == 0 && i < station->n_slots; i++)
                 r = add_slot(style, &station->slots[i], table);
+        if (r == 0)
+                r = table_fit(style, table, &fit);
         if (r == 0)
                 r = scols_print_table_to_string(table, &text);
         if (r < 0)
@@ -206,10 +218,29 @@ static int print_trouble(FILE *f, const char *what, const char *why, bool *begun
         return 0;
 }
 
-static int print_troubles(const struct station_status *station, FILE *f)
+/* Where rows are cut, what went wrong in a slot must be readable all the same. */
+static int print_slot_troubles(const struct station_status *station, const struct table_style *style, FILE *f,
+                               bool *begun)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && style->width > 0 && i < station->n_slots; i++) {
+                const struct slot_status *slot = &station->slots[i];
+                _cleanup_(freep) char *last = NULL;
+
+                if (slot->phase != PHASE_FAILED && slot->phase != PHASE_STUCK &&
+                    slot->phase != PHASE_UNUSABLE)
+                        continue;
+                last = status_last(style, slot);
+                r = last ? print_trouble(f, slot->slot, last, begun) : -ENOMEM;
+        }
+        return r;
+}
+
+static int print_troubles(const struct station_status *station, const struct table_style *style, FILE *f)
 {
         bool begun = false;
-        int r = 0;
+        int r = print_slot_troubles(station, style, f, &begun);
 
         for (size_t i = 0; r == 0 && i < station->n_policies; i++) {
                 const struct policy_status *policy = &station->policies[i];
@@ -240,7 +271,7 @@ int status_table_render(const struct station_status *station, const struct table
         if (r == 0)
                 r = print_slots(station, style, f);
         if (r == 0)
-                r = print_troubles(station, f);
+                r = print_troubles(station, style, f);
         if (fclose(f) == EOF && r == 0)
                 r = -ENOMEM;
         if (r < 0)

@@ -11,11 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/status-change.h"
 #include "client/status-table.h"
 #include "core/text.h"
 
-#define SCREEN_ENTER "\033[?1049h\033[?25l"
-#define SCREEN_LEAVE "\033[?25h\033[?1049l"
+/* The other screen, without cursor, and lines that are too long are cut, not folded. */
+#define SCREEN_ENTER "\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_LEAVE "\033[?7h\033[?25h\033[?1049l"
 #define CURSOR_HOME  "\033[H"
 #define LINE_CLEAR   "\033[K"
 #define REST_CLEAR   "\033[J"
@@ -43,83 +45,6 @@ static void catch_signals(sigset_t *ret)
         sigprocmask(SIG_BLOCK, &set, ret);
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
                 sigdelset(ret, signals[i]);
-}
-
-static struct slot_status *find_slot(struct station_status *station, const char *name)
-{
-        for (size_t i = 0; i < station->n_slots; i++)
-                if (streq(station->slots[i].slot, name))
-                        return &station->slots[i];
-        return NULL;
-}
-
-static void remove_slot(struct station_status *station, const char *name)
-{
-        struct slot_status *slot = find_slot(station, name);
-        size_t i;
-
-        if (!slot)
-                return;
-        i = (size_t)(slot - station->slots);
-        slot_status_done(slot);
-        memmove(slot, slot + 1, (--station->n_slots - i) * sizeof(*slot));
-}
-
-/* Moves slot in. */
-static int put_slot(struct station_status *station, struct slot_status *slot)
-{
-        struct slot_status *old = find_slot(station, slot->slot);
-
-        if (old) {
-                slot_status_done(old);
-        } else {
-                old = realloc(station->slots, (station->n_slots + 1) * sizeof(*old));
-                if (!old)
-                        return -ENOMEM;
-                station->slots = old;
-                old += station->n_slots++;
-        }
-        *old = *slot;
-        *slot = (struct slot_status){ 0 };
-        return 0;
-}
-
-#define SWAP(a, b)                                                                                           \
-        do {                                                                                                 \
-                __typeof__(a) swap_ = (a);                                                                   \
-                (a) = (b);                                                                                   \
-                (b) = swap_;                                                                                 \
-        } while (0)
-
-int status_apply(struct station_status *station, struct status_update *update)
-{
-        int r;
-
-        if (!update->whole) {
-                /* The header is new; slots and policies go on living in it. */
-                for (size_t i = 0; i < update->n_gone; i++)
-                        remove_slot(station, update->gone[i]);
-                for (size_t i = 0; i < update->station.n_slots; i++) {
-                        r = put_slot(station, &update->station.slots[i]);
-                        if (r < 0)
-                                return r;
-                }
-                SWAP(station->slots, update->station.slots);
-                SWAP(station->n_slots, update->station.n_slots);
-                SWAP(station->policies, update->station.policies);
-                SWAP(station->n_policies, update->station.n_policies);
-        }
-        SWAP(*station, update->station);
-        return 0;
-}
-
-bool status_is_event(const struct slot_status *before, const struct slot_status *after)
-{
-        return !before || before->phase != after->phase || before->attempt != after->attempt ||
-               before->last_verdict != after->last_verdict ||
-               before->last_realtime_usec != after->last_realtime_usec ||
-               !streq_ptr(before->mac, after->mac) || !streq_ptr(before->policy, after->policy) ||
-               !streq_ptr(before->message, after->message);
 }
 
 /* "2026-01-31T09:41:07 A1 failed 3/3: board left at 24 kB" */
@@ -150,7 +75,7 @@ static void print_events(struct station_status *station, const struct status_upd
         for (size_t i = 0; i < update->station.n_slots; i++) {
                 const struct slot_status *slot = &update->station.slots[i];
 
-                if (status_is_event(find_slot(station, slot->slot), slot))
+                if (status_is_event(status_find(station, slot->slot), slot))
                         print_event(slot, phase_to_string(slot->phase));
         }
         fflush(stdout);
@@ -183,12 +108,13 @@ static int draw(const struct station_status *station)
         struct table_style style;
         int r;
 
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
+                size = (struct winsize){ .ws_row = 24, .ws_col = 80 };
         table_style_of_stdout(&style);
+        style.width = size.ws_col;
         r = status_table_render(station, &style, &text);
         if (r < 0)
                 return r;
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
-                size.ws_row = 24;
         draw_lines(text, size.ws_row);
         return 0;
 }

@@ -37,31 +37,17 @@ static int status_once(bool json)
 
 int verb_status(int argc, char **argv)
 {
-        static const struct option options[] = {
-                { "help", no_argument, NULL, 'h' },
-                { "json", no_argument, NULL, 'j' },
-                { "watch", no_argument, NULL, 'w' },
-                { 0 },
-        };
         _cleanup_(connection_closep) struct connection *connection = NULL;
         bool json = false, watch = false;
-        int c, r;
+        const struct client_option options[] = {
+                { "json", .flag = &json },
+                { "watch", .flag = &watch },
+        };
+        int r;
 
-        while ((c = getopt_long(argc, argv, "hjw", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        return client_help(argv[0]);
-                case 'j':
-                        json = true;
-                        break;
-                case 'w':
-                        watch = true;
-                        break;
-                default:
-                        return client_bad_usage(argv);
-                }
-        if (optind < argc)
-                return client_too_many(argv);
+        r = client_options(argc, argv, options, ARRAY_SIZE(options), 0);
+        if (r != CLIENT_GO_ON)
+                return r;
         if (!watch)
                 return status_once(json);
         r = client_call(STATION_INTERFACE ".Status", NULL, true, &connection);

@@ -5,22 +5,22 @@
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "core/chip.h"
 #include "core/text.h"
 
-#define MINUTE (60 * USEC_PER_SEC)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
+#define SEPARATOR "  " /* between two columns */
+#define MINUTE    (60 * USEC_PER_SEC)
+#define HOUR      (60 * MINUTE)
+#define DAY       (24 * HOUR)
 
 void table_style_of_stdout(struct table_style *ret)
 {
         const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
         bool tty = isatty(STDOUT_FILENO);
-        struct winsize size = { 0 };
         struct timespec now;
 
         clock_gettime(CLOCK_REALTIME, &now);
@@ -29,9 +29,6 @@ void table_style_of_stdout(struct table_style *ret)
                 .colour = tty && !(no_color && *no_color) && !(term && streq(term, "dumb")),
                 .now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000,
         };
-        if (tty)
-                ret->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                                                             : 80;
 }
 
 const char *table_nothing(const struct table_style *style)
@@ -45,7 +42,7 @@ struct libscols_table *table_new(const struct table_style *style, const char *co
 
         if (!table)
                 return NULL;
-        scols_table_set_column_separator(table, "  ");
+        scols_table_set_column_separator(table, SEPARATOR);
         scols_table_enable_colors(table, style->colour);
         scols_table_set_termforce(table, style->width > 0 ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
         if (style->width > 0)
@@ -57,6 +54,57 @@ struct libscols_table *table_new(const struct table_style *style, const char *co
                         return NULL;
                 }
         return table;
+}
+
+/* Columns of the screen that text takes. */
+static size_t text_columns(const char *text)
+{
+        mbstate_t state = { 0 };
+        size_t columns = 0, n;
+        wchar_t c;
+
+        for (; text && *text; text += n) {
+                n = mbrtowc(&c, text, MB_CUR_MAX, &state);
+                if (n == (size_t)-1 || n == (size_t)-2) {
+                        state = (mbstate_t){ 0 };
+                        columns += strlen("\\xNN");
+                        n = 1;
+                        continue;
+                }
+                columns += (size_t)MAX(wcwidth(c), 0);
+        }
+        return columns;
+}
+
+static size_t column_width(struct libscols_table *table, size_t column, size_t usual)
+{
+        struct libscols_column *cl = scols_table_get_column(table, column);
+        size_t width = MAX(usual, text_columns(scols_column_get_name(cl)));
+
+        /* The last column is cut anyway. */
+        for (size_t i = 0; column + 1 < scols_table_get_ncols(table) && i < scols_table_get_nlines(table);
+             i++) {
+                struct libscols_line *line = scols_table_get_line(table, i);
+
+                width = MAX(width, text_columns(scols_cell_get_data(scols_line_get_cell(line, column))));
+        }
+        return width;
+}
+
+int table_fit(const struct table_style *style, struct libscols_table *table, const struct table_fit *fit)
+{
+        size_t n_columns = scols_table_get_ncols(table), total = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < n_columns; i++)
+                total += column_width(table, i, fit->usual_widths[i]) + (i > 0 ? strlen(SEPARATOR) : 0);
+        for (size_t i = 0; r == 0 && i < fit->n_order && style->width > 0 && total > style->width; i++) {
+                size_t column = fit->order[i];
+
+                total -= column_width(table, column, fit->usual_widths[column]) + strlen(SEPARATOR);
+                r = scols_column_set_flags(scols_table_get_column(table, column), SCOLS_FL_HIDDEN);
+        }
+        return r;
 }
 
 int table_set(const struct table_style *style, struct libscols_line *line, size_t column, const char *text)

@@ -9,11 +9,11 @@
 struct table_style {
         bool utf8;
         bool colour;
-        size_t width;      /* columns of the terminal; 0: no terminal, as wide as it gets */
+        size_t width;      /* cut rows there; 0: they are as wide as they get (a terminal folds them) */
         uint64_t now_usec; /* time of day: what is from today is shown by its time alone */
 };
 
-/* As stdout is now: locale, NO_COLOR, terminal. */
+/* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
 void table_style_of_stdout(struct table_style *ret);
 
 const char *table_nothing(const struct table_style *style); /* "–" or "-" */
@@ -28,6 +28,17 @@ static inline void table_unrefp(struct libscols_table **p)
 int table_set(const struct table_style *style, struct libscols_line *line, size_t column, const char *text);
 /* The text in *text is taken over, and is put as it is. NULL is -ENOMEM. */
 int table_take(struct libscols_line *line, size_t column, char *text);
+
+/*
+ * Where the terminal is too narrow for the table, hides columns in the order given until the rest fits. A column counts with
+ * at least its usual width, so that columns do not come and go as their contents change.
+ */
+struct table_fit {
+        const size_t *usual_widths; /* by column */
+        const size_t *order;
+        size_t n_order;
+};
+int table_fit(const struct table_style *style, struct libscols_table *table, const struct table_fit *fit);
 
 /* All make a new text, NULL when out of memory. */
 char *format_bytes(uint64_t bytes);                                         /* "24 kB" (1000 bytes) */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/dfu.h"
+#include "core/dfu-internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -98,7 +98,7 @@ uint64_t dfu_deadline(const struct dfu *dfu)
 
 /* ---- how it ends ---- */
 
-static void enter(struct dfu *dfu, enum dfu_stage stage)
+void dfu_enter(struct dfu *dfu, enum dfu_stage stage)
 {
         dfu->stage = stage;
         dfu->asked = false;
@@ -113,11 +113,11 @@ static void after_drain(struct dfu *dfu)
         dfu->draining = false;
         dfu->cancel_wanted = false;
         if (dfu->abort_wanted)
-                enter(dfu, DFU_STAGE_ABORT);
+                dfu_enter(dfu, DFU_STAGE_ABORT);
         else if (cause_helps && dfu->stage != DFU_STAGE_CAUSE && dfu->stage != DFU_STAGE_DETACH)
-                enter(dfu, DFU_STAGE_CAUSE);
+                dfu_enter(dfu, DFU_STAGE_CAUSE);
         else
-                enter(dfu, DFU_STAGE_END);
+                dfu_enter(dfu, DFU_STAGE_END);
         dfu->abort_wanted = false;
 }
 
@@ -131,9 +131,7 @@ static void start_drain(struct dfu *dfu)
         dfu->cancel_wanted = true;
 }
 
-/* The first verdict stays: what follows it is its consequence. */
-static void __attribute__((format(printf, 3, 4)))
-end_with(struct dfu *dfu, enum verdict verdict, const char *fmt, ...)
+void dfu_end_with(struct dfu *dfu, enum verdict verdict, const char *fmt, ...)
 {
         va_list ap;
 
@@ -160,160 +158,11 @@ static const char *describe(const struct dfu *dfu, const struct dfu_flight *flig
 
 static void board_left(struct dfu *dfu)
 {
-        if (dfu->stage == DFU_STAGE_MANIFEST || dfu->stage == DFU_STAGE_RESULT)
-                end_with(dfu, VERDICT_BOARD_LEFT, "board left while it verified what it had written");
+        if (dfu->manifest_sent)
+                dfu_end_with(dfu, VERDICT_BOARD_LEFT, "board left while it verified what it had written");
         else
-                end_with(dfu, VERDICT_BOARD_LEFT, "board left at byte %zu of %zu", dfu->bytes_done, dfu->params.size);
-}
-
-/* ---- what a GETSTATUS means, stage by stage ---- */
-
-static bool status_is(const struct dfu_status *status, enum dfu_state state)
-{
-        return status->code == DFU_OK && status->state == state;
-}
-
-static bool status_is_error(const struct dfu_status *status)
-{
-        return status->code != DFU_OK || status->state == DFU_ERROR;
-}
-
-/* dfu11: the device asks for time. Asks again after bwPollTimeout, within a bound. */
-static void wait_for_device(struct dfu *dfu, uint64_t now_usec)
-{
-        uint64_t wait = dfu->status.poll_timeout_ms * USEC_PER_MSEC;
-        uint64_t limit = MAX((uint64_t)DFU_POLL_LIMIT, dfu_verify_limit(dfu->params.verify_bytes));
-
-        if (dfu->busy_since_usec == USEC_INFINITY)
-                dfu->busy_since_usec = now_usec;
-        if (wait > DFU_POLL_LIMIT || now_usec - dfu->busy_since_usec > limit) {
-                end_with(dfu, VERDICT_TIMED_OUT, "stays in %s (asks for %" PRIu32 " ms more): given up after %" PRIu64 " s",
-                         dfu_state_to_string(dfu->status.state), dfu->status.poll_timeout_ms,
-                         (now_usec - dfu->busy_since_usec) / USEC_PER_SEC);
-                return;
-        }
-        dfu->asked = false;
-        dfu->since_status = dfu->params.status_every; /* in the send stage: a GETSTATUS is due, not a block */
-        dfu->poll_usec = now_usec + wait;
-}
-
-static bool device_is_busy(const struct dfu *dfu)
-{
-        const struct dfu_status *s = &dfu->status;
-
-        return dfu->params.profile == DFU_PROFILE_DFU11 && s->code == DFU_OK &&
-               (s->state == DFU_DNLOAD_SYNC || s->state == DFU_DNBUSY || s->state == DFU_MANIFEST_SYNC ||
-                s->state == DFU_MANIFEST);
-}
-
-static void bad_state(struct dfu *dfu, const char *expected)
-{
-        end_with(dfu, VERDICT_BAD_ANSWER, "answered %s, %s at byte %zu of %zu: expected %s",
-                 dfu_state_to_string(dfu->status.state), dfu_code_to_string(dfu->status.code), dfu->bytes_done,
-                 dfu->params.size, expected);
-}
-
-static void met(struct dfu *dfu, uint64_t now_usec)
-{
-        const struct dfu_status *s = &dfu->status;
-
-        if (status_is(s, DFU_IDLE)) {
-                enter(dfu, DFU_STAGE_SEND);
-        } else if (device_is_busy(dfu)) {
-                wait_for_device(dfu, now_usec);
-        } else if (dfu->stage == DFU_STAGE_MEET_AGAIN || s->state == DFU_APP_IDLE || s->state == DFU_APP_DETACH) {
-                bad_state(dfu, "dfuIDLE, OK");
-        } else {
-                /* DFU 1.1 has CLRSTATUS for dfuERROR alone. The ROM takes it anywhere, and only it clears the
-                 * updater's error. */
-                bool only_abort = dfu->params.profile == DFU_PROFILE_DFU11 && !status_is_error(s);
-
-                dfu->clear_with = only_abort ? DFU_ABORT : DFU_CLRSTATUS;
-                enter(dfu, DFU_STAGE_CLEAR);
-        }
-}
-
-static void sent(struct dfu *dfu, const struct dfu_flight *flight, uint64_t now_usec)
-{
-        const struct dfu_status *s = &dfu->status;
-
-        if (status_is(s, DFU_DNLOAD_IDLE)) {
-                dfu->checked_offset = flight->offset;
-                dfu->busy_since_usec = USEC_INFINITY;
-                if (dfu->checked_offset == dfu->params.size)
-                        enter(dfu, DFU_STAGE_MANIFEST);
-        } else if (device_is_busy(dfu)) {
-                wait_for_device(dfu, now_usec);
-        } else if (status_is_error(s)) {
-                end_with(dfu, VERDICT_BOARD_ERROR, "board reports %s between bytes %zu and %zu of %zu",
-                         dfu_code_to_string(s->code), dfu->checked_offset, flight->offset, dfu->params.size);
-        } else {
-                bad_state(dfu, "dfuDNLOAD-IDLE, OK");
-        }
-}
-
-static void result(struct dfu *dfu, uint64_t now_usec)
-{
-        const struct dfu_status *s = &dfu->status;
-        bool dfu11 = dfu->params.profile == DFU_PROFILE_DFU11;
-        /* A device that is not manifestation tolerant starts its new firmware and does not come back to dfuIDLE. */
-        bool manifests = dfu11 && !dfu->params.manifestation_tolerant && s->code == DFU_OK &&
-                         (s->state == DFU_MANIFEST || s->state == DFU_MANIFEST_WAIT_RESET);
-
-        if (status_is(s, DFU_IDLE) || manifests)
-                end_with(dfu, VERDICT_FLASHED, "%zu bytes", dfu->params.size);
-        else if (device_is_busy(dfu))
-                wait_for_device(dfu, now_usec);
-        else if (status_is_error(s))
-                end_with(dfu, VERDICT_VERIFY_FAILED, "board reports %s after reading back what it had written%s",
-                         dfu_code_to_string(s->code),
-                         s->code == DFU_ERR_FIRMWARE ? ": flash does not hold the image" : "");
-        else
-                bad_state(dfu, "dfuIDLE, OK");
-}
-
-/* After a stall or a bus error the verdict stands; a GETSTATUS that still comes through says more. */
-static void cause(struct dfu *dfu)
-{
-        size_t used = strlen(dfu->message);
-
-        if (status_is_error(&dfu->status))
-                dfu->verdict = VERDICT_BOARD_ERROR;
-        snprintf(dfu->message + used, sizeof(dfu->message) - used, ": board is in %s, %s",
-                 dfu_state_to_string(dfu->status.state), dfu_code_to_string(dfu->status.code));
-        enter(dfu, DFU_STAGE_END);
-}
-
-static void status_answered(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c,
-                            uint64_t now_usec)
-{
-        if (dfu_status_parse(c->data, c->length, &dfu->status) < 0) {
-                end_with(dfu, VERDICT_BAD_ANSWER,
-                         "answered GETSTATUS at byte %zu of %zu with %zu bytes that make no sense: expected 6 with a state of DFU 1.1",
-                         dfu->bytes_done, dfu->params.size, c->length);
-                return;
-        }
-        switch (dfu->stage) {
-        case DFU_STAGE_MEET:
-        case DFU_STAGE_MEET_AGAIN:
-                met(dfu, now_usec);
-                break;
-        case DFU_STAGE_SEND:
-                sent(dfu, flight, now_usec);
-                break;
-        case DFU_STAGE_RESULT:
-                result(dfu, now_usec);
-                break;
-        case DFU_STAGE_CAUSE:
-                cause(dfu);
-                break;
-        case DFU_STAGE_DETACH:
-        case DFU_STAGE_CLEAR:
-        case DFU_STAGE_MANIFEST:
-        case DFU_STAGE_ABORT:
-        case DFU_STAGE_END:
-                break; /* these stages ask for no status */
-        }
+                dfu_end_with(dfu, VERDICT_BOARD_LEFT, "board left at byte %zu of %zu", dfu->bytes_done,
+                             dfu->params.size);
 }
 
 /* ---- completions ---- */
@@ -321,27 +170,27 @@ static void status_answered(struct dfu *dfu, const struct dfu_flight *flight, co
 static void block_taken(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c)
 {
         if (c->length != flight->length)
-                end_with(dfu, VERDICT_BAD_ANSWER, "took %zu of %u bytes at byte %zu of %zu", c->length,
-                         (unsigned)flight->length, flight->offset, dfu->params.size);
+                dfu_end_with(dfu, VERDICT_BAD_ANSWER, "took %zu of %u bytes at byte %zu of %zu", c->length,
+                             (unsigned)flight->length, flight->offset, dfu->params.size);
         else if (flight->length == 0)
-                enter(dfu, DFU_STAGE_RESULT);
+                dfu_enter(dfu, DFU_STAGE_RESULT);
         else
-                dfu->bytes_done = flight->offset + flight->length;
+                dfu->bytes_done = MAX(dfu->bytes_done, flight->offset + flight->length);
 }
 
 static void request_done(struct dfu *dfu, const struct dfu_flight *flight, const struct dfu_completion *c,
                          uint64_t now_usec)
 {
         if (dfu->stage == DFU_STAGE_DETACH)
-                end_with(dfu, VERDICT_DETACHED, "sent to DFU mode");
+                dfu_end_with(dfu, VERDICT_DETACHED, "sent to DFU mode");
         else if (dfu->stage == DFU_STAGE_ABORT)
-                enter(dfu, DFU_STAGE_END);
+                dfu_enter(dfu, DFU_STAGE_END);
         else if (dfu->stage == DFU_STAGE_CLEAR)
-                enter(dfu, DFU_STAGE_MEET_AGAIN);
+                dfu_enter(dfu, DFU_STAGE_MEET_AGAIN);
         else if (flight->request == DFU_DNLOAD)
                 block_taken(dfu, flight, c);
         else
-                status_answered(dfu, flight, c, now_usec);
+                dfu_status_answered(dfu, flight, c, now_usec);
 }
 
 /* In run-time mode the ROM drops off the bus inside DETACH, so its failure is how success looks; a stall says that it
@@ -349,12 +198,12 @@ static void request_done(struct dfu *dfu, const struct dfu_flight *flight, const
 static void detach_failed(struct dfu *dfu, enum dfu_result how)
 {
         if (how != DFU_STALL) {
-                end_with(dfu, VERDICT_DETACHED, "sent to DFU mode");
+                dfu_end_with(dfu, VERDICT_DETACHED, "sent to DFU mode");
         } else if (!dfu->detach_repeated) {
                 dfu->detach_repeated = true;
                 dfu->asked = false;
         } else {
-                end_with(dfu, VERDICT_STALLED, "refused DETACH twice: expected to leave run-time mode");
+                dfu_end_with(dfu, VERDICT_STALLED, "refused DETACH twice: expected to leave run-time mode");
         }
 }
 
@@ -365,17 +214,18 @@ static void request_failed(struct dfu *dfu, const struct dfu_flight *flight, enu
         if (dfu->stage == DFU_STAGE_DETACH) {
                 detach_failed(dfu, how);
         } else if (dfu->stage == DFU_STAGE_ABORT) {
-                enter(dfu, DFU_STAGE_END); /* cancelled all the same */
+                dfu_enter(dfu, DFU_STAGE_END); /* cancelled all the same */
         } else if (how == DFU_GONE) {
                 if (dfu->stage == DFU_STAGE_CAUSE)
                         dfu->verdict = VERDICT_NONE; /* the bus error was the board leaving */
                 board_left(dfu);
         } else if (dfu->stage == DFU_STAGE_CAUSE) {
-                enter(dfu, DFU_STAGE_END);
+                dfu_enter(dfu, DFU_STAGE_END);
         } else if (how == DFU_STALL) {
-                end_with(dfu, VERDICT_STALLED, "refused %s", describe(dfu, flight, what, sizeof(what)));
+                dfu_end_with(dfu, VERDICT_STALLED, "refused %s", describe(dfu, flight, what, sizeof(what)));
         } else {
-                end_with(dfu, VERDICT_USB_ERROR, "the bus failed in %s", describe(dfu, flight, what, sizeof(what)));
+                dfu_end_with(dfu, VERDICT_USB_ERROR, "the bus failed in %s",
+                             describe(dfu, flight, what, sizeof(what)));
         }
 }
 
@@ -416,13 +266,13 @@ void dfu_expired(struct dfu *dfu, uint64_t now_usec)
                 /* The bus does not give them back: whoever closes the device node ends them. No ABORT behind them. */
                 dfu->head = dfu->tail;
                 dfu->abort_wanted = false;
-                enter(dfu, DFU_STAGE_CAUSE);
+                dfu_enter(dfu, DFU_STAGE_CAUSE);
                 after_drain(dfu);
         } else if (in_flight(dfu) == 0) {
                 dfu->poll_usec = 0;
         } else {
-                end_with(dfu, VERDICT_TIMED_OUT, "no answer to %s within %" PRIu64 " s",
-                         describe(dfu, head, what, sizeof(what)), limit_of(dfu, head) / USEC_PER_SEC);
+                dfu_end_with(dfu, VERDICT_TIMED_OUT, "no answer to %s within %" PRIu64 " s",
+                             describe(dfu, head, what, sizeof(what)), limit_of(dfu, head) / USEC_PER_SEC);
         }
 }
 
@@ -433,7 +283,8 @@ static void submit(struct dfu *dfu, enum dfu_request request, uint16_t value, si
 {
         bool idle = in_flight(dfu) == 0;
 
-        *flight_at(dfu, dfu->tail) = (struct dfu_flight){ .request = request, .offset = offset, .length = length };
+        *flight_at(dfu,
+                   dfu->tail) = (struct dfu_flight){ .request = request, .offset = offset, .length = length };
         *ret = (struct dfu_action){
                 .type = DFU_DO_REQUEST,
                 .tag = (unsigned)(dfu->tail % DFU_DEPTH_MAX),
@@ -495,6 +346,7 @@ static void next_of_stage(struct dfu *dfu, uint64_t now_usec, struct dfu_action 
                 submit(dfu, dfu->clear_with, 0, 0, 0, now_usec, ret);
                 break;
         case DFU_STAGE_MANIFEST:
+                dfu->manifest_sent = true;
                 submit(dfu, DFU_DNLOAD, dfu->block_number++, dfu->params.size, 0, now_usec, ret);
                 break;
         case DFU_STAGE_ABORT:
@@ -519,8 +371,8 @@ void dfu_next(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
                 ret->type = DFU_DO_END;
         } else if (dfu->stage == DFU_STAGE_SEND) {
                 next_to_send(dfu, now_usec, ret);
-        } else if (!dfu->asked) {
-                next_of_stage(dfu, now_usec, ret);
+        } else if (!dfu->asked && in_flight(dfu) == 0) {
+                next_of_stage(dfu, now_usec, ret); /* never behind something whose end is not known */
         }
 }
 
@@ -529,7 +381,8 @@ void dfu_cancel(struct dfu *dfu)
         if (dfu->verdict != VERDICT_NONE || dfu->stage == DFU_STAGE_END)
                 return;
         dfu->abort_wanted = dfu->transfers > 0 && dfu->stage != DFU_STAGE_DETACH;
-        end_with(dfu, VERDICT_CANCELLED, "cancelled at byte %zu of %zu", dfu->bytes_done, dfu->params.size);
+        dfu_end_with(dfu, VERDICT_CANCELLED, "cancelled at byte %zu of %zu", dfu->bytes_done,
+                     dfu->params.size);
 }
 
 void dfu_start(struct dfu *dfu, const struct dfu_params *params)
@@ -539,11 +392,11 @@ void dfu_start(struct dfu *dfu, const struct dfu_params *params)
                 dfu->params.depth = dfu->params.status_every = 1;
         dfu->params.depth = MIN(MAX(dfu->params.depth, 1U), (unsigned)DFU_DEPTH_MAX);
         dfu->params.status_every = MAX(dfu->params.status_every, 1U);
-        enter(dfu, DFU_STAGE_MEET);
+        dfu_enter(dfu, DFU_STAGE_MEET);
 }
 
 void dfu_start_detach(struct dfu *dfu, uint16_t timeout_ms)
 {
         *dfu = (struct dfu){ .block_number = timeout_ms, .deadline_usec = USEC_INFINITY };
-        enter(dfu, DFU_STAGE_DETACH);
+        dfu_enter(dfu, DFU_STAGE_DETACH);
 }

@@ -35,6 +35,7 @@
 #define DFU_VERIFY_LIMIT   (30 * USEC_PER_SEC)      /* and … */
 #define DFU_VERIFY_PER_MIB (6 * USEC_PER_SEC)       /* … so much for each MiB to be read back */
 #define DFU_ERASE_PER_SECTOR (250 * USEC_PER_MSEC)  /* worn parts; 9.4 ms are usual */
+#define DFU_POLL_MIN       USEC_PER_MSEC             /* a frame: one that is busy is not asked without a pause */
 #define DFU_POLL_LIMIT     (60 * USEC_PER_SEC)      /* a device may not ask for a longer bwPollTimeout, nor be busy for longer */
 
 enum dfu_profile { DFU_PROFILE_ROM, DFU_PROFILE_DFU11, DFU_PROFILE_MAX_ };
@@ -120,6 +121,7 @@ struct dfu {
         unsigned since_status;   /* blocks submitted since the last GETSTATUS */
         uint16_t block_number;   /* wValue of the next DNLOAD */
         bool asked;              /* this stage's one request was submitted */
+        bool manifest_sent;      /* the empty DNLOAD is under way, or through */
         bool draining;           /* nothing is submitted until all in flight is reaped */
         bool cancel_wanted;      /* DFU_DO_CANCEL is due */
         bool abort_wanted;       /* ABORT is due after the drain */

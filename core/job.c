@@ -43,18 +43,24 @@ set_verdict(struct job *job, enum verdict verdict, const char *fmt, ...)
         va_end(ap);
 }
 
+/* The job's own board. */
+static bool board_is_there(const struct job *job)
+{
+        return job->present && !job->replaced;
+}
+
 /* Whether another attempt follows the one that ends now. */
 static bool may_retry(const struct job *job)
 {
-        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max && job->present &&
-               !job->replaced && !job->cancelled;
+        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max && board_is_there(job) &&
+               !job->cancelled;
 }
 
 static enum job_do close_row(struct job *job)
 {
         job->state = JOB_CLOSING;
         job->deadline_usec = USEC_INFINITY;
-        job->final = !may_retry(job) && !job->cancelled;
+        job->final = job->verdict == VERDICT_FLASHED || (!may_retry(job) && !job->cancelled);
         return JOB_DO_CLOSE_ROW;
 }
 
@@ -75,6 +81,7 @@ static enum job_do start_engine(struct job *job, uint64_t now_usec)
         job->verdict = VERDICT_NONE;
         job->message[0] = '\0';
         job->killed = false;
+        job->engine_judged = false;
         job->left_since_detach = false;
         job->quiet_since_usec = now_usec;
         job->deadline_usec = now_usec + JOB_ENGINE_START_LIMIT;
@@ -95,6 +102,15 @@ static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
         return JOB_DO_OPEN_ROW;
 }
 
+/* Before the engine of the attempt that is due was started. */
+static void end_cancelled(struct job *job)
+{
+        if (job->attempt == 0)
+                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+        else
+                set_verdict(job, VERDICT_CANCELLED, "cancelled before attempt %u", job->attempt + 1);
+}
+
 static enum job_do step_queued(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
@@ -107,7 +123,7 @@ static enum job_do step_queued(struct job *job, const struct job_event *event, u
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
                 return end(job);
         case JOB_EV_CANCEL:
-                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+                end_cancelled(job);
                 return end(job);
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
@@ -125,11 +141,29 @@ static enum job_do row_opened(struct job *job, uint64_t now_usec)
 {
         if (job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
-        else if (!job->present || job->replaced)
+        else if (!board_is_there(job))
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
         else
                 return start_engine(job, now_usec);
         return close_row(job);
+}
+
+/* The attempt was none. */
+static enum job_do row_not_opened(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        job->attempt--;
+        if (job->cancelled)
+                end_cancelled(job);
+        else if (!board_is_there(job))
+                set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
+        if (job->cancelled || !board_is_there(job))
+                return end(job);
+        job->state = JOB_QUEUED;
+        job->phase = PHASE_QUEUED;
+        job->not_before_usec = now_usec + JOB_LEDGER_RETRY;
+        snprintf(job->message, sizeof(job->message), "waits: the ledger cannot be written: %s",
+                 event->text ? event->text : "unknown error");
+        return JOB_DO_NOTHING;
 }
 
 static enum job_do step_opening(struct job *job, const struct job_event *event, uint64_t now_usec)
@@ -138,17 +172,7 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
         case JOB_EV_ROW_OPENED:
                 return row_opened(job, now_usec);
         case JOB_EV_ROW_FAILED:
-                job->state = JOB_QUEUED;
-                job->phase = PHASE_QUEUED;
-                job->attempt--;
-                job->not_before_usec = now_usec + JOB_LEDGER_RETRY;
-                snprintf(job->message, sizeof(job->message), "waits: the ledger cannot be written: %s",
-                         event->text ? event->text : "unknown error");
-                if (!job->present || job->cancelled) {
-                        job->verdict = job->cancelled ? VERDICT_CANCELLED : VERDICT_BOARD_LEFT;
-                        return end(job);
-                }
-                return JOB_DO_NOTHING;
+                return row_not_opened(job, event, now_usec);
         case JOB_EV_CANCEL:
                 job->cancelled = true;
                 return JOB_DO_NOTHING;
@@ -166,19 +190,25 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
 
 static enum job_do engine_said(struct job *job, const struct engine_message *message, uint64_t now_usec)
 {
+        if (job->engine_judged)
+                return JOB_DO_NOTHING; /* its first verdict is its last word */
         job->bytes_done = message->bytes_done;
         job->bytes_total = message->bytes_total;
         job->transfers = message->transfers;
         job->quiet_since_usec = now_usec;
         if (message->verdict != VERDICT_NONE) {
                 set_verdict(job, message->verdict, "%s", message->text);
-                job->deadline_usec = now_usec + JOB_ENGINE_END_LIMIT;
+                job->engine_judged = true;
+                if (!job->killed)
+                        job->deadline_usec = now_usec + JOB_ENGINE_END_LIMIT;
                 return JOB_DO_NOTHING;
         }
+        if (job->killed)
+                return JOB_DO_NOTHING;
         job->phase = message->phase;
         if (message->phase == PHASE_DOWNLOADING && job->download_start_usec == 0)
                 job->download_start_usec = now_usec;
-        if (!job->killed && !job->cancelled)
+        if (!job->cancelled && board_is_there(job))
                 job->deadline_usec = now_usec + message->quiet_usec;
         return JOB_DO_NOTHING;
 }
@@ -193,12 +223,24 @@ static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
         }
         if (job->verdict == VERDICT_NONE && job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled; the engine did not end by itself");
+        else if (job->verdict == VERDICT_NONE && !board_is_there(job) && job->phase != PHASE_DETACHING)
+                set_verdict(job, VERDICT_BOARD_LEFT, "board left while %s; the engine did not end by itself",
+                            phase_to_string(job->phase));
         else if (job->verdict == VERDICT_NONE)
                 set_verdict(job, VERDICT_TIMED_OUT, "the engine said nothing for %" PRIu64 " s while %s",
                             (now_usec - job->quiet_since_usec) / USEC_PER_SEC, phase_to_string(job->phase));
         job->killed = true;
         job->deadline_usec = now_usec + JOB_ENGINE_KILL_LIMIT;
         return JOB_DO_KILL_ENGINE;
+}
+
+/* The detached board is back: in DFU mode, or to be detached again. */
+static enum job_do came_back(struct job *job, uint64_t now_usec)
+{
+        if (job->dfu_mode || job->detaches < JOB_DETACHES_MAX)
+                return start_engine(job, now_usec);
+        set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes", JOB_DETACHES_MAX);
+        return close_row(job);
 }
 
 /* The board was sent to DFU mode: it may be back already, or is still to come. */
@@ -208,8 +250,8 @@ static enum job_do detached(struct job *job, uint64_t now_usec)
         job->state = JOB_AWAY;
         job->phase = PHASE_DETACHING;
         job->deadline_usec = now_usec + job->params.reattach_usec;
-        if (job->left_since_detach && job->present && !job->replaced)
-                return start_engine(job, now_usec);
+        if (job->left_since_detach && board_is_there(job))
+                return came_back(job, now_usec);
         return JOB_DO_NOTHING;
 }
 
@@ -220,14 +262,22 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
                             event->text ? event->text : "unknown cause");
         if (job->verdict == VERDICT_DETACHED && job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled after DETACH");
-        if (job->verdict == VERDICT_DETACHED && job->detaches == JOB_DETACHES_MAX)
-                set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes",
-                            JOB_DETACHES_MAX);
         if (job->verdict == VERDICT_DETACHED && job->replaced)
                 set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
         if (job->verdict == VERDICT_DETACHED)
                 return detached(job, now_usec);
         return close_row(job);
+}
+
+static enum job_do cancel_engine(struct job *job, uint64_t now_usec)
+{
+        bool ends_already = job->cancelled || job->killed;
+
+        job->cancelled = true;
+        if (ends_already)
+                return JOB_DO_NOTHING;
+        job->deadline_usec = now_usec + JOB_ENGINE_STOP_LIMIT;
+        return JOB_DO_TERMINATE_ENGINE;
 }
 
 static enum job_do step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
@@ -243,11 +293,7 @@ static enum job_do step_running(struct job *job, const struct job_event *event, 
                         job->deadline_usec = MIN(job->deadline_usec, now_usec + JOB_ENGINE_END_LIMIT);
                 return JOB_DO_NOTHING;
         case JOB_EV_CANCEL:
-                if (job->cancelled || job->killed)
-                        return JOB_DO_NOTHING;
-                job->cancelled = true;
-                job->deadline_usec = now_usec + JOB_ENGINE_STOP_LIMIT;
-                return JOB_DO_TERMINATE_ENGINE;
+                return cancel_engine(job, now_usec);
         case JOB_EV_TIME:
                 return now_usec >= job->deadline_usec ? engine_overdue(job, now_usec) : JOB_DO_NOTHING;
         case JOB_EV_PLACE:
@@ -265,7 +311,7 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
         switch (event->type) {
         case JOB_EV_ARRIVED:
                 if (!job->replaced)
-                        return start_engine(job, now_usec);
+                        return came_back(job, now_usec);
                 set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
                 return close_row(job);
         case JOB_EV_CANCEL:

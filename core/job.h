@@ -86,6 +86,7 @@ struct job {
         bool same_board; /* … but looks like it */
         bool cancelled;
         bool killed;
+        bool engine_judged; /* it gave its verdict: nothing more is heard from it */
         bool left_since_detach;
         unsigned detaches;
         uint64_t not_before_usec; /* queued: until then */

@@ -21,7 +21,10 @@ int policy_parse_image(const struct config_policy *policy, const uint8_t *data, 
 
 bool image_is_for(const struct image *image, uint16_t vid, uint16_t pid)
 {
-        return (image->vid == DFU_ID_ANY || image->vid == vid) && (image->pid == DFU_ID_ANY || image->pid == pid);
+        /* A suffix for every device: then what is inside says for which chip it is, as far as it says it. */
+        bool any_pid = image->pid == DFU_ID_ANY && (!image->chip || image->chip->pid == pid);
+
+        return (image->vid == DFU_ID_ANY || image->vid == vid) && (any_pid || image->pid == pid);
 }
 
 static int explain_pin(const struct config_policy *policy, const uint8_t sha256[static SHA256_SIZE], char **ret_why)

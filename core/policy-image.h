@@ -20,5 +20,5 @@ int policy_parse_image(const struct config_policy *policy, const uint8_t *data, 
 int policy_check_image(const struct config_policy *policy, const struct image *image,
                        const uint8_t sha256[static SHA256_SIZE], char **ret_why);
 
-/* Whether the image's DFU suffix is for a device of these ids. */
+/* Whether the image is for a device of these ids: by its DFU suffix, or what is inside. */
 bool image_is_for(const struct image *image, uint16_t vid, uint16_t pid);

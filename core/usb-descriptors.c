@@ -71,7 +71,7 @@ static int next_descriptor(struct cursor *c, const uint8_t **ret, size_t *ret_le
 
 static bool is_dfu_interface(const uint8_t *d, size_t len)
 {
-        return d[1] == TYPE_INTERFACE && len >= 9 && d[5] == CLASS_APPLICATION && d[6] == SUBCLASS_DFU &&
+        return len >= 9 && d[5] == CLASS_APPLICATION && d[6] == SUBCLASS_DFU &&
                (d[7] == PROTOCOL_RUNTIME || d[7] == PROTOCOL_DFU_MODE);
 }
 
@@ -95,7 +95,7 @@ static void functional_from_descriptor(const uint8_t *d, struct dfu_interface *r
 int usb_find_dfu_interface(const uint8_t *descriptors, size_t len, struct dfu_interface *ret)
 {
         struct cursor c = cursor_over(descriptors, MIN(len, (size_t)USB_DESCRIPTORS_MAX));
-        struct dfu_interface found;
+        struct dfu_interface found = { 0 };
         bool in_dfu = false;
 
         for (;;) {
@@ -105,9 +105,13 @@ int usb_find_dfu_interface(const uint8_t *descriptors, size_t len, struct dfu_in
 
                 if (r != 0)
                         return r;
-                if (!in_dfu && is_dfu_interface(d, d_len)) {
-                        interface_from_descriptor(d, &found);
-                        in_dfu = true;
+                if (d[1] == TYPE_INTERFACE) {
+                        bool is_dfu = is_dfu_interface(d, d_len);
+
+                        /* The first of its alternate settings; the functional descriptor may stand behind the last. */
+                        if (is_dfu && !(in_dfu && found.interface == d[2]))
+                                interface_from_descriptor(d, &found);
+                        in_dfu = is_dfu; /* behind a HID interface the same type is a HID descriptor */
                 } else if (in_dfu && d[1] == TYPE_DFU_FUNCTIONAL && d_len >= 9) {
                         functional_from_descriptor(d, &found);
                         *ret = found;

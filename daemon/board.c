@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/printable.h"
 #include "io/file.h"
 
 #define TEXT_MAX 126 /* characters in a USB string descriptor */
@@ -19,7 +20,7 @@ struct board *board_free(struct board *board)
         return NULL;
 }
 
-/* A board's own words go to screens and journals: what is not printable ASCII becomes '?', what is too long is cut. */
+/* A board's own words go to screens and journals: printable, and cut where they are too long. */
 static int copy_text(const char *text, char **ret)
 {
         char *copy;
@@ -29,9 +30,7 @@ static int copy_text(const char *text, char **ret)
         copy = strndup(text, TEXT_MAX);
         if (!copy)
                 return -ENOMEM;
-        for (char *p = copy; *p; p++)
-                if (*p < 0x20 || *p > 0x7e)
-                        *p = '?';
+        make_printable(copy);
         *ret = copy;
         return 0;
 }
@@ -102,6 +101,14 @@ static bool is_still_there(const struct board *board, struct udev_device *device
         return parse_number(udev_device_get_sysattr_value(device, "devnum")) == board->devnum;
 }
 
+/* As the event says it; sysfs where it does not. */
+static unsigned event_devnum(struct udev_device *device)
+{
+        const char *devnum = udev_device_get_property_value(device, "DEVNUM");
+
+        return (unsigned)parse_number(devnum ? devnum : udev_device_get_sysattr_value(device, "devnum"));
+}
+
 int board_from_udev(struct udev_device *device, struct board **ret)
 {
         _cleanup_(board_freep) struct board *board = calloc(1, sizeof(*board));
@@ -111,7 +118,7 @@ int board_from_udev(struct udev_device *device, struct board **ret)
 
         if (!board)
                 return -ENOMEM;
-        board->devnum = (unsigned)parse_number(udev_device_get_property_value(device, "DEVNUM"));
+        board->devnum = event_devnum(device);
         board->initialized_usec = parse_number(udev_device_get_property_value(device, "USEC_INITIALIZED"));
         r = read_names(board, device);
         if (r == 0)

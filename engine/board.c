@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "io/file.h"
+
 struct board *board_free(struct board *board)
 {
         if (board->claimed)
@@ -17,26 +19,6 @@ struct board *board_free(struct board *board)
                 close(board->fd);
         free(board);
         return NULL;
-}
-
-/* usbfs gives the device descriptor and all configurations to whoever reads the node. */
-static int read_descriptors(int fd, uint8_t *ret, size_t size, size_t *ret_len)
-{
-        size_t len = 0;
-
-        while (len < size) {
-                ssize_t n = pread(fd, ret + len, size - len, (off_t)len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                len += (size_t)n;
-        }
-        *ret_len = len;
-        return 0;
 }
 
 static int open_node(struct board *board, const struct board_wanted *wanted, char *message)
@@ -78,7 +60,8 @@ static int identify(struct board *board, const struct board_wanted *wanted, char
         size_t len = 0;
         int r;
 
-        r = read_descriptors(board->fd, bytes, sizeof(bytes), &len);
+        /* usbfs gives the device descriptor and all configurations to whoever reads the node. */
+        r = file_read_up_to(board->fd, bytes, sizeof(bytes), &len);
         if (r < 0) {
                 snprintf(message, BOARD_MESSAGE_MAX, "cannot read the descriptors of %s: %s", wanted->node, strerror(-r));
                 return r == -ENODEV ? VERDICT_BOARD_LEFT : VERDICT_USB_ERROR;

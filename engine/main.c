@@ -115,6 +115,14 @@ static int settle(void)
         return fd < 0 ? -errno : fd;
 }
 
+static void reset_flashed(struct board *board, struct channel *channel, struct engine_message *message)
+{
+        message->phase = PHASE_RESETTING;
+        channel_progress(channel, message, USEC_INFINITY);
+        if (board_reset(board) < 0)
+                snprintf(message->text, sizeof(message->text), "flashed, but the reset failed");
+}
+
 /* Returns a verdict, or a negative errno; message says more in either case. */
 static int flash(const struct arguments *a, struct channel *channel, int signal_fd, struct engine_message *message)
 {
@@ -146,12 +154,11 @@ static int flash(const struct arguments *a, struct channel *channel, int signal_
         message->bytes_done = dfu->bytes_done;
         message->bytes_total = dfu->params.size;
         message->transfers = dfu->transfers;
-        if (dfu->verdict == VERDICT_FLASHED && a->reset) {
-                message->phase = PHASE_RESETTING;
-                channel_progress(channel, message, USEC_INFINITY);
-                if (board_reset(board) < 0)
-                        snprintf(message->text, sizeof(message->text), "flashed, but the reset failed");
-        }
+        if (dfu->verdict == VERDICT_FLASHED && a->reset)
+                reset_flashed(board, channel, message);
+        /* DFU 1.1, 5.1: one that does not detach by itself waits for a bus reset. The ROM does not. */
+        if (dfu->verdict == VERDICT_DETACHED && !(board->dfu.attributes & DFU_WILL_DETACH))
+                board_reset(board);
         return dfu->verdict;
 }
 

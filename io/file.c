@@ -25,8 +25,7 @@ static int open_regular(const char *path, int *ret, size_t *ret_size)
         return 0;
 }
 
-/* Reads to the end, or up to size. */
-static int read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len)
+int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len)
 {
         size_t len = 0;
 
@@ -60,7 +59,7 @@ int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len
         if (!data)
                 return -ENOMEM;
         /* A file that grows meanwhile is read up to the size that it had when it was opened. */
-        r = read_up_to(fd, data, size, &len);
+        r = file_read_up_to(fd, data, size, &len);
         if (r < 0)
                 return r;
         data[len] = '\0';
@@ -81,7 +80,7 @@ int file_read_attribute(const char *path, size_t max_bytes, uint8_t **ret, size_
         data = malloc(max_bytes + 1);
         if (!data)
                 return -ENOMEM;
-        r = read_up_to(fd, data, max_bytes + 1, &len);
+        r = file_read_up_to(fd, data, max_bytes + 1, &len);
         if (r < 0)
                 return r;
         if (len > max_bytes)

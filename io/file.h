@@ -16,3 +16,6 @@ int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len
  * is not its length. sysfs says 65553 of each USB device's "descriptors", and 4096 of nearly all else.
  */
 int file_read_attribute(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len);
+
+/* From an open descriptor: to its end, or up to size. Returns 0 with *ret_len, or what read(2) says. */
+int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len);

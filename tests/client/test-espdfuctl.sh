@@ -105,7 +105,7 @@ for verb in status explain history reload; do
         expect_err "espdfuctl: $verb: --wrong is not understood: see espdfuctl $verb --help"
         ctl $verb a b
         expect_code 2
-        expect_err "one argument too many"
+        expect_err "is not understood: see espdfuctl $verb --help"
 done
 ctl history --limit 0
 expect_code 2

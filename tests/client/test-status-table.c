@@ -9,8 +9,8 @@
 #include <locale.h>
 #include <time.h>
 
+#include "client/status-change.h"
 #include "client/status-table.h"
-#include "client/status-watch.h"
 #include "tests/daemon/fake-station.h"
 
 /* 2026-01-31 09:41:00 UTC */
@@ -27,35 +27,36 @@ static int utc(void **state)
         return setlocale(LC_ALL, "C.UTF-8") ? 0 : -1;
 }
 
-static void station_of(struct fake_station *fake, struct station_status *ret)
+static struct fake_station fake;
+static struct station_status station;
+
+static int line3(void **state)
 {
-        *ret = fake->header;
-        ret->slots = fake->slots;
-        ret->n_slots = fake->n_slots;
-        ret->policies = fake->policies;
-        ret->n_policies = fake->n_policies;
+        (void)state;
+        fake_station_line3(&fake, NOON_ISH);
+        station = fake.header;
+        station.slots = fake.slots;
+        station.n_slots = fake.n_slots;
+        station.policies = fake.policies;
+        station.n_policies = fake.n_policies;
+        return 0;
 }
 
-static void expect_table(const struct station_status *station, const struct table_style *style,
-                         const char *expected)
+static void expect_table(const struct table_style *style, const char *expected)
 {
         char *text;
 
-        assert_int_equal(status_table_render(station, style, &text), 0);
+        assert_int_equal(status_table_render(&station, style, &text), 0);
         assert_string_equal(text, expected);
         free(text);
 }
 
 static void test_the_station_of_the_manual(void **state)
 {
-        struct fake_station fake;
-        struct station_status station;
 
         (void)state;
-        fake_station_line3(&fake, NOON_ISH);
-        station_of(&fake, &station);
         /* clang-format off */
-        expect_table(&station, &screen,
+        expect_table(&screen,
                      "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1\n"
                      "\n"
                      "SLOT  PORT   CHIP  MAC                POLICY  IMAGE        PHASE        PROGRESS              RATE     LEFT   TRY  LAST\n"
@@ -69,15 +70,11 @@ static void test_the_station_of_the_manual(void **state)
 
 static void test_a_locale_without_utf8_has_the_same_facts(void **state)
 {
-        struct fake_station fake;
-        struct station_status station;
 
         (void)state;
-        fake_station_line3(&fake, NOON_ISH);
-        station_of(&fake, &station);
         station.n_slots = 3;
         /* clang-format off */
-        expect_table(&station, &ascii,
+        expect_table(&ascii,
                      "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1\n"
                      "\n"
                      "SLOT  PORT   CHIP  MAC                POLICY  IMAGE        PHASE        PROGRESS              RATE     LEFT   TRY  LAST\n"
@@ -95,13 +92,9 @@ static void expect_in(const char *text, const char *part)
 
 static void test_what_is_wrong_stands_below(void **state)
 {
-        struct fake_station fake;
-        struct station_status station;
         char *text;
 
         (void)state;
-        fake_station_line3(&fake, NOON_ISH);
-        station_of(&fake, &station);
         station.config_error = TEXT("line3.conf:14: attempts = 0: expected 1 to 20");
         fake.policies[1].unusable = TEXT("/srv/probe.bin: no such file");
         assert_int_equal(status_table_render(&station, &screen, &text), 0);
@@ -112,6 +105,17 @@ static void test_what_is_wrong_stands_below(void **state)
         free(text);
 }
 
+static void test_a_narrow_terminal_hides_no_reason(void **state)
+{
+        const struct table_style narrow = { .utf8 = true, .width = 80, .now_usec = NOON_ISH };
+        char *text;
+
+        (void)state;
+        assert_int_equal(status_table_render(&station, &narrow, &text), 0);
+        expect_in(text, "\n\nA4: failed 09:40: board left at 24 kB\n");
+        free(text);
+}
+
 static void test_a_board_cannot_write_over_the_screen(void **state)
 {
         struct slot_status slot = { .slot = TEXT("A1"),
@@ -119,10 +123,10 @@ static void test_a_board_cannot_write_over_the_screen(void **state)
                                     .mac = TEXT("\x1b[2Jevil\nA9  ok"),
                                     .message = TEXT("\xc2\x9b"
                                                     "31m") };
-        struct station_status station = { .name = TEXT("line\r3"), .slots = &slot, .n_slots = 1 };
         char *text;
 
         (void)state;
+        station = (struct station_status){ .name = TEXT("line\r3"), .slots = &slot, .n_slots = 1 };
         assert_int_equal(status_table_render(&station, &screen, &text), 0);
         assert_null(strchr(text, '\x1b'));
         assert_null(strchr(text, '\r'));
@@ -136,13 +140,9 @@ static void test_colour_is_for_terminals_and_never_alone(void **state)
         const struct table_style colour = {
                 .utf8 = true, .colour = true, .width = 200, .now_usec = NOON_ISH
         };
-        struct fake_station fake;
-        struct station_status station;
         char *text;
 
         (void)state;
-        fake_station_line3(&fake, NOON_ISH);
-        station_of(&fake, &station);
         assert_int_equal(status_table_render(&station, &colour, &text), 0);
         expect_in(text, "\033[31mfailed");
         free(text);
@@ -151,12 +151,33 @@ static void test_colour_is_for_terminals_and_never_alone(void **state)
         free(text);
 }
 
-static void test_a_station_without_slots_or_boards(void **state)
+static size_t longest_line(const char *text)
 {
-        struct station_status station = { .name = TEXT("new"), .uptime_usec = 1500 * USEC_PER_MSEC };
+        size_t longest = 0;
+
+        for (; *text; text += strcspn(text, "\n") + 1)
+                longest = MAX(longest, strcspn(text, "\n"));
+        return longest;
+}
+
+static void test_a_narrow_terminal_does_without_some_columns(void **state)
+{
+        const struct table_style narrow = { .width = 80, .now_usec = NOON_ISH };
+        _cleanup_(freep) char *text = NULL;
 
         (void)state;
-        expect_table(&station, &screen,
+        assert_int_equal(status_table_render(&station, &narrow, &text), 0);
+        assert_in_range(longest_line(text), 60, 80);
+        expect_in(text, "PHASE        PROGRESS");
+        expect_in(text, "LAST");
+        assert_null(strstr(text, "MAC"));
+}
+
+static void test_a_station_without_slots_or_boards(void **state)
+{
+        (void)state;
+        station = (struct station_status){ .name = TEXT("new"), .uptime_usec = 1500 * USEC_PER_MSEC };
+        expect_table(&screen,
                      "new   up 1.5 s   today 0 flashed, first pass \u2013, 0 boards/h   running 0, waiting "
                      "0, failed 0\n"
                      "\n"
@@ -266,13 +287,13 @@ static struct status_update update_of(bool whole, const char *const *names, size
         return update;
 }
 
-static void expect_slots(const struct station_status *station, const char *expected)
+static void expect_slots(const char *expected)
 {
         char text[128] = "";
 
-        for (size_t i = 0; i < station->n_slots; i++) {
-                strncat(text, station->slots[i].slot, 16);
-                strncat(text, station->slots[i].phase == PHASE_EMPTY ? " " : "* ", 3);
+        for (size_t i = 0; i < station.n_slots; i++) {
+                strncat(text, station.slots[i].slot, 16);
+                strncat(text, station.slots[i].phase == PHASE_EMPTY ? " " : "* ", 3);
         }
         assert_string_equal(text, expected);
 }
@@ -280,21 +301,21 @@ static void expect_slots(const struct station_status *station, const char *expec
 static void test_the_picture_follows_the_changes(void **state)
 {
         static const char *const all[] = { "A1", "A2", "A3" }, *const some[] = { "A2", "B1" };
-        struct station_status station = { 0 };
         struct status_update update = update_of(true, all, 3, PHASE_EMPTY);
 
         (void)state;
+        station = (struct station_status){ 0 };
         update.station.n_policies = 1;
         update.station.policies = calloc(1, sizeof(*update.station.policies));
         assert_int_equal(status_apply(&station, &update), 0);
         status_update_done(&update);
-        expect_slots(&station, "A1 A2 A3 ");
+        expect_slots("A1 A2 A3 ");
 
         update = update_of(false, some, 2, PHASE_FLASHED);
         update.station.running = 7;
         assert_int_equal(status_apply(&station, &update), 0);
         status_update_done(&update);
-        expect_slots(&station, "A1 A2* A3 B1* ");
+        expect_slots("A1 A2* A3 B1* ");
         assert_int_equal(station.running, 7);
         assert_int_equal(station.n_policies, 1);
 
@@ -304,12 +325,12 @@ static void test_the_picture_follows_the_changes(void **state)
         update.n_gone = 1;
         assert_int_equal(status_apply(&station, &update), 0);
         status_update_done(&update);
-        expect_slots(&station, "A2* A3 B1* ");
+        expect_slots("A2* A3 B1* ");
 
         update = update_of(true, all, 1, PHASE_EMPTY);
         assert_int_equal(status_apply(&station, &update), 0);
         status_update_done(&update);
-        expect_slots(&station, "A1 ");
+        expect_slots("A1 ");
         assert_int_equal(station.n_policies, 0);
         station_status_done(&station);
 }
@@ -334,17 +355,19 @@ static void test_progress_alone_is_no_event(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_the_station_of_the_manual),
-                cmocka_unit_test(test_a_locale_without_utf8_has_the_same_facts),
-                cmocka_unit_test(test_what_is_wrong_stands_below),
-                cmocka_unit_test(test_a_board_cannot_write_over_the_screen),
-                cmocka_unit_test(test_colour_is_for_terminals_and_never_alone),
-                cmocka_unit_test(test_a_station_without_slots_or_boards),
-                cmocka_unit_test(test_the_bar),
-                cmocka_unit_test(test_the_last_result_and_the_reason),
-                cmocka_unit_test(test_numbers_have_units_and_fit_their_columns),
-                cmocka_unit_test(test_the_picture_follows_the_changes),
-                cmocka_unit_test(test_progress_alone_is_no_event),
+                cmocka_unit_test_setup(test_the_station_of_the_manual, line3),
+                cmocka_unit_test_setup(test_a_locale_without_utf8_has_the_same_facts, line3),
+                cmocka_unit_test_setup(test_what_is_wrong_stands_below, line3),
+                cmocka_unit_test_setup(test_a_narrow_terminal_hides_no_reason, line3),
+                cmocka_unit_test_setup(test_a_board_cannot_write_over_the_screen, line3),
+                cmocka_unit_test_setup(test_colour_is_for_terminals_and_never_alone, line3),
+                cmocka_unit_test_setup(test_a_narrow_terminal_does_without_some_columns, line3),
+                cmocka_unit_test_setup(test_a_station_without_slots_or_boards, line3),
+                cmocka_unit_test_setup(test_the_bar, line3),
+                cmocka_unit_test_setup(test_the_last_result_and_the_reason, line3),
+                cmocka_unit_test_setup(test_numbers_have_units_and_fit_their_columns, line3),
+                cmocka_unit_test_setup(test_the_picture_follows_the_changes, line3),
+                cmocka_unit_test_setup(test_progress_alone_is_no_event, line3),
         };
 
         return cmocka_run_group_tests(tests, utc, NULL);

@@ -59,6 +59,20 @@ static void remove_tree(const char *path)
 
 /* ---- the daemon -------------------------------------------------------------- */
 
+/* The S3's usual sample has 20 000 blocks, which is for the tests of big images. */
+static void make_small_s3(struct sample_image *ret)
+{
+        const struct sample_spec spec = {
+                .pid = 0x0009,
+                .flash_size = 8 * MIB,
+                .files = { { .name = "boot.bin", .address = 0, .size = 20000, .seed = 3 },
+                           { .name = "app.bin", .address = 0x10000, .size = 60000, .seed = 11 } },
+                .n_files = 2,
+        };
+
+        sample_image_make(&spec, ret);
+}
+
 void line_lay_out(struct line *line, const char *config)
 {
         *line = (struct line){ .watch = -1, .bed = bed_new() };
@@ -68,7 +82,7 @@ void line_lay_out(struct line *line, const char *config)
         g_autofree char *conf = line_path(line, "conf");
         assert_int_equal(mkdir(conf, 0700), 0);
         sample_image_make_s2(&line->s2);
-        sample_image_make_s3(&line->s3);
+        make_small_s3(&line->s3);
         write_image(line, "s2.bin", &line->s2);
         write_image(line, "s3.bin", &line->s3);
         line_configure(line, config);

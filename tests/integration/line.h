@@ -66,7 +66,7 @@ const struct slot_status *slot_of(struct line *line, const char *slot); /* NULL:
 void expect_phase(struct line *line, const char *slot, enum phase phase);
 void expect_last_verdict(struct line *line, const char *slot, enum verdict verdict);
 void expect_bytes_done(struct line *line, const char *slot, uint64_t at_least);
-/* Phase flashed, and the flash holds the chip's image. */
+/* Phase flashed, and the flash holds what the image of its chip says. */
 void expect_flashed(struct line *line, const char *slot, struct bed_board *board);
 void expect_log(struct line *line, const char *text);
 /* Whether nothing that could write to the board was ever sent. */

@@ -79,6 +79,19 @@ static void test_four_boards_are_flashed_side_by_side(void **state)
                 expect_flashed(&line, slots[i], boards[i]);
 }
 
+static void test_image_of_many_parts_is_flashed(void **state)
+{
+        g_autofree char *path = line_path(&line, "s3.bin");
+        struct bed_board *board;
+
+        (void)state;
+        sample_image_done(&line.s3);
+        sample_image_make_s3(&line.s3);
+        assert_int_equal(sample_image_write(&line.s3, path), 0);
+        board = plug(&line, "1-4.2", ROM_S3);
+        expect_flashed(&line, "A2", board);
+}
+
 static void test_no_more_jobs_run_than_jobs_max_allows(void **state)
 {
         struct bed_board *first, *second;
@@ -164,6 +177,7 @@ int main(void)
                 TEST(test_board_in_dfu_mode_is_flashed_without_detach),
                 TEST(test_board_that_is_there_before_the_daemon_is_flashed),
                 TEST(test_four_boards_are_flashed_side_by_side),
+                TEST(test_image_of_many_parts_is_flashed),
                 TEST(test_no_more_jobs_run_than_jobs_max_allows),
                 TEST(test_board_without_a_policy_is_shown_and_explained),
                 TEST(test_board_that_only_looks_like_the_rom_is_left_alone),

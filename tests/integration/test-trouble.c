@@ -31,8 +31,6 @@ static struct bed_board *plug_faulty(const char *port, const struct rom_fault *f
 {
         struct bed_board *board;
 
-        bed_lock(line.bed);
-        bed_unlock(line.bed);
         board = plug_with(&line, port, &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 80 } });
         bed_lock(line.bed);
         rom_add_fault(bed_rom(board), fault);
@@ -129,11 +127,13 @@ static void test_board_of_a_killed_engine_is_flashed_by_the_next_attempt(void **
 {
         struct bed_board *board =
                 plug_with(&line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 500 } });
+        pid_t engine;
 
         (void)state;
         expect_bytes_done(&line, "1-4.1", 20000);
-        assert_true(engine_pid() > 1);
-        kill(engine_pid(), SIGKILL);
+        engine = engine_pid();
+        assert_true(engine > 1);
+        kill(engine, SIGKILL);
         expect_flashed(&line, "1-4.1", board);
         assert_int_equal(attempts("1-4.1"), 2);
         expect_log(&line, "killed by SIGKILL");

@@ -4,6 +4,7 @@
 
 #include "tests/rom/bed.h"
 
+#include <stdio.h>
 #include <umockdev.h>
 
 #define BED_INTERFACES 3
@@ -23,8 +24,7 @@ struct node {
         uint64_t usec_initialized;
         bool gone;
         bool attached;      /* umockdev has a handler for the device node, and it is this node's */
-        int watch;          /* of inotify, on the device node */
-        unsigned opens;     /* of the node, by anybody */
+        GQueue openers;     /* processes that opened it and have no client yet */
         GPtrArray *clients; /* of struct client, owned */
         struct client *claimed[BED_INTERFACES]; /* by whom */
 };
@@ -38,6 +38,7 @@ struct client {
         bool found_nothing;        /* the last reap did */
         unsigned reaped_in_a_row;
         uint64_t reap_until;
+        int pidfd; /* of the program; -1: not known yet */
 };
 
 /* A control transfer of a program: an URB, or an ioctl that waits for it. */
@@ -84,7 +85,7 @@ struct bed {
         bool devnum_taken[BED_BUSES_MAX + 1][BED_DEVNUM_MAX + 1];
         unsigned long long seqnum;
         uint64_t hold_usec;
-        int inotify_fd;
+        FILE *openers; /* owned; NULL: nobody opened anything yet */
 };
 
 /* bed.c */
@@ -94,19 +95,34 @@ unsigned bed_take_devnum(struct bed *bed, unsigned bus);
 /* The board leaves the bus: all that is in flight fails. Returns after away_usec; USEC_INFINITY: not by itself. */
 void board_leave(struct bed_board *board, uint64_t away_usec);
 
-/* bed-usbfs.c; all with the lock held */
-void node_attach_ioctl(struct bed *bed, struct node *node);
+/* bed-bus.c; all with the lock held */
 /* Does what is due by now, and no more. */
 void board_run(struct bed_board *board, uint64_t now_usec);
 /* When there is something to do next; USEC_INFINITY: nothing. */
 uint64_t board_next_usec(const struct bed_board *board);
 /* What is in flight on the node comes back as failed. */
 void node_fail_transfers(struct node *node);
-void client_free(gpointer client);
+/* Into the board's queue, which owns it from here on. */
+void transfer_submit(struct transfer *t);
+/* Takes a transfer from the bus; the caller owns it again. Returns whether it was there. */
+bool transfer_take_back(struct bed_board *board, struct transfer *t);
+/* It is over: an URB is told when it is reaped, an ioctl at once. status is 0 or a negative errno. Takes t. */
+void transfer_finish(struct transfer *t, int status);
+void transfer_free(gpointer transfer);
+/* The program waits in a reap; it is answered when something is over, or nothing for too long. */
+void client_begin_reap(struct client *client, bool blocking);
+void client_drop_transfers(struct client *client);
+
+/* bed-usbfs.c; with the lock held: the ioctl that the program waits in, answered now or later */
+void client_ioctl(struct client *client);
+
+/* bed-clients.c; all with the lock held */
+void node_attach_ioctl(struct bed *bed, struct node *node);
 /* Lets go of the programs that closed the node, or died. */
 void node_forget_closed(struct node *node);
-/* Counts who opens the nodes and who closes them, until now. */
-void bed_take_opens(struct bed *bed);
+/* The program closed the node, or died: its transfers are taken back, its claims released, and it is freed. */
+void client_gone(struct client *client);
+void client_free(gpointer client);
 
 /* bed-udev.c; all with the lock held */
 void node_add(struct bed *bed, struct node *node);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Preloaded into the programs of a bed, before umockdev's library (which calls libc past everybody), for the two things that it leaves out:
+ * Preloaded into the programs of a bed, before umockdev's library (which calls libc past everybody), for three things that
+ * that one leaves out:
  *  - udev's database in /run/udev is taken from the bed, so that boards which are found by enumeration have their tags
  *    and are initialized;
  *  - a monitor's socket is named by the process, too: umockdev names it by the descriptor's number alone, and the second
- *    program with that number would take the first one's events.
+ *    program with that number would take the first one's events;
+ *  - the bed is told which process opened a device node, since umockdev does not notice the death of one in an ioctl.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -58,6 +60,25 @@ EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
         return r;
 }
 
+/* Writes down who opened a device node: the bed watches for the end of the process. Returns fd. */
+static int opened(const char *path, int fd)
+{
+        const char *root = getenv("UMOCKDEV_DIR");
+        char list[PATH_LEN], line[PATH_LEN];
+        int list_fd, n, saved = errno;
+
+        if (fd < 0 || !root || !path || strncmp(path, "/dev/bus/usb/", 13) != 0)
+                return fd;
+        snprintf(list, sizeof(list), "%s/openers", root);
+        n = snprintf(line, sizeof(line), "%d %s\n", getpid(), path);
+        list_fd = NEXT(open, list, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (list_fd < 0 || write(list_fd, line, (size_t)n) != n)
+                abort();
+        close(list_fd);
+        errno = saved;
+        return fd;
+}
+
 #define WRAP_OPEN(name)                                                                                      \
         EXPORT int name(const char *path, int flags, ...)                                                    \
         {                                                                                                    \
@@ -71,7 +92,7 @@ EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
                         mode = va_arg(ap, mode_t);                                                           \
                         va_end(ap);                                                                          \
                 }                                                                                            \
-                return NEXT(name, in_bed(path, buffer), flags, mode);                                        \
+                return opened(path, NEXT(name, in_bed(path, buffer), flags, mode));                          \
         }
 
 #define WRAP_OPENAT(name)                                                                                    \
@@ -87,7 +108,7 @@ EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
                         mode = va_arg(ap, mode_t);                                                           \
                         va_end(ap);                                                                          \
                 }                                                                                            \
-                return NEXT(name, dirfd, in_bed(path, buffer), flags, mode);                                 \
+                return opened(path, NEXT(name, dirfd, in_bed(path, buffer), flags, mode));                   \
         }
 
 WRAP_OPEN(open)

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -244,7 +243,9 @@ static void write_file(const char *path, const char *contents)
 {
         g_autofree char *directory = g_path_get_dirname(path);
 
-        if (g_mkdir_with_parents(directory, 0755) < 0 || !g_file_set_contents(path, contents, -1, NULL))
+        FILE *f = g_mkdir_with_parents(directory, 0755) < 0 ? NULL : fopen(path, "we"); /* no fsync */
+
+        if (!f || fputs(contents, f) < 0 || fclose(f) != 0)
                 g_error("bed: %s: %m", path);
 }
 
@@ -337,7 +338,6 @@ void node_add(struct bed *bed, struct node *node)
 {
         g_autoptr(GString) s = g_string_new(NULL);
         g_auto(GStrv) lines = NULL;
-        g_autofree char *file = NULL;
         uint8_t descriptors[18 + ROM_CONFIGURATION_SIZE];
         const char *tags;
 
@@ -359,10 +359,6 @@ void node_add(struct bed *bed, struct node *node)
         g_string_append(s, "\n\n");
         add_description(bed, s->str);
         database_add(bed, node);
-        file = g_strdup_printf("%s%s", bed->root, node->devnode);
-        node->watch = inotify_add_watch(bed->inotify_fd, file, IN_OPEN | IN_CLOSE);
-        if (node->watch < 0)
-                g_error("bed: inotify: %s: %m", file);
 }
 
 void node_remove(struct bed *bed, struct node *node)

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #define HOLD_USEC      5000
@@ -136,6 +135,7 @@ static void node_free(gpointer data)
 
         g_ptr_array_unref(node->clients);
         g_object_unref(node->handler);
+        g_queue_clear(&node->openers);
         free(node->properties);
         free(node->tags);
         free(node);
@@ -151,10 +151,21 @@ static void board_free(gpointer data)
         free(board);
 }
 
+/* umockdev makes hundreds of small files where GLib's temporary directory is: in memory, that is 40 times as fast. */
+static void prefer_memory(void)
+{
+        if (g_getenv("TMPDIR") || access("/dev/shm", W_OK) < 0)
+                return;
+        g_setenv("TMPDIR", "/dev/shm", TRUE);
+        g_get_tmp_dir(); /* which remembers it */
+        g_unsetenv("TMPDIR");
+}
+
 struct bed *bed_new(void)
 {
         struct bed *bed = g_new0(struct bed, 1);
 
+        prefer_memory();
         bed->testbed = umockdev_testbed_new();
         bed->root = umockdev_testbed_get_root_dir(bed->testbed);
         g_mutex_init(&bed->lock);
@@ -163,9 +174,6 @@ struct bed *bed_new(void)
         bed->nodes = g_ptr_array_new_with_free_func(node_free);
         bed->children = g_ptr_array_new_with_free_func(child_free);
         bed->hold_usec = HOLD_USEC;
-        bed->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        if (bed->inotify_fd < 0)
-                g_error("bed: inotify: %m");
         bed->bus = g_thread_new("bus", bus_main, bed);
         return bed;
 }
@@ -203,7 +211,8 @@ struct bed *bed_free(struct bed *bed)
         g_ptr_array_unref(bed->nodes);
         g_ptr_array_unref(bed->boards);
         g_free(bed->root);
-        close(bed->inotify_fd);
+        if (bed->openers)
+                fclose(bed->openers);
         g_mutex_clear(&bed->lock);
         g_cond_clear(&bed->changed);
         g_free(bed);

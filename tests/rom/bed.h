@@ -44,7 +44,10 @@ struct bed;
 struct bed_board;
 struct bed_child;
 
-/* Aborts where there is no umockdev or no memory: a test cannot go on then. */
+/*
+ * Aborts where there is no umockdev or no memory: a test cannot go on then. Unless TMPDIR says otherwise, or GLib was
+ * asked for it before, GLib's temporary directory is /dev/shm from here on: the bed is many small files.
+ */
 struct bed *bed_new(void);
 /* Kills the programs that still run, pulls all boards and forgets everything. Always NULL. */
 struct bed *bed_free(struct bed *bed);

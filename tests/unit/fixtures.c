@@ -42,11 +42,21 @@ static void add_segment(struct bytes *image, uint32_t load, const uint8_t *data,
         must(bytes_append(image, data, size) == 0);
 }
 
-struct bytes fixture_esp_image(uint16_t chip_id, const char *name, const char *version)
+static uint8_t xor_all(const uint8_t *data, size_t len)
+{
+        uint8_t sum = 0;
+
+        for (size_t i = 0; i < len; i++)
+                sum ^= data[i];
+        return sum;
+}
+
+struct bytes fixture_esp_image_of_size(uint16_t chip_id, const char *name, const char *version,
+                                       size_t code_size)
 {
         struct bytes image = { 0 };
-        uint8_t header[24] = { [0] = 0xe9, [1] = 2, [23] = 1 }, first[256] = { 0 }, second[100],
-                checksum = 0xef, sha[32];
+        _cleanup_(freep) uint8_t *code = fixture_bytes(code_size, 3);
+        uint8_t header[24] = { [0] = 0xe9, [1] = 2, [23] = 1 }, first[256] = { 0 }, checksum, sha[32];
 
         write_le16(header + 12, chip_id);
         if (version) {
@@ -54,20 +64,20 @@ struct bytes fixture_esp_image(uint16_t chip_id, const char *name, const char *v
                 snprintf((char *)first + 16, 32, "%s", version);
                 snprintf((char *)first + 48, 32, "%s", name);
         }
-        for (size_t i = 0; i < sizeof(second); i++)
-                second[i] = (uint8_t)(i * 3 + 1);
-        for (size_t i = 0; i < sizeof(first); i++)
-                checksum ^= first[i];
-        for (size_t i = 0; i < sizeof(second); i++)
-                checksum ^= second[i];
+        checksum = 0xef ^ xor_all(first, sizeof(first)) ^ xor_all(code, code_size);
         must(bytes_append(&image, header, sizeof(header)) == 0);
         add_segment(&image, 0x3f000020, first, sizeof(first));
-        add_segment(&image, 0x40020000, second, sizeof(second));
+        add_segment(&image, 0x40020000, code, (uint32_t)code_size);
         must(bytes_append_zeros(&image, 15 - image.len % 16) == 0);
         must(bytes_append(&image, &checksum, 1) == 0);
         must(digest_sha256(image.data, image.len, sha) == 0);
         must(bytes_append(&image, sha, sizeof(sha)) == 0);
         return image;
+}
+
+struct bytes fixture_esp_image(uint16_t chip_id, const char *name, const char *version)
+{
+        return fixture_esp_image_of_size(chip_id, name, version, 100);
 }
 
 struct bytes fixture_partition_table(const struct fixture_partition *partitions, size_t n)

@@ -13,6 +13,9 @@ uint8_t *fixture_bytes(size_t len, uint32_t seed);
 
 /* An ESP image for chip_id with two segments, checksum and SHA-256; an application where version is not NULL. */
 struct bytes fixture_esp_image(uint16_t chip_id, const char *name, const char *version);
+/* The same with code_size bytes in its second segment. */
+struct bytes fixture_esp_image_of_size(uint16_t chip_id, const char *name, const char *version,
+                                       size_t code_size);
 
 /* One entry of a partition table. */
 struct fixture_partition {
