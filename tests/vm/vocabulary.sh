@@ -51,7 +51,7 @@ close_bed() {
 
 open_bed() {
         vm-bed serve $BED_SOCKET >"$BED_LOG" 2>&1 &
-        until_true 10 test -S $BED_SOCKET
+        until_true 30 test -S $BED_SOCKET
         trap close_bed EXIT
 }
 
