@@ -20,7 +20,8 @@ static const char help[] = "usage: espdfuctl config check [DIR]\n"
 
 static void say(struct config_errors *errors, const struct config_policy *policy, const char *why)
 {
-        config_errors_add(errors, "%s:%u: image = %s: %s", policy->origin.file, policy->origin.line, policy->image, why);
+        config_errors_add(errors, "%s:%u: image = %s: %s", policy->origin.file, policy->origin.line,
+                          policy->image, why);
 }
 
 static void say_findings(struct config_errors *errors, const struct config_policy *policy,

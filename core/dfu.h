@@ -28,15 +28,15 @@
 #include "core/dfu-protocol.h"
 #include "core/verdict.h"
 
-#define DFU_DEPTH_MAX      64  /* transfers in flight */
-#define DFU_MESSAGE_MAX    160 /* bytes of a verdict's text, with its NUL */
-#define DFU_REQUEST_LIMIT  (5 * USEC_PER_SEC)
-#define DFU_DRAIN_LIMIT    (2 * USEC_PER_SEC)
-#define DFU_VERIFY_LIMIT   (30 * USEC_PER_SEC)      /* and … */
-#define DFU_VERIFY_PER_MIB (6 * USEC_PER_SEC)       /* … so much for each MiB to be read back */
-#define DFU_ERASE_PER_SECTOR (250 * USEC_PER_MSEC)  /* worn parts; 9.4 ms are usual */
-#define DFU_POLL_MIN       USEC_PER_MSEC             /* a frame: one that is busy is not asked without a pause */
-#define DFU_POLL_LIMIT     (60 * USEC_PER_SEC)      /* a device may not ask for a longer bwPollTimeout, nor be busy for longer */
+#define DFU_DEPTH_MAX        64  /* transfers in flight */
+#define DFU_MESSAGE_MAX      160 /* bytes of a verdict's text, with its NUL */
+#define DFU_REQUEST_LIMIT    (5 * USEC_PER_SEC)
+#define DFU_DRAIN_LIMIT      (2 * USEC_PER_SEC)
+#define DFU_VERIFY_LIMIT     (30 * USEC_PER_SEC)   /* and … */
+#define DFU_VERIFY_PER_MIB   (6 * USEC_PER_SEC)    /* … so much for each MiB to be read back */
+#define DFU_ERASE_PER_SECTOR (250 * USEC_PER_MSEC) /* worn parts; 9.4 ms are usual */
+#define DFU_POLL_MIN         USEC_PER_MSEC       /* a frame: one that is busy is not asked without a pause */
+#define DFU_POLL_LIMIT       (60 * USEC_PER_SEC) /* neither a bwPollTimeout nor being busy may take longer */
 
 enum dfu_profile { DFU_PROFILE_ROM, DFU_PROFILE_DFU11, DFU_PROFILE_MAX_ };
 DECLARE_WORDS(dfu_profile)
@@ -116,15 +116,15 @@ struct dfu {
 
         struct dfu_flight flights[DFU_DEPTH_MAX]; /* a ring: head to tail - 1, modulo DFU_DEPTH_MAX */
         uint64_t head, tail;
-        size_t next_offset;      /* of the next block */
-        size_t checked_offset;   /* up to here a GETSTATUS has said OK */
-        unsigned since_status;   /* blocks submitted since the last GETSTATUS */
-        uint16_t block_number;   /* wValue of the next DNLOAD */
-        bool asked;              /* this stage's one request was submitted */
-        bool manifest_sent;      /* the empty DNLOAD is under way, or through */
-        bool draining;           /* nothing is submitted until all in flight is reaped */
-        bool cancel_wanted;      /* DFU_DO_CANCEL is due */
-        bool abort_wanted;       /* ABORT is due after the drain */
+        size_t next_offset;    /* of the next block */
+        size_t checked_offset; /* up to here a GETSTATUS has said OK */
+        unsigned since_status; /* blocks submitted since the last GETSTATUS */
+        uint16_t block_number; /* wValue of the next DNLOAD */
+        bool asked;            /* this stage's one request was submitted */
+        bool manifest_sent;    /* the empty DNLOAD is under way, or through */
+        bool draining;         /* nothing is submitted until all in flight is reaped */
+        bool cancel_wanted;    /* DFU_DO_CANCEL is due */
+        bool abort_wanted;     /* ABORT is due after the drain */
         bool detach_repeated;
         enum dfu_request clear_with; /* CLRSTATUS or ABORT */
         struct dfu_status status;    /* the last one */

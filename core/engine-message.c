@@ -12,7 +12,8 @@ enum {
         AT_QUIET = 40,
         AT_TEXT = 48,
 };
-_Static_assert(AT_TEXT + ENGINE_MESSAGE_TEXT_MAX == ENGINE_MESSAGE_SIZE, "the packet is as large as its fields");
+_Static_assert(AT_TEXT + ENGINE_MESSAGE_TEXT_MAX == ENGINE_MESSAGE_SIZE,
+               "the packet is as large as its fields");
 
 #define MAGIC 0x31474e45 /* "ENG1" */
 
@@ -63,8 +64,8 @@ int engine_message_decode(const uint8_t *data, size_t len, struct engine_message
         struct engine_message m;
 
         if (len != ENGINE_MESSAGE_SIZE || read_le32(data + AT_MAGIC) != MAGIC ||
-            !phase_is_an_engines(read_le32(data + AT_PHASE)) || read_le32(data + AT_VERDICT) >= VERDICT_MAX_ ||
-            !text_is_clean(data + AT_TEXT))
+            !phase_is_an_engines(read_le32(data + AT_PHASE)) ||
+            read_le32(data + AT_VERDICT) >= VERDICT_MAX_ || !text_is_clean(data + AT_TEXT))
                 return -EBADMSG;
         m = (struct engine_message){
                 .phase = (enum phase)read_le32(data + AT_PHASE),

@@ -4,7 +4,8 @@
 #include "core/cpio.h"
 #include "core/dfuinfo.h"
 
-#define RAW_DOWNLOAD_MAX 231 /* bytes: the ROM writes this much, and whatever is no CPIO, raw to flash address 0 */
+#define RAW_DOWNLOAD_MAX                                                                                     \
+        231 /* bytes: the ROM writes this much, and whatever is no CPIO, raw to flash address 0 */
 
 static size_t whole_sectors(size_t bytes)
 {
@@ -31,8 +32,8 @@ int erase_plan_make(const uint8_t *archive, size_t len, struct erase_plan *ret, 
         int r;
 
         if (len <= RAW_DOWNLOAD_MAX)
-                return fault_set(fault, 0, "%zu bytes: expected more than %d, else the chip writes them raw", len,
-                                 RAW_DOWNLOAD_MAX);
+                return fault_set(fault, 0, "%zu bytes: expected more than %d, else the chip writes them raw",
+                                 len, RAW_DOWNLOAD_MAX);
         r = cpio_next(&c, &member, fault);
         if (r != 0)
                 return r;

@@ -52,8 +52,8 @@ static bool board_is_there(const struct job *job)
 /* Whether another attempt follows the one that ends now. */
 static bool may_retry(const struct job *job)
 {
-        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max && board_is_there(job) &&
-               !job->cancelled;
+        return verdict_is_transient(job->verdict) && job->attempt < job->params.attempts_max &&
+               board_is_there(job) && !job->cancelled;
 }
 
 static enum job_do close_row(struct job *job)
@@ -248,7 +248,8 @@ static enum job_do came_back(struct job *job, uint64_t now_usec)
 {
         if (job->dfu_mode || job->detaches < JOB_DETACHES_MAX)
                 return start_engine(job, now_usec);
-        set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes", JOB_DETACHES_MAX);
+        set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes",
+                    JOB_DETACHES_MAX);
         return close_row(job);
 }
 
@@ -369,7 +370,8 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
 /* Who is on the port, whatever the state. A board that comes after DETACH is the job's own, if its identity allows. */
 static void note_presence(struct job *job, const struct job_event *event)
 {
-        bool detaching = job->state == JOB_AWAY || (job->state == JOB_RUNNING && job->phase == PHASE_DETACHING);
+        bool detaching = job->state == JOB_AWAY ||
+                         (job->state == JOB_RUNNING && job->phase == PHASE_DETACHING);
 
         if (event->type == JOB_EV_LEFT) {
                 job->present = false;

@@ -15,11 +15,12 @@
 #include "core/engine-message.h"
 
 #define JOB_ENGINE_START_LIMIT (15 * USEC_PER_SEC) /* to the engine's first word */
-#define JOB_ENGINE_END_LIMIT   (5 * USEC_PER_SEC)  /* from its verdict to its end, and from the board's leaving */
-#define JOB_ENGINE_STOP_LIMIT  (10 * USEC_PER_SEC) /* from SIGTERM to its end */
-#define JOB_ENGINE_KILL_LIMIT  (5 * USEC_PER_SEC)  /* from SIGKILL until the slot is called stuck */
-#define JOB_LEDGER_RETRY       (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
-#define JOB_DETACHES_MAX       3                   /* in one attempt */
+#define JOB_ENGINE_END_LIMIT                                                                                 \
+        (5 * USEC_PER_SEC) /* from its verdict to its end, and from the board's leaving */
+#define JOB_ENGINE_STOP_LIMIT (10 * USEC_PER_SEC) /* from SIGTERM to its end */
+#define JOB_ENGINE_KILL_LIMIT (5 * USEC_PER_SEC)  /* from SIGKILL until the slot is called stuck */
+#define JOB_LEDGER_RETRY      (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
+#define JOB_DETACHES_MAX      3                   /* in one attempt */
 
 enum job_state {
         JOB_QUEUED,
@@ -39,8 +40,8 @@ enum job_event_type {
         JOB_EV_LEFT,         /* the board is off the bus */
         JOB_EV_ARRIVED,      /* a board is on the port */
         JOB_EV_ROW_CLOSED,
-        JOB_EV_TIME,         /* job_deadline() has passed */
-        JOB_EV_CANCEL,       /* by a person or by the daemon's stop */
+        JOB_EV_TIME,   /* job_deadline() has passed */
+        JOB_EV_CANCEL, /* by a person or by the daemon's stop */
 };
 
 struct job_event {
@@ -80,10 +81,10 @@ struct job {
         uint64_t bytes_done, bytes_total, transfers;
         uint64_t attempt_start_usec;  /* when its row was ordered */
         uint64_t download_start_usec; /* when the first block was under way; 0: not yet */
-        bool present;   /* a board is on the port */
-        bool dfu_mode;  /* it is in DFU mode already: no DETACH is to come */
-        bool replaced;  /* what is on the port now came after the job's board had left … */
-        bool same_board; /* … but looks like it */
+        bool present;                 /* a board is on the port */
+        bool dfu_mode;                /* it is in DFU mode already: no DETACH is to come */
+        bool replaced;                /* what is on the port now came after the job's board had left … */
+        bool same_board;              /* … but looks like it */
         bool cancelled;
         bool killed;
         bool engine_judged; /* it gave its verdict: nothing more is heard from it */

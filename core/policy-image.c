@@ -5,8 +5,8 @@
 
 #include "core/dfu-suffix.h"
 
-int policy_parse_image(const struct config_policy *policy, const uint8_t *data, size_t len, struct findings *findings,
-                       struct image **ret)
+int policy_parse_image(const struct config_policy *policy, const uint8_t *data, size_t len,
+                       struct findings *findings, struct image **ret)
 {
         switch (policy->mode) {
         case POLICY_MODE_ROM:
@@ -27,7 +27,8 @@ bool image_is_for(const struct image *image, uint16_t vid, uint16_t pid)
         return (image->vid == DFU_ID_ANY || image->vid == vid) && (any_pid || image->pid == pid);
 }
 
-static int explain_pin(const struct config_policy *policy, const uint8_t sha256[static SHA256_SIZE], char **ret_why)
+static int explain_pin(const struct config_policy *policy, const uint8_t sha256[static SHA256_SIZE],
+                       char **ret_why)
 {
         char pin[SHA256_HEX], found[SHA256_HEX];
 
@@ -42,8 +43,9 @@ int policy_check_image(const struct config_policy *policy, const struct image *i
         if (policy->has_sha256 && memcmp(sha256, policy->sha256, SHA256_SIZE) != 0)
                 return explain_pin(policy, sha256, ret_why);
         if (policy->chip && !image_is_for(image, ESP_VENDOR_ID, policy->chip->pid))
-                return asprintf(ret_why, "made for %04x:%04x: expected %04x:%04x (chip = %s)", image->vid, image->pid,
-                                (unsigned)ESP_VENDOR_ID, policy->chip->pid, policy->chip->name) < 0
+                return asprintf(ret_why, "made for %04x:%04x: expected %04x:%04x (chip = %s)", image->vid,
+                                image->pid, (unsigned)ESP_VENDOR_ID, policy->chip->pid,
+                                policy->chip->name) < 0
                                ? -ENOMEM
                                : 1;
         return 0;

@@ -10,8 +10,8 @@
 #include "core/image.h"
 
 /* As image_parse(): with mode = any a DFU suffix is all that is asked for. */
-int policy_parse_image(const struct config_policy *policy, const uint8_t *data, size_t len, struct findings *findings,
-                       struct image **ret);
+int policy_parse_image(const struct config_policy *policy, const uint8_t *data, size_t len,
+                       struct findings *findings, struct image **ret);
 
 /*
  * Whether a good image is the one that the policy means. Returns 0; 1 with *ret_why, one line to be freed, that does not

@@ -30,7 +30,8 @@ struct policy_mismatch {
 };
 
 /* Whether policy matches board; if not, and ret is not NULL, the first key that does not. */
-bool policy_matches(const struct config_policy *policy, const struct board_facts *board, struct policy_mismatch *ret);
+bool policy_matches(const struct config_policy *policy, const struct board_facts *board,
+                    struct policy_mismatch *ret);
 
 /* The first policy that matches, or NULL. */
 const struct config_policy *policy_for(const struct config *config, const struct board_facts *board);

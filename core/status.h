@@ -101,7 +101,7 @@ struct attempt_record {
         uint64_t bytes;
         uint64_t transfers;
         enum verdict verdict;
-        bool final;              /* no attempt of this job follows: it was closed with its presence */
+        bool final; /* no attempt of this job follows: it was closed with its presence */
         char *message;
 };
 

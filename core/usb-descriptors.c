@@ -142,12 +142,14 @@ bool usb_descriptors_are_rom(const uint8_t *descriptors, size_t len, const struc
             !cursor_take(&c, sizeof(rom_configuration), &configuration) || cursor_remaining(&c) > 0)
                 return false;
         memcpy(expected, rom_configuration, sizeof(expected));
-        expected[ROM_PROTOCOL_OFFSET] = configuration[ROM_PROTOCOL_OFFSET] == PROTOCOL_DFU_MODE ? PROTOCOL_DFU_MODE
-                                                                                                : PROTOCOL_RUNTIME;
+        expected[ROM_PROTOCOL_OFFSET] = configuration[ROM_PROTOCOL_OFFSET] == PROTOCOL_DFU_MODE
+                                                ? PROTOCOL_DFU_MODE
+                                                : PROTOCOL_RUNTIME;
         return device_is_rom(device, chip) && memcmp(configuration, expected, sizeof(expected)) == 0;
 }
 
-bool usb_strings_are_rom(const struct chip *chip, const char *manufacturer, const char *product, const char *serial)
+bool usb_strings_are_rom(const struct chip *chip, const char *manufacturer, const char *product,
+                         const char *serial)
 {
         if (!manufacturer || !product || !serial)
                 return false;

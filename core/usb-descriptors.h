@@ -45,4 +45,5 @@ int usb_find_dfu_interface(const uint8_t *descriptors, size_t len, struct dfu_in
 bool usb_descriptors_are_rom(const uint8_t *descriptors, size_t len, const struct chip *chip);
 
 /* Whether the strings are those of chip's mask ROM. Any may be NULL: not read, so not the ROM's. */
-bool usb_strings_are_rom(const struct chip *chip, const char *manufacturer, const char *product, const char *serial);
+bool usb_strings_are_rom(const struct chip *chip, const char *manufacturer, const char *product,
+                         const char *serial);

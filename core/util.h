@@ -25,7 +25,7 @@
         })
 
 /* A variable that is released when it goes out of scope; take_ptr() and take_fd() move it out. */
-#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_(f)         __attribute__((cleanup(f)))
 #define _printf_(fmt, first) __attribute__((format(printf, fmt, first)))
 
 #define take_ptr(p)                                                                                          \

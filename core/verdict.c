@@ -2,20 +2,13 @@
 #include "core/verdict.h"
 
 static const char *const phase_words[PHASE_MAX_] = {
-        [PHASE_EMPTY] = "empty",
-        [PHASE_NO_POLICY] = "no-policy",
-        [PHASE_UNUSABLE] = "unusable",
-        [PHASE_IGNORED] = "ignored",
-        [PHASE_HELD] = "held",
-        [PHASE_QUEUED] = "queued",
-        [PHASE_DETACHING] = "detaching",
-        [PHASE_DOWNLOADING] = "downloading",
-        [PHASE_VERIFYING] = "verifying",
-        [PHASE_RESETTING] = "resetting",
-        [PHASE_FLASHED] = "flashed",
-        [PHASE_FAILED] = "failed",
-        [PHASE_CANCELLED] = "cancelled",
-        [PHASE_STUCK] = "stuck",
+        [PHASE_EMPTY] = "empty",         [PHASE_NO_POLICY] = "no-policy",
+        [PHASE_UNUSABLE] = "unusable",   [PHASE_IGNORED] = "ignored",
+        [PHASE_HELD] = "held",           [PHASE_QUEUED] = "queued",
+        [PHASE_DETACHING] = "detaching", [PHASE_DOWNLOADING] = "downloading",
+        [PHASE_VERIFYING] = "verifying", [PHASE_RESETTING] = "resetting",
+        [PHASE_FLASHED] = "flashed",     [PHASE_FAILED] = "failed",
+        [PHASE_CANCELLED] = "cancelled", [PHASE_STUCK] = "stuck",
 };
 DEFINE_WORDS(phase, phase_words)
 

@@ -42,7 +42,7 @@ enum verdict {
         VERDICT_BOARD_ERROR,   /* DFU error status while downloading */
         VERDICT_VERIFY_FAILED, /* DFU error status after the empty DNLOAD */
         VERDICT_BAD_ANSWER,    /* short, or a state that makes no sense */
-        VERDICT_NOT_DFU,       /* descriptors that cannot be used, or not the ROM's where only the ROM is wanted */
+        VERDICT_NOT_DFU, /* descriptors that cannot be used, or not the ROM's where only the ROM is wanted */
         VERDICT_IMAGE_REFUSED, /* the image is not for this board */
         VERDICT_BUSY,          /* somebody else has claimed the interface */
         VERDICT_NO_ACCESS,     /* the device node could not be opened */

@@ -153,7 +153,8 @@ struct board_facts board_facts(const struct board *board, const char *slot)
 
 bool board_may_be(const struct board *a, const struct board *b)
 {
-        return a->ids.vid == b->ids.vid && a->ids.pid == b->ids.pid && (!a->mac || !b->mac || streq(a->mac, b->mac));
+        return a->ids.vid == b->ids.vid && a->ids.pid == b->ids.pid &&
+               (!a->mac || !b->mac || streq(a->mac, b->mac));
 }
 
 const char *board_describe(const struct board *board, char *buf, size_t size)

@@ -8,9 +8,9 @@
 #include "core/usb-descriptors.h"
 
 struct board {
-        char *port; /* "1-4.1", sysfs's name of the device */
-        char *path; /* udev's ID_PATH, or NULL */
-        char *node; /* "/dev/bus/usb/001/002" */
+        char *port;                            /* "1-4.1", sysfs's name of the device */
+        char *path;                            /* udev's ID_PATH, or NULL */
+        char *node;                            /* "/dev/bus/usb/001/002" */
         char *serial, *manufacturer, *product; /* or NULL; cleaned: one line of printable text */
         unsigned devnum;
         uint64_t initialized_usec; /* udev's USEC_INITIALIZED; 0 where it does not say */

@@ -32,14 +32,16 @@ static void device_arrived(struct hotplug *h, struct udev_device *device)
         if (r == 0)
                 h->ops->arrived(h->userdata, board);
         else if (r < 0 && r != -ENOENT && r != -ENODEV) /* these two: gone again, and its own event says so */
-                log_warning("USB device %s cannot be looked at: %s", udev_device_get_syspath(device), strerror(-r));
+                log_warning("USB device %s cannot be looked at: %s", udev_device_get_syspath(device),
+                            strerror(-r));
 }
 
 static void device_left(struct hotplug *h, struct udev_device *device)
 {
         const char *devnum = udev_device_get_property_value(device, "DEVNUM");
 
-        h->ops->left(h->userdata, udev_device_get_sysname(device), devnum ? (unsigned)strtoul(devnum, NULL, 10) : 0);
+        h->ops->left(h->userdata, udev_device_get_sysname(device),
+                     devnum ? (unsigned)strtoul(devnum, NULL, 10) : 0);
 }
 
 static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -51,7 +53,8 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
         (void)source, (void)fd, (void)revents;
         if (!device) {
                 if (errno == ENOBUFS) {
-                        log_warning("udev sent more events than its buffer of %d bytes holds: looking at all boards anew",
+                        log_warning("udev sent more events than its buffer of %d bytes holds: looking at all "
+                                    "boards anew",
                                     MONITOR_BUFFER);
                         h->ops->lost(h->userdata);
                 }
@@ -76,7 +79,8 @@ static int start_monitor(struct hotplug *h, sd_event *event)
         r = udev_monitor_filter_add_match_subsystem_devtype(h->monitor, "usb", "usb_device");
         if (r < 0)
                 return r;
-        udev_monitor_set_receive_buffer_size(h->monitor, MONITOR_BUFFER); /* as much of it as the system allows */
+        udev_monitor_set_receive_buffer_size(h->monitor,
+                                             MONITOR_BUFFER); /* as much of it as the system allows */
         r = udev_monitor_enable_receiving(h->monitor);
         if (r < 0)
                 return r;
@@ -105,8 +109,8 @@ int hotplug_new(sd_event *event, const struct hotplug_ops *ops, void *userdata, 
 /* A board whose rules are still to run is told of by the event that follows them. Without a udevd there is none. */
 static bool rules_are_through(struct udev_device *device)
 {
-        return udev_device_get_is_initialized(device) > 0 || udev_device_get_property_value(device, "ID_PATH") ||
-               access("/run/udev/control", F_OK) < 0;
+        return udev_device_get_is_initialized(device) > 0 ||
+               udev_device_get_property_value(device, "ID_PATH") || access("/run/udev/control", F_OK) < 0;
 }
 
 static void tell_of(struct hotplug *h, const char *syspath)

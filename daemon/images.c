@@ -102,8 +102,8 @@ static int name_copy(struct image_copy *copy, const char *path)
 }
 
 /* Takes image. */
-static int make_copy(const char *path, const uint8_t *data, size_t len, const uint8_t sha256[static SHA256_SIZE],
-                     struct image *image, struct image_copy **ret)
+static int make_copy(const char *path, const uint8_t *data, size_t len,
+                     const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret)
 {
         _cleanup_(image_copy_unrefp) struct image_copy *copy = calloc(1, sizeof(*copy));
         int r;
@@ -152,7 +152,8 @@ static void log_warnings(const char *path, const struct findings *findings)
         }
 }
 
-static int parse(const struct config_policy *policy, const uint8_t *data, size_t len, struct image **ret, char **ret_why)
+static int parse(const struct config_policy *policy, const uint8_t *data, size_t len, struct image **ret,
+                 char **ret_why)
 {
         _cleanup_(findings_done) struct findings findings = { 0 };
         int r;
@@ -252,8 +253,9 @@ static bool is_unchanged(const struct entry *entry, const struct identity *now)
 {
         const struct identity *was = &entry->identity;
 
-        return now->inode != 0 && was->device == now->device && was->inode == now->inode && was->size == now->size &&
-               was->mtime.tv_sec == now->mtime.tv_sec && was->mtime.tv_nsec == now->mtime.tv_nsec;
+        return now->inode != 0 && was->device == now->device && was->inode == now->inode &&
+               was->size == now->size && was->mtime.tv_sec == now->mtime.tv_sec &&
+               was->mtime.tv_nsec == now->mtime.tv_nsec;
 }
 
 static int refresh(struct entry *entry, const struct config_policy *policy)
@@ -285,7 +287,8 @@ static int check_policy(const struct config_policy *policy, const struct image_c
         return r == 1 ? refuse(ret_why, policy->image, why) : r;
 }
 
-int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret, char **ret_why)
+int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret,
+               char **ret_why)
 {
         struct entry *entry = find(images, policy);
         int r = 0;

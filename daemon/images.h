@@ -12,7 +12,7 @@ struct images; /* the cache */
 /* One image; immutable, counted: held by the cache and by each job that runs it. */
 struct image_copy {
         unsigned references;
-        int fd;          /* the memfd; sealed */
+        int fd; /* the memfd; sealed */
         char *path;
         uint8_t digest[SHA256_SIZE];
         char sha256[SHA256_HEX]; /* the same, hexadecimal */
@@ -28,7 +28,8 @@ DEFINE_CLEANUP(struct images, images_free)
  * The policy's image as it is on disk now. Returns 0 and *ret, a reference; 1 with *ret_why, one line to be freed, where
  * it cannot be used; or -ENOMEM.
  */
-int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret, char **ret_why);
+int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret,
+               char **ret_why);
 
 /* Drops what no job holds. */
 void images_prune(struct images *images);

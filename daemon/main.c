@@ -35,7 +35,8 @@ static void print_help(void)
              "  --verbose       say more\n"
              "  --help, --version\n"
              "\n"
-             "SIGHUP loads the configuration anew. SIGTERM lets running downloads end within stop-time; a second\n"
+             "SIGHUP loads the configuration anew. SIGTERM lets running downloads end within stop-time; a "
+             "second\n"
              "one cancels them.");
 }
 
@@ -44,14 +45,10 @@ static int parse_arguments(int argc, char **argv, struct station_options *option
 {
         enum { CONFIG = 256, SOCKET, STATE, ENGINE, VERBOSE, SHOW_HELP, SHOW_VERSION };
         static const struct option table[] = {
-                { "config", required_argument, NULL, CONFIG },
-                { "socket", required_argument, NULL, SOCKET },
-                { "state", required_argument, NULL, STATE },
-                { "engine", required_argument, NULL, ENGINE },
-                { "verbose", no_argument, NULL, VERBOSE },
-                { "help", no_argument, NULL, SHOW_HELP },
-                { "version", no_argument, NULL, SHOW_VERSION },
-                { 0 },
+                { "config", required_argument, NULL, CONFIG },  { "socket", required_argument, NULL, SOCKET },
+                { "state", required_argument, NULL, STATE },    { "engine", required_argument, NULL, ENGINE },
+                { "verbose", no_argument, NULL, VERBOSE },      { "help", no_argument, NULL, SHOW_HELP },
+                { "version", no_argument, NULL, SHOW_VERSION }, { 0 },
         };
         int c;
 
@@ -148,8 +145,8 @@ static int make_socket_dir(const char *path)
         if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
                 int r = -errno;
 
-                log_error("directory %s for the socket cannot be made: %s; --socket PATH names another place", dir,
-                          strerror(-r));
+                log_error("directory %s for the socket cannot be made: %s; --socket PATH names another place",
+                          dir, strerror(-r));
                 return r;
         }
         return 0;

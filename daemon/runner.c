@@ -117,7 +117,8 @@ static void describe_end(const struct runner *runner, const siginfo_t *si, char 
         else if (si->si_code == CLD_EXITED)
                 snprintf(buf, size, "exit status %d", si->si_status);
         else
-                snprintf(buf, size, "killed by SIG%s", sigabbrev_np(si->si_status) ? sigabbrev_np(si->si_status) : "?");
+                snprintf(buf, size, "killed by SIG%s",
+                         sigabbrev_np(si->si_status) ? sigabbrev_np(si->si_status) : "?");
 }
 
 static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
@@ -174,7 +175,7 @@ static _Noreturn void become_engine(const struct runner_order *order, int channe
 static int spawn(struct runner *runner, const struct runner_order *order, int channel)
 {
         char expect[sizeof("303a:0002")], channel_fd[12], image_fd[12];
-        const char *argv[16] = { order->program->path, "--node", order->node, "--expect", expect,
+        const char *argv[16] = { order->program->path, "--node",   order->node,  "--expect", expect,
                                  "--channel-fd",       channel_fd, "--image-fd", image_fd };
         size_t n = 9;
 
@@ -201,12 +202,13 @@ static int watch(struct runner *runner, sd_event *event)
         int r = sd_event_add_io(event, &runner->channel_source, runner->channel, EPOLLIN, on_channel, runner);
 
         if (r >= 0)
-                r = sd_event_add_child_pidfd(event, &runner->child_source, runner->pidfd, WEXITED, on_child, runner);
+                r = sd_event_add_child_pidfd(event, &runner->child_source, runner->pidfd, WEXITED, on_child,
+                                             runner);
         return MIN(r, 0);
 }
 
-int runner_start(sd_event *event, const struct runner_order *order, const struct runner_ops *ops, void *userdata,
-                 struct runner **ret)
+int runner_start(sd_event *event, const struct runner_order *order, const struct runner_ops *ops,
+                 void *userdata, struct runner **ret)
 {
         _cleanup_(runner_freep) struct runner *runner = calloc(1, sizeof(*runner));
         int pair[2], r;

@@ -37,8 +37,8 @@ int engine_program_open(const char *path, struct engine_program *ret);
 void engine_program_close(struct engine_program *program);
 
 /* Everything is borrowed for the call; ops and userdata until the end. */
-int runner_start(sd_event *event, const struct runner_order *order, const struct runner_ops *ops, void *userdata,
-                 struct runner **ret);
+int runner_start(sd_event *event, const struct runner_order *order, const struct runner_ops *ops,
+                 void *userdata, struct runner **ret);
 void runner_terminate(struct runner *runner);
 void runner_kill(struct runner *runner);
 /* One that still runs is killed, and reaped by nobody: only for the daemon's own end. */

@@ -23,8 +23,8 @@ struct slot {
         bool has_job; /* also one that has ended, while its board stays, or its failure is to be seen */
         struct job job;
         char job_id[SD_ID128_STRING_MAX];
-        uint64_t ticket; /* in the order of queueing */
-        bool any, reset; /* the policy's mode and after */
+        uint64_t ticket;     /* in the order of queueing */
+        bool any, reset;     /* the policy's mode and after */
         unsigned job_devnum; /* the presence that the job is about */
         uint64_t job_initialized_usec;
         int64_t row; /* of the attempt, while it is open */

@@ -62,10 +62,11 @@ static void on_row_closed(void *userdata, int r, int64_t id, int64_t sequence)
 
         (void)id, (void)sequence;
         if (r < 0)
-                log_slot(LOG_ERR, slot->name, slot->job_id, NULL, "the attempt's verdict cannot be recorded: %s; tried again",
-                         strerror(-r));
-        slot_job_event(slot, &(struct job_event){ .type = r < 0 && r != -EALREADY && r != -ENOENT ? JOB_EV_ROW_FAILED
-                                                                                                  : JOB_EV_ROW_CLOSED });
+                log_slot(LOG_ERR, slot->name, slot->job_id, NULL,
+                         "the attempt's verdict cannot be recorded: %s; tried again", strerror(-r));
+        slot_job_event(slot, &(struct job_event){ .type = r < 0 && r != -EALREADY && r != -ENOENT
+                                                                  ? JOB_EV_ROW_FAILED
+                                                                  : JOB_EV_ROW_CLOSED });
 }
 
 static void close_row(struct slot *slot)
@@ -85,8 +86,8 @@ static void close_row(struct slot *slot)
 
         if (job->replaced)
                 record.mac = NULL; /* what is on the port now is not who it was about */
-        r = ledger_attempt_close(slot->world->ledger, slot->row, &record, job->final ? &presence : NULL, on_row_closed,
-                                 slot);
+        r = ledger_attempt_close(slot->world->ledger, slot->row, &record, job->final ? &presence : NULL,
+                                 on_row_closed, slot);
         if (r < 0)
                 on_row_closed(slot, r, slot->row, 0);
 }
@@ -140,25 +141,27 @@ static void log_attempt(const struct slot *slot)
         bool again = job->state == JOB_QUEUED;
 
         if (job->verdict == VERDICT_FLASHED)
-                log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_BOARD_FLASHED, "flashed %s%s%s in %.1f s (attempt %u)",
-                         slot->image->name, slot->image->version ? " " : "",
-                         slot->image->version ? slot->image->version : "", seconds, job->attempt);
+                log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_BOARD_FLASHED,
+                         "flashed %s%s%s in %.1f s (attempt %u)", slot->image->name,
+                         slot->image->version ? " " : "", slot->image->version ? slot->image->version : "",
+                         seconds, job->attempt);
         else if (job->verdict == VERDICT_CANCELLED)
                 log_slot(LOG_NOTICE, slot->name, slot->job_id, MESSAGE_JOB_CANCELLED, "%s", job->message);
         else
                 log_slot(again ? LOG_WARNING : LOG_ERR, slot->name, slot->job_id,
-                         again ? MESSAGE_ATTEMPT_FAILED : MESSAGE_BOARD_FAILED, "attempt %u of %u: %s: %s%s", job->attempt,
-                         job->params.attempts_max, verdict_to_string(job->verdict), job->message,
-                         again ? "; tried again" : "");
+                         again ? MESSAGE_ATTEMPT_FAILED : MESSAGE_BOARD_FAILED, "attempt %u of %u: %s: %s%s",
+                         job->attempt, job->params.attempts_max, verdict_to_string(job->verdict),
+                         job->message, again ? "; tried again" : "");
 }
 
 static void log_began(const struct slot *slot)
 {
         char what[96];
 
-        log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_JOB_BEGAN, "%s on %s: policy %s, image %s (attempt %u)",
-                 board_describe(slot->board, what, sizeof(what)), slot->board->port, slot->policy, slot->image->name,
-                 slot->job.attempt);
+        log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_JOB_BEGAN,
+                 "%s on %s: policy %s, image %s (attempt %u)",
+                 board_describe(slot->board, what, sizeof(what)), slot->board->port, slot->policy,
+                 slot->image->name, slot->job.attempt);
 }
 
 /* ---- events in, actions out ---- */
@@ -196,7 +199,8 @@ static void set_timer(struct slot *slot)
         uint64_t deadline = slot->has_job ? job_deadline(&slot->job) : USEC_INFINITY;
 
         /* A queued job whose time has come waits for a place, not for time. */
-        if (deadline == USEC_INFINITY || (slot->job.state == JOB_QUEUED && deadline <= clock_boottime_usec())) {
+        if (deadline == USEC_INFINITY ||
+            (slot->job.state == JOB_QUEUED && deadline <= clock_boottime_usec())) {
                 sd_event_source_set_enabled(slot->timer, SD_EVENT_OFF);
                 return;
         }
@@ -251,7 +255,8 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
 
 int slot_timer_init(struct slot *slot)
 {
-        int r = sd_event_add_time(slot->world->event, &slot->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time, slot);
+        int r = sd_event_add_time(slot->world->event, &slot->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC, on_time,
+                                  slot);
 
         if (r >= 0)
                 r = sd_event_source_set_enabled(slot->timer, SD_EVENT_OFF);

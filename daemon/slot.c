@@ -12,7 +12,8 @@
 
 /* ---- its making ---- */
 
-int slot_new(struct slot_world *world, const char *name, const char *path, const char *port, struct slot **ret)
+int slot_new(struct slot_world *world, const char *name, const char *path, const char *port,
+             struct slot **ret)
 {
         _cleanup_(slot_freep) struct slot *slot = calloc(1, sizeof(*slot));
         int r;
@@ -147,7 +148,8 @@ static bool is_settled(struct slot *slot)
         return true;
 }
 
-static bool has_image_already(struct slot *slot, const struct config_policy *policy, const struct image_copy *image)
+static bool has_image_already(struct slot *slot, const struct config_policy *policy,
+                              const struct image_copy *image)
 {
         int r;
 
@@ -155,8 +157,8 @@ static bool has_image_already(struct slot *slot, const struct config_policy *pol
                 return false;
         r = ledger_board_has_image(slot->world->ledger, slot->board->mac, image->sha256);
         if (r < 0)
-                log_slot(LOG_WARNING, slot->name, NULL, NULL, "ledger cannot say what %s has: %s", slot->board->mac,
-                         strerror(-r));
+                log_slot(LOG_WARNING, slot->name, NULL, NULL, "ledger cannot say what %s has: %s",
+                         slot->board->mac, strerror(-r));
         return r > 0;
 }
 
@@ -197,8 +199,9 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
         if (r >= 0)
                 slot->world->image_seen(slot->world->userdata, policy, image, why);
         if (r == 0 && !image_is_for(image->image, slot->board->ids.vid, slot->board->ids.pid))
-                r = asprintf(&why, "image %s: made for %04x:%04x: board is %04x:%04x", policy->image, image->image->vid,
-                             image->image->pid, slot->board->ids.vid, slot->board->ids.pid) < 0
+                r = asprintf(&why, "image %s: made for %04x:%04x: board is %04x:%04x", policy->image,
+                             image->image->vid, image->image->pid, slot->board->ids.vid,
+                             slot->board->ids.pid) < 0
                             ? -ENOMEM
                             : 1;
         if (r != 0) {
@@ -302,15 +305,17 @@ void slot_board_arrived(struct slot *slot, struct board *board)
                 receive(slot, same);
                 return;
         }
-        slot_job_event(slot, &(struct job_event){
-                                     .type = JOB_EV_ARRIVED, .same_board = same, .dfu_mode = board->dfu.dfu_mode });
+        slot_job_event(slot, &(struct job_event){ .type = JOB_EV_ARRIVED,
+                                                  .same_board = same,
+                                                  .dfu_mode = board->dfu.dfu_mode });
 }
 
 bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
 {
         bool in_job = slot->has_job && slot->job.state != JOB_ENDED;
 
-        if (!slot->present || !streq(slot->board->port, port) || (devnum != 0 && slot->board->devnum != devnum))
+        if (!slot->present || !streq(slot->board->port, port) ||
+            (devnum != 0 && slot->board->devnum != devnum))
                 return false;
         slot->present = false;
         if (in_job)

@@ -39,7 +39,8 @@ struct slot_world {
 };
 
 /* name: the configured one, or the port path. path, port: where the configuration says that it is; either may be NULL. */
-int slot_new(struct slot_world *world, const char *name, const char *path, const char *port, struct slot **ret);
+int slot_new(struct slot_world *world, const char *name, const char *path, const char *port,
+             struct slot **ret);
 /* Its job, if it has one, is forgotten: only for a slot without a running job, or at the daemon's end. */
 struct slot *slot_free(struct slot *slot);
 DEFINE_CLEANUP(struct slot, slot_free)

@@ -116,7 +116,8 @@ static int on_slot(void *userdata, const char *name, struct slot_status *ret)
 
 static bool is_meant(const struct slot *slot, const char *where)
 {
-        return !where || streq(slot_name(slot), where) || slot_is_at(slot, where, NULL) || slot_is_at(slot, NULL, where);
+        return !where || streq(slot_name(slot), where) || slot_is_at(slot, where, NULL) ||
+               slot_is_at(slot, NULL, where);
 }
 
 static int on_explain(void *userdata, const char *where, struct explanation **ret, size_t *ret_n)

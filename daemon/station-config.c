@@ -111,7 +111,8 @@ static int check_policy(struct station *station, const struct config_policy *pol
         if (r < 0)
                 return r;
         if (why)
-                log_slot(LOG_ERR, NULL, NULL, MESSAGE_POLICY_UNUSABLE, "policy %s is unusable: %s", policy->name, why);
+                log_slot(LOG_ERR, NULL, NULL, MESSAGE_POLICY_UNUSABLE, "policy %s is unusable: %s",
+                         policy->name, why);
         station_image_seen(station, policy, copy, why);
         return 0;
 }
@@ -164,7 +165,8 @@ static int refuse(struct station *station, const struct config_errors *errors, s
                 r = add_line(&ret->errors, &ret->n_errors, errors->lines[i]);
         }
         if (r == 0)
-                r = free_and_strdup(&station->config_error, errors->n_lines > 0 ? errors->lines[0] : "out of memory");
+                r = free_and_strdup(&station->config_error,
+                                    errors->n_lines > 0 ? errors->lines[0] : "out of memory");
         server_changed(station->server);
         return r;
 }

@@ -21,7 +21,8 @@ struct station {
         struct hotplug *hotplug;
         struct server_options server_options;
         struct server *server;
-        struct slot **slots; /* the configured ones in their order, then the others in the order of their coming */
+        struct slot *
+                *slots; /* the configured ones in their order, then the others in the order of their coming */
         size_t n_slots;
         struct policy_status *policies; /* as in config, with what is known of their images */
         size_t n_policies;
@@ -30,7 +31,8 @@ struct station {
         sd_event_source *places, *stop_timer;
 };
 
-int station_add_slot(struct station *station, const char *name, const char *path, const char *port, struct slot **ret);
+int station_add_slot(struct station *station, const char *name, const char *path, const char *port,
+                     struct slot **ret);
 int station_rescan(struct station *station);
 
 /* Makes the slots those of station->config; a slot that is there already, under whatever name, stays what it is. */

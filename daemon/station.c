@@ -16,7 +16,8 @@ static struct slot *slot_at(struct station *station, const char *path, const cha
         return NULL;
 }
 
-int station_add_slot(struct station *station, const char *name, const char *path, const char *port, struct slot **ret)
+int station_add_slot(struct station *station, const char *name, const char *path, const char *port,
+                     struct slot **ret)
 {
         struct slot **slots;
         int r;
@@ -266,7 +267,8 @@ static int open_all(struct station *station, const struct station_options *optio
         return r;
 }
 
-int station_new(sd_event *event, const struct station_options *options, struct config *config, struct station **ret)
+int station_new(sd_event *event, const struct station_options *options, struct config *config,
+                struct station **ret)
 {
         _cleanup_(station_freep) struct station *station = calloc(1, sizeof(*station));
         int r;

@@ -21,7 +21,8 @@ struct station_options {
 struct station;
 
 /* options is borrowed for the station's life; config is taken, also on failure. Logs why it fails. */
-int station_new(sd_event *event, const struct station_options *options, struct config *config, struct station **ret);
+int station_new(sd_event *event, const struct station_options *options, struct config *config,
+                struct station **ret);
 struct station *station_free(struct station *station);
 DEFINE_CLEANUP(struct station, station_free)
 

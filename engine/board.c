@@ -34,8 +34,8 @@ static int check_transfer_size(const struct board *board, char *message)
 {
         if (board->dfu.transfer_size >= 1 && board->dfu.transfer_size <= DFU_TRANSFER_SIZE_MAX)
                 return 0;
-        snprintf(message, BOARD_MESSAGE_MAX, "wTransferSize is %u: expected 1 to %d", board->dfu.transfer_size,
-                 DFU_TRANSFER_SIZE_MAX);
+        snprintf(message, BOARD_MESSAGE_MAX, "wTransferSize is %u: expected 1 to %d",
+                 board->dfu.transfer_size, DFU_TRANSFER_SIZE_MAX);
         return VERDICT_NOT_DFU;
 }
 
@@ -46,7 +46,8 @@ static int check_ids(const struct board *board, const struct board_wanted *wante
         snprintf(found, sizeof(found), "%04x:%04x", board->ids.vid, board->ids.pid);
         if (!wanted->vid_pid || streq(found, wanted->vid_pid))
                 return 0;
-        snprintf(message, BOARD_MESSAGE_MAX, "%s is %s now: expected %s", wanted->node, found, wanted->vid_pid);
+        snprintf(message, BOARD_MESSAGE_MAX, "%s is %s now: expected %s", wanted->node, found,
+                 wanted->vid_pid);
         return VERDICT_REPLACED;
 }
 
@@ -61,11 +62,13 @@ static int identify(struct board *board, const struct board_wanted *wanted, char
         /* usbfs gives the device descriptor and all configurations to whoever reads the node. */
         r = file_read_up_to(board->fd, bytes, sizeof(bytes), &len);
         if (r < 0) {
-                snprintf(message, BOARD_MESSAGE_MAX, "cannot read the descriptors of %s: %s", wanted->node, strerror(-r));
+                snprintf(message, BOARD_MESSAGE_MAX, "cannot read the descriptors of %s: %s", wanted->node,
+                         strerror(-r));
                 return r == -ENODEV ? VERDICT_BOARD_LEFT : VERDICT_USB_ERROR;
         }
         if (usb_device_ids_parse(bytes, len, &board->ids) < 0) {
-                snprintf(message, BOARD_MESSAGE_MAX, "%s has no device descriptor in its first 18 bytes", wanted->node);
+                snprintf(message, BOARD_MESSAGE_MAX, "%s has no device descriptor in its first 18 bytes",
+                         wanted->node);
                 return VERDICT_NOT_DFU;
         }
         r = check_ids(board, wanted, message);
@@ -74,12 +77,14 @@ static int identify(struct board *board, const struct board_wanted *wanted, char
         chip = board->ids.vid == ESP_VENDOR_ID ? chip_by_pid(board->ids.pid) : NULL;
         board->is_rom = chip && usb_descriptors_are_rom(bytes, len, chip);
         if (!board->is_rom && !wanted->any) {
-                snprintf(message, BOARD_MESSAGE_MAX, "descriptors are not the mask ROM's: expected them to the byte");
+                snprintf(message, BOARD_MESSAGE_MAX,
+                         "descriptors are not the mask ROM's: expected them to the byte");
                 return VERDICT_NOT_DFU;
         }
         r = usb_find_dfu_interface(bytes, len, &board->dfu);
         if (r != 0) {
-                snprintf(message, BOARD_MESSAGE_MAX, "%s: expected a DFU interface with its functional descriptor",
+                snprintf(message, BOARD_MESSAGE_MAX,
+                         "%s: expected a DFU interface with its functional descriptor",
                          r < 0 ? "descriptors contradict themselves" : "no DFU interface");
                 return VERDICT_NOT_DFU;
         }
@@ -130,7 +135,8 @@ static int claim(struct board *board, char *message)
         if (board->dfu.alternate == 0)
                 return 0;
         r = libusb_set_interface_alt_setting(board->handle, board->dfu.interface, board->dfu.alternate);
-        return r == LIBUSB_SUCCESS ? 0 : usb_verdict(r, "choose the DFU interface's alternate setting", message);
+        return r == LIBUSB_SUCCESS ? 0
+                                   : usb_verdict(r, "choose the DFU interface's alternate setting", message);
 }
 
 int board_open(const struct board_wanted *wanted, struct board **ret, char message[static BOARD_MESSAGE_MAX])

@@ -24,9 +24,9 @@ struct board {
 
 /* What the caller will have; a board that is another is left alone. */
 struct board_wanted {
-        const char *node;        /* "/dev/bus/usb/001/002" */
-        const char *vid_pid;     /* "303a:0002", or NULL: any */
-        bool any;                /* any DFU 1.1 device, not the mask ROM alone */
+        const char *node;    /* "/dev/bus/usb/001/002" */
+        const char *vid_pid; /* "303a:0002", or NULL: any */
+        bool any;            /* any DFU 1.1 device, not the mask ROM alone */
 };
 
 /* Returns 0 and *ret, or a verdict (positive) with message saying why, or -ENOMEM. */

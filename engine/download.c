@@ -5,7 +5,7 @@
 #include <time.h>
 
 /* Enough to keep the bus busy while this process is not scheduled for 2.5 ms (80 us a block). */
-#define DEPTH        32
+#define DEPTH 32
 /* Each costs the time of one block; an error is found at most so many blocks late. */
 #define STATUS_EVERY 256
 #define POLL_FDS_MAX 16
@@ -105,10 +105,11 @@ static void submit(struct download *d, const struct dfu_action *action)
                 complete(slot, DFU_BUS_ERROR, 0);
                 return;
         }
-        libusb_fill_control_setup(slot->buffer, in ? REQUEST_IN : REQUEST_OUT, (uint8_t)action->request, action->value,
-                                  d->board->dfu.interface, action->length);
+        libusb_fill_control_setup(slot->buffer, in ? REQUEST_IN : REQUEST_OUT, (uint8_t)action->request,
+                                  action->value, d->board->dfu.interface, action->length);
         if (!in && action->length > 0)
-                memcpy(slot->buffer + LIBUSB_CONTROL_SETUP_SIZE, d->payload->data + action->offset, action->length);
+                memcpy(slot->buffer + LIBUSB_CONTROL_SETUP_SIZE, d->payload->data + action->offset,
+                       action->length);
         /* No time limit in libusb: it would count from here, while the ones ahead may erase for seconds. */
         libusb_fill_control_transfer(slot->transfer, d->board->handle, slot->buffer, on_completion, slot, 0);
         r = libusb_submit_transfer(slot->transfer);
@@ -183,7 +184,8 @@ static int tell_progress(struct download *d, uint64_t now)
                 .bytes_done = d->dfu.bytes_done,
                 .bytes_total = d->dfu.params.size,
                 .transfers = d->dfu.transfers,
-                .quiet_usec = CHANNEL_QUIET_MARGIN + (deadline == USEC_INFINITY || deadline < now ? 0 : deadline - now),
+                .quiet_usec = CHANNEL_QUIET_MARGIN +
+                              (deadline == USEC_INFINITY || deadline < now ? 0 : deadline - now),
         };
 
         return channel_progress(d->channel, &message, now);

@@ -91,7 +91,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
                 }
         }
         if (optind < argc || !a.wanted.node || a.image_fd < 0 || a.channel_fd < 0) {
-                fprintf(stderr, "espdfu-engine: expected --node, --image-fd and --channel-fd (descriptors above 2), and nothing else; see --help\n");
+                fprintf(stderr, "espdfu-engine: expected --node, --image-fd and --channel-fd (descriptors "
+                                "above 2), and nothing else; see --help\n");
                 return -EINVAL;
         }
         *ret = a;
@@ -124,11 +125,13 @@ static void reset_flashed(struct board *board, struct channel *channel, struct e
 }
 
 /* Returns a verdict, or a negative errno; message says more in either case. */
-static int flash(const struct arguments *a, struct channel *channel, int signal_fd, struct engine_message *message)
+static int flash(const struct arguments *a, struct channel *channel, int signal_fd,
+                 struct engine_message *message)
 {
         _cleanup_(payload_unmap) struct payload payload = { 0 };
         _cleanup_(board_freep) struct board *board = NULL;
-        _cleanup_(download_freep) struct download *download = NULL; /* goes first: its transfers are the board's */
+        _cleanup_(download_freep) struct download
+                *download = NULL; /* goes first: its transfers are the board's */
         const struct dfu *dfu;
         int r;
 
@@ -141,8 +144,8 @@ static int flash(const struct arguments *a, struct channel *channel, int signal_
         if (board->is_rom && !payload.is_archive)
                 return VERDICT_IMAGE_REFUSED;
         if (!payload_is_for(&payload, &board->ids)) {
-                snprintf(message->text, sizeof(message->text), "image's DFU suffix is not for %04x:%04x", board->ids.vid,
-                         board->ids.pid);
+                snprintf(message->text, sizeof(message->text), "image's DFU suffix is not for %04x:%04x",
+                         board->ids.vid, board->ids.pid);
                 return VERDICT_IMAGE_REFUSED;
         }
         r = download_new(board, &payload, channel, signal_fd, &download);

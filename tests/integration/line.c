@@ -232,10 +232,11 @@ static void expect(struct line *line, const char *what, bool (*holds)(void *user
                 return;
         slot = e->slot ? slot_of(line, e->slot) : NULL;
         if (slot)
-                print_message("slot %s: %s, %" PRIu64 " of %" PRIu64 ", attempt %u, message %s, last %s: %s\n", slot->slot,
-                              phase_to_string(slot->phase), slot->bytes_done, slot->bytes_total, slot->attempt,
-                              slot->message ? slot->message : "-", verdict_to_string(slot->last_verdict),
-                              slot->last_message ? slot->last_message : "-");
+                print_message(
+                        "slot %s: %s, %" PRIu64 " of %" PRIu64 ", attempt %u, message %s, last %s: %s\n",
+                        slot->slot, phase_to_string(slot->phase), slot->bytes_done, slot->bytes_total,
+                        slot->attempt, slot->message ? slot->message : "-",
+                        verdict_to_string(slot->last_verdict), slot->last_message ? slot->last_message : "-");
         print_message("the daemon said:\n%s\n", line->daemon ? bed_output(line->daemon) : "(not running)");
         fail_msg("waited in vain: %s", what);
 }
@@ -338,7 +339,8 @@ void start_daemon(struct line *line)
 {
         g_autofree char *conf = line_path(line, "conf"), *state = line_path(line, "state"),
                         *socket = line_path(line, "socket");
-        const char *const argv[] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket, "--verbose", NULL };
+        const char *const argv[] = { ESPDFUD,    "--config", conf,        "--state", state,
+                                     "--socket", socket,     "--verbose", NULL };
         struct expectation e = { .line = line, .n_updates = line->n_updates };
 
         struct bed_spawn_options show = { .show_output = getenv("LINE_SHOW") != NULL };
@@ -401,5 +403,6 @@ struct bed_board *plug_with(struct line *line, const char *port, const struct ro
 
 struct bed_board *plug(struct line *line, const char *port, enum rom_chip chip)
 {
-        return plug_with(line, port, &(struct rom_config){ .chip = chip, .mac = { 0x7c, 0xdf, 0xa1, 0x0b, 0, 0x12 } });
+        return plug_with(line, port,
+                         &(struct rom_config){ .chip = chip, .mac = { 0x7c, 0xdf, 0xa1, 0x0b, 0, 0x12 } });
 }

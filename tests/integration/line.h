@@ -33,7 +33,7 @@ struct line {
         char *dir; /* of everything: conf/, state/, socket, the images */
         struct bed_child *daemon;
         struct sample_image s2, s3; /* also dir/s2.bin, dir/s3.bin */
-        int watch; /* the socket, or -1 */
+        int watch;                  /* the socket, or -1 */
         guint watch_source;
         struct varlink_input input;
         struct status_update status; /* as told last, whole */

@@ -126,8 +126,8 @@ static void test_board_without_a_policy_is_shown_and_explained(void **state)
 static void test_board_that_only_looks_like_the_rom_is_left_alone(void **state)
 {
         /* An application on the ROM's USB stack: on an S2 its serial number is the MAC, not "0". */
-        struct bed_board *board = plug_with(&line, "1-4.1",
-                                            &(struct rom_config){ .chip = ROM_S2, .serial = "7C:DF:A1:00:00:09" });
+        struct bed_board *board = plug_with(
+                &line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .serial = "7C:DF:A1:00:00:09" });
 
         (void)state;
         expect_phase(&line, "A1", PHASE_NO_POLICY);

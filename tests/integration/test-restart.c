@@ -71,7 +71,8 @@ static void test_stop_cancels_a_download_that_takes_longer_than_stop_time(void *
         struct bed_board *board;
 
         (void)state;
-        line_configure(&line, "[station]\nstop-time = 100ms\n[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n");
+        line_configure(&line,
+                       "[station]\nstop-time = 100ms\n[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n");
         reload_daemon(&line);
         board = plug_with(&line, "1-4.1", &slow);
         expect_bytes_done(&line, "1-4.1", 20000);
@@ -88,8 +89,11 @@ static void test_second_daemon_on_the_same_socket_is_refused(void **state)
         g_autofree char *conf = line_path(&line, "conf"), *other = line_path(&line, "other"),
                         *socket = line_path(&line, "socket"), *socket2 = line_path(&line, "socket2"),
                         *same = line_path(&line, "state");
-        const char *const by_socket[] = { ESPDFUD, "--config", conf, "--state", other, "--socket", socket, NULL };
-        const char *const by_state[] = { ESPDFUD, "--config", conf, "--state", same, "--socket", socket2, NULL };
+        const char *const by_socket[] = { ESPDFUD, "--config", conf,   "--state",
+                                          other,   "--socket", socket, NULL };
+        const char *const by_state[] = {
+                ESPDFUD, "--config", conf, "--state", same, "--socket", socket2, NULL
+        };
         struct bed_board *board;
         struct bed_child *second;
 
@@ -140,7 +144,9 @@ static void test_reload_brings_a_policy_to_a_board_that_waits_for_one(void **sta
 
         (void)state;
         expect_phase(&line, "1-4.2", PHASE_NO_POLICY);
-        line_configure(&line, "[slot B7]\nport = 1-4.2\n[policy probe]\nchip = esp32s3\nslot = B*\nimage = @s3.bin\n");
+        line_configure(
+                &line,
+                "[slot B7]\nport = 1-4.2\n[policy probe]\nchip = esp32s3\nslot = B*\nimage = @s3.bin\n");
         assert_int_equal(ctl(&line, NULL, (const char *[]){ "reload", NULL }), 0);
         expect_flashed(&line, "B7", board);
 }

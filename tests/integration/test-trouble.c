@@ -31,7 +31,8 @@ static struct bed_board *plug_faulty(const char *port, const struct rom_fault *f
 {
         struct bed_board *board;
 
-        board = plug_with(&line, port, &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 80 } });
+        board = plug_with(&line, port,
+                          &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 80 } });
         bed_lock(line.bed);
         rom_add_fault(bed_rom(board), fault);
         bed_unlock(line.bed);
@@ -47,8 +48,8 @@ static unsigned attempts(const char *slot)
 
 static void test_board_pulled_mid_file_is_flashed_when_it_returns(void **state)
 {
-        struct bed_board *board =
-                plug_with(&line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 500 } });
+        struct bed_board *board = plug_with(
+                &line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 500 } });
 
         (void)state;
         expect_bytes_done(&line, "1-4.1", 20000);
@@ -116,7 +117,8 @@ static void test_interface_that_somebody_else_has_claimed_is_busy(void **state)
 
 static pid_t engine_pid(void)
 {
-        g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", bed_pid(line.daemon), bed_pid(line.daemon));
+        g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", bed_pid(line.daemon),
+                                                bed_pid(line.daemon));
         g_autofree char *text = NULL;
 
         assert_true(g_file_get_contents(path, &text, NULL, NULL));
@@ -125,8 +127,8 @@ static pid_t engine_pid(void)
 
 static void test_board_of_a_killed_engine_is_flashed_by_the_next_attempt(void **state)
 {
-        struct bed_board *board =
-                plug_with(&line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 500 } });
+        struct bed_board *board = plug_with(
+                &line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .timing = { .transfer_usec = 500 } });
         pid_t engine;
 
         (void)state;

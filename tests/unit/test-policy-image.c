@@ -43,9 +43,10 @@ static void test_pinned_image_is_taken_and_another_is_not(void **state)
         memcpy(policy.sha256, digest, sizeof(digest));
         assert_int_equal(policy_check_image(&policy, &image, digest, NULL), 0);
         policy.sha256[31] = 9;
-        expect_refused(&policy, &image,
-                       "SHA-256 is 0102030000000000000000000000000000000000000000000000000000000000: expected "
-                       "0102030000000000000000000000000000000000000000000000000000000009");
+        expect_refused(
+                &policy, &image,
+                "SHA-256 is 0102030000000000000000000000000000000000000000000000000000000000: expected "
+                "0102030000000000000000000000000000000000000000000000000000000009");
 }
 
 static void test_image_for_another_chip_than_the_policys_is_refused(void **state)
