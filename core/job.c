@@ -290,6 +290,20 @@ static enum job_do cancel_engine(struct job *job, uint64_t now_usec)
         return JOB_DO_TERMINATE_ENGINE;
 }
 
+/* The board is back from DETACH, and its engine still waits for the answer that left with the old device. */
+static enum job_do back_before_the_engine_ended(struct job *job, uint64_t now_usec)
+{
+        bool waits = job->phase == PHASE_DETACHING && !job->engine_judged && !job->killed && !job->cancelled;
+
+        if (!waits || !job->left_since_detach || !board_is_there(job))
+                return JOB_DO_NOTHING;
+        set_verdict(job, VERDICT_DETACHED, "back after DETACH");
+        job->engine_judged = true;
+        job->killed = true;
+        job->deadline_usec = now_usec + JOB_ENGINE_KILL_LIMIT;
+        return JOB_DO_KILL_ENGINE;
+}
+
 static enum job_do step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
@@ -306,10 +320,11 @@ static enum job_do step_running(struct job *job, const struct job_event *event, 
                 return cancel_engine(job, now_usec);
         case JOB_EV_TIME:
                 return now_usec >= job->deadline_usec ? engine_overdue(job, now_usec) : JOB_DO_NOTHING;
+        case JOB_EV_ARRIVED:
+                return back_before_the_engine_ended(job, now_usec);
         case JOB_EV_PLACE:
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
-        case JOB_EV_ARRIVED:
         case JOB_EV_ROW_CLOSED:
                 return JOB_DO_NOTHING;
         }

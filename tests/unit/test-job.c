@@ -151,9 +151,9 @@ static void test_board_may_be_back_before_the_engine_is_reaped(void **state)
         (void)state;
         board_waits(false);
         engine_starts();
+        assert_int_equal(engine_judges(VERDICT_DETACHED, "sent to DFU mode"), JOB_DO_NOTHING);
         assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
         assert_int_equal(board_arrives(true, true), JOB_DO_NOTHING);
-        assert_int_equal(engine_judges(VERDICT_DETACHED, "sent to DFU mode"), JOB_DO_NOTHING);
         assert_int_equal(engine_ends("exit status 0"), JOB_DO_START_ENGINE);
         assert_int_equal(job.phase, PHASE_DOWNLOADING);
 }
@@ -460,6 +460,18 @@ static void test_engine_that_talks_without_getting_anywhere_is_killed(void **sta
         assert_int_equal(job.verdict, VERDICT_TIMED_OUT);
 }
 
+static void test_engine_that_waits_for_detachs_answer_is_done_with_when_the_board_is_back(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(board_arrives(true, true), JOB_DO_KILL_ENGINE);
+        assert_int_equal(engine_ends("killed by SIGKILL"), JOB_DO_START_ENGINE);
+        assert_int_equal(job.phase, PHASE_DOWNLOADING);
+        assert_int_equal(job.attempt, 1);
+}
+
 static void test_engine_that_stays_after_its_verdict_is_killed_and_its_verdict_stands(void **state)
 {
         (void)state;
@@ -692,6 +704,7 @@ int main(void)
                 t(test_silent_engine_is_killed_and_the_slot_is_stuck_until_it_is_reaped),
                 t(test_engine_that_says_nothing_at_all_is_killed),
                 t(test_engine_that_talks_without_getting_anywhere_is_killed),
+                t(test_engine_that_waits_for_detachs_answer_is_done_with_when_the_board_is_back),
                 t(test_engine_that_stays_after_its_verdict_is_killed_and_its_verdict_stands),
                 t(test_engine_is_not_heard_after_its_verdict),
                 t(test_verdict_of_a_killed_engine_is_worth_more_than_that_it_was_killed),
