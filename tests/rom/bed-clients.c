@@ -43,6 +43,9 @@ void client_gone(struct client *client)
         struct node *node = client->node;
         struct bed_board *board = node->board;
 
+        /* Each client is one opener's, also where that is not known yet, or there would be the wrong one for the next. */
+        if (!client->pid_taken && !g_queue_pop_head(&node->openers))
+                node->left_unknown++;
         for (size_t i = 0; i < BED_INTERFACES; i++)
                 if (node->claimed[i] == client)
                         node->claimed[i] = NULL;
@@ -72,7 +75,10 @@ static void take_openers(struct bed *bed)
 
                         if (!streq(node->devnode, devnode))
                                 continue;
-                        g_queue_push_tail(&node->openers, GINT_TO_POINTER(pid));
+                        if (node->left_unknown > 0)
+                                node->left_unknown--;
+                        else
+                                g_queue_push_tail(&node->openers, GINT_TO_POINTER(pid));
                         break;
                 }
 }
@@ -87,7 +93,8 @@ static bool client_is_gone(struct client *client)
 
         if (!umockdev_ioctl_client_get_connected(client->peer))
                 return true;
-        if (client->pidfd < 0 && !g_queue_is_empty(&client->node->openers)) {
+        if (!client->pid_taken && !g_queue_is_empty(&client->node->openers)) {
+                client->pid_taken = true;
                 client->pidfd = (int)syscall(SYS_pidfd_open,
                                              GPOINTER_TO_INT(g_queue_pop_head(&client->node->openers)), 0);
                 if (client->pidfd < 0 && errno == ESRCH)

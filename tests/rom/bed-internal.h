@@ -23,9 +23,10 @@ struct node {
         char *tags;       /* ":espdfu:" */
         uint64_t usec_initialized;
         bool gone;
-        bool attached;      /* umockdev has a handler for the device node, and it is this node's */
-        GQueue openers;     /* processes that opened it and have no client yet */
-        GPtrArray *clients; /* of struct client, owned */
+        bool attached;         /* umockdev has a handler for the device node, and it is this node's */
+        GQueue openers;        /* processes that opened it and have no client yet */
+        unsigned left_unknown; /* clients that left before it was known who they were */
+        GPtrArray *clients;    /* of struct client, owned */
         struct client *claimed[BED_INTERFACES]; /* by whom */
 };
 
@@ -38,7 +39,8 @@ struct client {
         bool found_nothing;        /* the last reap did */
         unsigned reaped_in_a_row;
         uint64_t reap_until;
-        int pidfd; /* of the program; -1: not known yet */
+        bool pid_taken; /* from the node's openers */
+        int pidfd;      /* of the program; -1: not known yet */
 };
 
 /* A control transfer of a program: an URB, or an ioctl that waits for it. */

@@ -23,6 +23,7 @@
 
 #define EXPORT   __attribute__((visibility("default")))
 #define PREFIX   "/run/udev/"
+#define NODES    "/dev/bus/usb/"
 #define PATH_LEN 512
 
 /* The function that would have been called without us. */
@@ -60,55 +61,71 @@ EXPORT int bind(int fd, const struct sockaddr *address, socklen_t len)
         return r;
 }
 
-/* Writes down who opened a device node: the bed watches for the end of the process. Returns fd. */
-static int opened(const char *path, int fd)
+/*
+ * Opening a device node connects to the bed. Who did is written down meanwhile, under a lock, so that the bed reads it in
+ * the order in which it is connected to. begin_open() returns the lock, or -1 where there is nothing to write down.
+ */
+static int begin_open(const char *path)
 {
         const char *root = getenv("UMOCKDEV_DIR");
-        char list[PATH_LEN], line[PATH_LEN];
-        int list_fd, n, saved = errno;
+        char list[PATH_LEN];
+        int list_fd;
 
-        if (fd < 0 || !root || !path || strncmp(path, "/dev/bus/usb/", 13) != 0)
-                return fd;
+        if (!root || !path || strncmp(path, NODES, strlen(NODES)) != 0)
+                return -1;
         snprintf(list, sizeof(list), "%s/openers", root);
-        n = snprintf(line, sizeof(line), "%d %s\n", getpid(), path);
         list_fd = NEXT(open, list, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (list_fd < 0 || write(list_fd, line, (size_t)n) != n)
+        if (list_fd < 0 || flock(list_fd, LOCK_EX) < 0)
+                abort();
+        return list_fd;
+}
+
+static int end_open(int list_fd, const char *path, int fd)
+{
+        char line[PATH_LEN];
+        int saved = errno, n;
+
+        if (list_fd < 0)
+                return fd;
+        n = snprintf(line, sizeof(line), "%d %s\n", getpid(), path);
+        if (fd >= 0 && write(list_fd, line, (size_t)n) != n)
                 abort();
         close(list_fd);
         errno = saved;
         return fd;
 }
 
+static mode_t mode_of(int flags, va_list ap)
+{
+        return (flags & (O_CREAT | O_TMPFILE)) ? va_arg(ap, mode_t) : 0;
+}
+
 #define WRAP_OPEN(name)                                                                                      \
         EXPORT int name(const char *path, int flags, ...)                                                    \
         {                                                                                                    \
                 char buffer[PATH_LEN];                                                                       \
-                mode_t mode = 0;                                                                             \
+                int list_fd = begin_open(path);                                                              \
+                mode_t mode;                                                                                 \
+                va_list ap;                                                                                  \
                                                                                                              \
-                if (flags & (O_CREAT | O_TMPFILE)) {                                                         \
-                        va_list ap;                                                                          \
-                                                                                                             \
-                        va_start(ap, flags);                                                                 \
-                        mode = va_arg(ap, mode_t);                                                           \
-                        va_end(ap);                                                                          \
-                }                                                                                            \
-                return opened(path, NEXT(name, in_bed(path, buffer), flags, mode));                          \
+                va_start(ap, flags);                                                                         \
+                mode = mode_of(flags, ap);                                                                   \
+                va_end(ap);                                                                                  \
+                return end_open(list_fd, path, NEXT(name, in_bed(path, buffer), flags, mode));               \
         }
 
 #define WRAP_OPENAT(name)                                                                                    \
         EXPORT int name(int dirfd, const char *path, int flags, ...)                                         \
         {                                                                                                    \
                 char buffer[PATH_LEN];                                                                       \
-                mode_t mode = 0;                                                                             \
+                int list_fd = begin_open(path);                                                              \
+                mode_t mode;                                                                                 \
+                va_list ap;                                                                                  \
                                                                                                              \
-                if (flags & (O_CREAT | O_TMPFILE)) {                                                         \
-                        va_list ap;                                                                          \
-                                                                                                             \
-                        va_start(ap, flags);                                                                 \
-                        mode = va_arg(ap, mode_t);                                                           \
-                        va_end(ap);                                                                          \
-                }                                                                                            \
-                return opened(path, NEXT(name, dirfd, in_bed(path, buffer), flags, mode));                   \
+                va_start(ap, flags);                                                                         \
+                mode = mode_of(flags, ap);                                                                   \
+                va_end(ap);                                                                                  \
+                return end_open(list_fd, path, NEXT(name, dirfd, in_bed(path, buffer), flags, mode));        \
         }
 
 WRAP_OPEN(open)
