@@ -3,6 +3,7 @@
 
 #include "core/config-keys.h"
 #include "core/config-values.h"
+#include "core/digest.h"
 #include "core/glob.h"
 
 static const char *const section_words[CONFIG_SECTION_MAX_] = {
@@ -70,7 +71,7 @@ static int parse_chip(const struct config_key *key, const char *value, void *fie
 static int parse_sha256(const struct config_key *key, const char *value, void *field)
 {
         struct config_policy *policy = (void *)((char *)field - key->offset);
-        int r = value_hex(value, policy->sha256, sizeof(policy->sha256));
+        int r = hex_decode(value, policy->sha256, sizeof(policy->sha256));
 
         if (r == 0)
                 policy->has_sha256 = true;
@@ -145,7 +146,7 @@ static const struct config_key keys[] = {
           "refuse the image unless this is the SHA-256 of its file",
           parse_sha256, NULL, POLICY(sha256) },
         { CONFIG_POLICY, "action", "flash", "flash, ignore or hold",
-          "flash: at once; hold: wait until somebody says so; ignore: leave the board alone",
+          "flash: at once; hold: show it, and wait until a reload says otherwise; ignore: leave the board alone",
           parse_policy_action, NULL, POLICY(action) },
         { CONFIG_POLICY, "attempts", "3", "1 to 20",
           "how often a board is tried before it counts as failed",

@@ -59,26 +59,6 @@ int value_time(const char *text, uint64_t max, uint64_t *ret)
         return -EINVAL;
 }
 
-static int hex_digit(char c)
-{
-        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-        const char *p = c ? strchr(digits, c) : NULL;
-
-        return p ? (int)((p - digits) % 16) : -1;
-}
-
-int value_hex(const char *text, uint8_t *ret, size_t n)
-{
-        if (strlen(text) != 2 * n)
-                return -EINVAL;
-        for (size_t i = 0; i < 2 * n; i++)
-                if (hex_digit(text[i]) < 0)
-                        return -EINVAL;
-        for (size_t i = 0; i < n; i++)
-                ret[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
-        return 0;
-}
-
 bool value_is_name(const char *text, size_t max)
 {
         static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" DIGITS "._+:@-";

@@ -161,8 +161,8 @@ static enum job_do row_not_opened(struct job *job, const struct job_event *event
         job->state = JOB_QUEUED;
         job->phase = PHASE_QUEUED;
         job->not_before_usec = now_usec + JOB_LEDGER_RETRY;
-        snprintf(job->message, sizeof(job->message), "waits: the ledger cannot be written: %s",
-                 event->text ? event->text : "unknown error");
+        snprintf(job->message, sizeof(job->message), "waits: %s",
+                 event->text ? event->text : "the ledger cannot be written");
         return JOB_DO_NOTHING;
 }
 

@@ -20,6 +20,7 @@
 #define JOB_ENGINE_STOP_LIMIT (10 * USEC_PER_SEC) /* from SIGTERM to its end */
 #define JOB_ENGINE_KILL_LIMIT (5 * USEC_PER_SEC)  /* from SIGKILL until the slot is called stuck */
 #define JOB_LEDGER_RETRY      (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
+#define JOB_MESSAGE_MAX       512                 /* bytes, with the NUL: what an engine or the ledger says */
 #define JOB_DETACHES_MAX      3                   /* in one attempt */
 
 enum job_state {
@@ -76,7 +77,7 @@ struct job {
         unsigned attempt; /* 1, 2, …; 0 before the first */
         enum phase phase; /* to be shown */
         enum verdict verdict;
-        char message[ENGINE_MESSAGE_TEXT_MAX];
+        char message[JOB_MESSAGE_MAX];
         bool final; /* of an attempt that is being closed: none follows, not after a restart either */
         uint64_t bytes_done, bytes_total, transfers;
         uint64_t attempt_start_usec;  /* when its row was ordered */

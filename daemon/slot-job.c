@@ -19,15 +19,33 @@ struct presence_key slot_presence(const struct slot *slot)
 
 /* ---- the ledger ---- */
 
+/* In the words of the ledger, which names the file and says what to do. */
+static const char *ledger_words(const struct slot *slot, int r)
+{
+        const char *trouble = ledger_trouble(slot->world->ledger);
+
+        return trouble ? trouble : strerror(-r);
+}
+
+/* Once for each trouble: the next try is some seconds away, and there may be many. */
+static void log_ledger_trouble(const struct slot *slot, const char *why)
+{
+        if (!strstr(slot->job.message, why))
+                log_slot(LOG_ERR, slot->name, slot->job_id, MESSAGE_LEDGER_TROUBLE,
+                         "not flashed while it cannot be recorded: %s", why);
+}
+
 static void on_row_opened(void *userdata, int r, int64_t id, int64_t sequence)
 {
         struct slot *slot = userdata;
-        const char *trouble = r < 0 ? ledger_trouble(slot->world->ledger) : NULL;
+        const char *why = r < 0 ? ledger_words(slot, r) : NULL;
 
         (void)sequence;
         slot->row = id;
-        slot_job_event(slot, &(struct job_event){ .type = r < 0 ? JOB_EV_ROW_FAILED : JOB_EV_ROW_OPENED,
-                                                  .text = r < 0 && !trouble ? strerror(-r) : trouble });
+        if (why)
+                log_ledger_trouble(slot, why);
+        slot_job_event(slot, &(struct job_event){ .type = why ? JOB_EV_ROW_FAILED : JOB_EV_ROW_OPENED,
+                                                  .text = why });
 }
 
 static void open_row(struct slot *slot)
@@ -63,7 +81,7 @@ static void on_row_closed(void *userdata, int r, int64_t id, int64_t sequence)
         (void)id, (void)sequence;
         if (r < 0)
                 log_slot(LOG_ERR, slot->name, slot->job_id, NULL,
-                         "the attempt's verdict cannot be recorded: %s; tried again", strerror(-r));
+                         "the attempt's verdict cannot be recorded: %s; tried again", ledger_words(slot, r));
         slot_job_event(slot, &(struct job_event){ .type = r < 0 && r != -EALREADY && r != -ENOENT
                                                                   ? JOB_EV_ROW_FAILED
                                                                   : JOB_EV_ROW_CLOSED });

@@ -2,6 +2,8 @@
 /* What a slot shows of itself. */
 #include "daemon/slot-internal.h"
 
+#include <stdio.h>
+
 static int copy(char **ret, const char *text)
 {
         return free_and_strdup(ret, text);
@@ -150,6 +152,15 @@ static int explain_policies(const struct slot *slot, struct explanation *ret)
         return 0;
 }
 
+/* Under way, it is not asked about any more: a reload counts for the next board. */
+static int explain_job(const struct slot *slot, char **ret)
+{
+        return asprintf(ret, "attempt %u runs by policy %s with image %s", slot->job.attempt, slot->policy,
+                        slot->image->name) < 0
+                       ? -ENOMEM
+                       : 0;
+}
+
 static int explain(const struct slot *slot, struct explanation *ret)
 {
         char what[96];
@@ -159,7 +170,8 @@ static int explain(const struct slot *slot, struct explanation *ret)
         if (r == 0)
                 r = copy(&ret->port, slot->port);
         if (r == 0)
-                r = copy(&ret->message, message_of(slot));
+                r = slot->has_job && job_is_running(&slot->job) ? explain_job(slot, &ret->message)
+                                                                : copy(&ret->message, message_of(slot));
         if (r < 0 || !slot->present)
                 return r;
         r = copy(&ret->board, board_describe(slot->board, what, sizeof(what)));

@@ -345,8 +345,9 @@ void slot_job_ended(struct slot *slot)
                 slot->reset_expected_until_usec = clock_boottime_usec() + RESET_RETURN_LIMIT;
         if (slot->present && slot->job.replaced) {
                 receive(slot, slot->job.same_board);
-        } else if (!slot->present && slot->job.verdict == VERDICT_FLASHED) {
-                rest_in(slot, PHASE_EMPTY, NULL);
+        } else if (!slot->present && (slot->job.verdict == VERDICT_FLASHED || slot->job.attempt == 0)) {
+                rest_in(slot, PHASE_EMPTY,
+                        NULL); /* nothing is to be seen of a board that nothing was begun with */
         }
 }
 

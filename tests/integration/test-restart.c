@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The daemon stops, dies, starts again, is told to load its configuration anew; a second one is kept out. */
 #include <signal.h>
+#include <stdio.h>
 
 #include "tests/integration/line.h"
 
@@ -166,6 +167,23 @@ static void test_image_that_is_replaced_in_mid_run_does_not_reach_the_running_jo
         expect_untouched(&line, second);
 }
 
+static void test_station_that_cannot_record_flashes_nothing_and_says_so(void **state)
+{
+        g_autofree char *ledger = line_path(&line, "state/ledger.sqlite");
+        g_autofree char *aside = line_path(&line, "state/aside");
+        struct bed_board *board;
+
+        (void)state;
+        assert_int_equal(rename(ledger, aside), 0);
+        board = plug(&line, "1-4.1", ROM_S2);
+        expect_log(&line, "not flashed while it cannot be recorded");
+        expect_phase(&line, "1-4.1", PHASE_QUEUED);
+        assert_non_null(strstr(slot_of(&line, "1-4.1")->message, "nothing is flashed until then"));
+        expect_untouched(&line, board);
+        assert_int_equal(rename(aside, ledger), 0);
+        expect_flashed(&line, "1-4.1", board);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -179,6 +197,7 @@ int main(void)
                 TEST(test_reload_with_an_error_leaves_the_station_as_it_was),
                 TEST(test_reload_brings_a_policy_to_a_board_that_waits_for_one),
                 TEST(test_image_that_is_replaced_in_mid_run_does_not_reach_the_running_job),
+                TEST(test_station_that_cannot_record_flashes_nothing_and_says_so),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,19 +63,6 @@ static void test_numbers_are_digits_within_their_bounds(void **state)
         assert_int_equal(value_number("9", 0, 8, &value), -EINVAL);
 }
 
-static void test_hex_is_whole_or_refused(void **state)
-{
-        uint8_t bytes[3] = { 1, 2, 3 };
-
-        (void)state;
-        assert_int_equal(value_hex("0011", bytes, 3), -EINVAL);
-        assert_int_equal(value_hex("00112233", bytes, 3), -EINVAL);
-        assert_int_equal(value_hex("00112g", bytes, 3), -EINVAL);
-        assert_memory_equal(bytes, ((uint8_t[]){ 1, 2, 3 }), 3);
-        assert_int_equal(value_hex("00aFfF", bytes, 3), 0);
-        assert_memory_equal(bytes, ((uint8_t[]){ 0, 0xaf, 0xff }), 3);
-}
-
 static void test_names_begin_with_a_letter_or_a_digit(void **state)
 {
         (void)state;
@@ -132,7 +119,6 @@ int main(void)
                 cmocka_unit_test(test_times_have_units_and_a_plain_number_is_seconds),
                 cmocka_unit_test(test_bad_times_are_refused_and_leave_the_value),
                 cmocka_unit_test(test_numbers_are_digits_within_their_bounds),
-                cmocka_unit_test(test_hex_is_whole_or_refused),
                 cmocka_unit_test(test_names_begin_with_a_letter_or_a_digit),
                 cmocka_unit_test(test_ports_are_a_bus_and_a_chain),
                 cmocka_unit_test(test_id_paths_are_those_of_devices),
