@@ -17,6 +17,7 @@ struct slot {
 
         enum phase phase; /* without a job */
         char *message;
+        bool settled; /* by a job of before a restart: the ledger's last attempt here is this board's */
         char *policy; /* by name: the configuration may be another meanwhile */
         struct image_copy *image;
 

@@ -50,15 +50,29 @@ static int add_board(const struct slot *slot, struct slot_status *ret)
         return r;
 }
 
+/* What is on a board that was flashed before the daemon's restart. */
+static int add_settled(const struct attempt_record *last, struct slot_status *ret)
+{
+        int r = copy(&ret->policy, last->policy);
+
+        if (r == 0)
+                r = copy(&ret->image_name, last->image_name);
+        if (r == 0)
+                r = copy(&ret->image_version, last->image_version);
+        return r;
+}
+
 static int add_last(const struct slot *slot, struct slot_status *ret)
 {
         const struct attempt_record *last = ledger_last_of_slot(slot->world->ledger, slot->name);
+        int r;
 
         if (!last)
                 return 0;
         ret->last_verdict = last->verdict;
         ret->last_realtime_usec = last->end_realtime_usec;
-        return copy(&ret->last_message, last->message);
+        r = copy(&ret->last_message, last->message);
+        return r == 0 && slot->settled ? add_settled(last, ret) : r;
 }
 
 static const char *message_of(const struct slot *slot)

@@ -98,6 +98,7 @@ enum phase slot_phase(const struct slot *slot)
 static void drop_job(struct slot *slot)
 {
         slot->has_job = false;
+        slot->settled = false;
         slot->image = image_copy_unref(slot->image);
         free(slot->policy);
         slot->policy = NULL;
@@ -145,6 +146,7 @@ static bool is_settled(struct slot *slot)
                 return false;
         rest_in(slot, verdict == VERDICT_FLASHED ? PHASE_FLASHED : PHASE_FAILED,
                 verdict == VERDICT_FLASHED ? "flashed already, and not unplugged since" : message);
+        slot->settled = true;
         return true;
 }
 

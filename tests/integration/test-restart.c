@@ -39,6 +39,8 @@ static void test_restart_flashes_no_finished_board_again(void **state)
         start_daemon(&line);
         expect_flashed(&line, "1-4.1", board);
         assert_int_equal(rom_counters(bed_rom(board))->completed, 1);
+        assert_string_equal(slot_of(&line, "1-4.1")->policy, "gizmo");
+        assert_string_equal(slot_of(&line, "1-4.1")->image_name, "s2.bin");
 }
 
 static void test_board_of_a_killed_daemon_is_flashed_by_the_next_one(void **state)
