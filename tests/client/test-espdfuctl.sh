@@ -278,7 +278,7 @@ closed --version
 closed --help
 
 story="a watch ends when its reader does, though nothing happens"
-# The fifo's reader leaves after a line; what the watch ended with stands in a file.
+# head leaves after a line; what the watch ended with stands in a file.
 for how in "" --json; do
         rm -f "$dir/code"
         # shellcheck disable=SC2086
@@ -294,6 +294,7 @@ story="a terminal that understands no escapes gets plain lines"
 if command -v script >/dev/null; then
         for term in "TERM=dumb" "TERM=" "-u TERM"; do
                 # script stays until the watch ends, with the daemon.
+                # shellcheck disable=SC2086
                 env $term script -qec "timeout 20 ./espdfuctl --socket $socket status --watch" /dev/null \
                         >"$dir/watch" 2>"$dir/watch-err" </dev/null 8>&- 9<&- &
                 watcher=$!
