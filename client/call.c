@@ -2,36 +2,36 @@
 /* Calls and what can go wrong with them, said in words. */
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/client.h"
-#include "core/text.h"
 
 #define CLIENT_OPTIONS_MAX 16
 
 const char *client_socket = SOCKET_DEFAULT;
 
-void client_error(const char *fmt, ...)
-{
-        _cleanup_(freep) char *raw = NULL;
-        _cleanup_(freep) char *text = NULL;
-        va_list ap;
-        int n;
-
-        va_start(ap, fmt);
-        n = vasprintf(&raw, fmt, ap);
-        va_end(ap);
-        if (n < 0)
-                raw = NULL;
-        text = raw ? text_escape(raw) : NULL;
-        fprintf(stderr, "espdfuctl: %s\n", text ? text : "out of memory");
-}
-
 static int bad_usage(char **argv, const char *what)
 {
         client_error("%s: %s is not understood: see espdfuctl %s --help", argv[0], what, argv[0]);
+        return EXIT_USAGE;
+}
+
+static int bad_option(char **argv, int c)
+{
+        const char *option = argv[optind - 1];
+        const char letter[] = { '-', (char)optopt, '\0' };
+
+        if (c == ':')
+                client_error("%s: %s: expected a value after it: see espdfuctl %s --help", argv[0], option,
+                             argv[0]);
+        else if (streq(option, "--socket") || str_has_prefix(option, "--socket="))
+                client_error("%s: --socket: expected before the verb: espdfuctl --socket PATH %s", argv[0],
+                             argv[0]);
+        else
+                /* Of letters in one argument optind is not past it yet. */
+                return bad_usage(argv, optopt && optopt != 'h' ? letter : option);
         return EXIT_USAGE;
 }
 
@@ -44,11 +44,11 @@ int client_options(int argc, char **argv, const struct client_option *options, s
         for (size_t i = 0; i < n; i++)
                 table[i + 1] = (struct option){ options[i].name,
                                                 options[i].value ? required_argument : no_argument, NULL, 0 };
-        while ((c = getopt_long(argc, argv, "h", table, &which)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":h", table, &which)) >= 0) {
                 if (c == 'h')
                         return client_help(argv[0]);
-                if (c == '?')
-                        return bad_usage(argv, argv[optind - 1]);
+                if (c != 0)
+                        return bad_option(argv, c);
                 if (options[which - 1].value)
                         *options[which - 1].value = optarg;
                 else
@@ -76,9 +76,16 @@ bool client_number(const char *option, const char *text, int64_t min, int64_t ma
 
 static int cannot_connect(int r)
 {
+        struct stat st;
+
+        /* The kernel refuses a file that is no socket with the words that it has for one where nobody listens. */
+        if (r == -ECONNREFUSED && stat(client_socket, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+                client_error("%s: no socket: expected the one that espdfud listens on", client_socket);
+                return EXIT_NO_DAEMON;
+        }
         if (r == -ENOENT || r == -ECONNREFUSED) {
-                client_error("no espdfud listens on %s: is it running? (systemctl status espdfud)",
-                             client_socket);
+                client_error("no espdfud listens on %s: %s: is it running? (systemctl status espdfud)",
+                             client_socket, strerror(-r));
                 return EXIT_NO_DAEMON;
         }
         client_error("%s: %s", client_socket, r == -EAGAIN ? "espdfud takes no connection" : strerror(-r));
@@ -173,6 +180,8 @@ static int receive(struct connection *connection, uint64_t timeout_usec, const s
         r = connection_receive(connection, timeout_usec, mask, &reply);
         if (r == CONNECTION_INTERRUPTED && mask)
                 return CLIENT_INTERRUPTED;
+        if (r == CONNECTION_READER_LEFT)
+                return CLIENT_READER_LEFT;
         if (r != 0)
                 return cannot_talk(r);
         if (reply.error) {
@@ -191,6 +200,7 @@ int client_reply(struct connection *connection, struct varlink_reply *ret)
 
 int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret)
 {
+        connection_watch_reader(connection, STDOUT_FILENO);
         return receive(connection, USEC_INFINITY, mask, ret);
 }
 
@@ -223,9 +233,10 @@ int client_print_json(const json_t *value, bool compact)
         size_t flags = isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
 
         flags |= compact ? JSON_COMPACT : JSON_INDENT(2);
-        if (json_dumpf(value, stdout, flags) < 0 || putchar('\n') == EOF || fflush(stdout) == EOF) {
-                client_error("cannot write: %s", strerror(errno));
+        if (json_dumpf(value, stdout, flags) < 0 && !ferror(stdout)) {
+                client_error("out of memory");
                 return EXIT_FAILED;
         }
-        return EXIT_DONE;
+        putchar('\n');
+        return client_flush();
 }

@@ -4,6 +4,7 @@
 
 #include "client/connection.h"
 #include "client/exit.h"
+#include "client/say.h"
 #include "core/messages.h"
 
 #define REPLY_TIMEOUT (10 * USEC_PER_SEC)
@@ -19,8 +20,6 @@ int verb_history(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_status(int argc, char **argv);
 
-/* "espdfuctl: …" on stderr, one line, control characters escaped. */
-void client_error(const char *fmt, ...) _printf_(1, 2);
 /* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */
 struct client_option {
         const char *name;
@@ -41,8 +40,10 @@ bool client_number(const char *option, const char *text, int64_t min, int64_t ma
 int client_call(const char *method, json_t *parameters, bool more, struct connection **ret);
 /* The next reply. An error of the daemon's is said and becomes an exit code. */
 int client_reply(struct connection *connection, struct varlink_reply *ret);
-/* The same of a stream that may be silent for long; CLIENT_INTERRUPTED when a signal came that mask lets through. */
+/* The same of a stream that may be silent for long; CLIENT_INTERRUPTED when a signal came that mask lets through,
+ * CLIENT_READER_LEFT when stdout is a pipe or a socket that nobody reads from any more. */
 #define CLIENT_INTERRUPTED (-2)
+#define CLIENT_READER_LEFT (-3)
 int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret);
 /* One call with one reply, whose parameters are *ret (to be released). */
 int client_ask(const char *method, json_t *parameters, json_t **ret);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdio.h>
-
 #include "client/config-check.h"
 #include "client/exit.h"
+#include "client/say.h"
 #include "core/config-keys.h"
 #include "core/policy-image.h"
 #include "io/config-dir.h"
@@ -76,7 +75,7 @@ static void check_policy_image(const struct config_policy *policy, struct config
 static void print_errors(const struct config_errors *errors)
 {
         for (size_t i = 0; i < errors->n_lines; i++)
-                fprintf(stderr, "%s\n", errors->lines[i]);
+                client_say(stderr, "%s", errors->lines[i]);
         if (errors->total > errors->n_lines)
                 fprintf(stderr, "and %zu more\n", errors->total - errors->n_lines);
 }
@@ -87,15 +86,16 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
         int r = config_load(dir, vendor_dir, &config, errors);
 
         if (r < 0)
-                fprintf(stderr, "%s: %s: expected a directory with espdfud.conf\n", dir, strerror(-r));
+                client_say(stderr, "%s: %s: expected a directory with espdfud.conf", dir, strerror(-r));
         if (r != 0)
                 return EXIT_FAILED;
         for (size_t i = 0; i < config->n_policies; i++)
                 check_policy_image(&config->policies[i], errors);
         if (errors->total > 0)
                 return EXIT_FAILED;
-        printf("%s: ok, %zu slot%s, %zu polic%s\n", dir, config->n_slots, config->n_slots == 1 ? "" : "s",
-               config->n_policies, config->n_policies == 1 ? "y" : "ies");
+        client_say(stdout, "%s: ok, %zu slot%s, %zu polic%s", dir, config->n_slots,
+                   config->n_slots == 1 ? "" : "s", config->n_policies,
+                   config->n_policies == 1 ? "y" : "ies");
         return EXIT_DONE;
 }
 
@@ -105,7 +105,7 @@ static int config_check(int argc, char **argv)
         int r;
 
         if (argc > 1) {
-                fprintf(stderr, "espdfuctl config check: %s: expected one directory\n", argv[1]);
+                client_say(stderr, "espdfuctl config check: %s: expected one directory", argv[1]);
                 return EXIT_USAGE;
         }
         r = argc == 1 ? check(argv[0], NULL, &errors) : check(CONFIG_DIR, CONFIG_VENDOR_DIR, &errors);
@@ -118,7 +118,7 @@ static int config_keys(int argc, char **argv)
         const struct config_key *key, *before = NULL;
 
         if (argc > 0) {
-                fprintf(stderr, "espdfuctl config keys: %s: expected nothing more\n", argv[0]);
+                client_say(stderr, "espdfuctl config keys: %s: expected nothing more", argv[0]);
                 return EXIT_USAGE;
         }
         for (size_t i = 0; (key = config_key_at(i)); before = key, i++) {
@@ -150,12 +150,12 @@ int verb_config(int argc, char **argv)
                 }
         for (int i = 1; i < argc; i++)
                 if (argv[i][0] == '-') {
-                        fprintf(stderr, "espdfuctl config: %s: unknown option, expected --help\n", argv[i]);
+                        client_say(stderr, "espdfuctl config: %s: unknown option, expected --help", argv[i]);
                         return EXIT_USAGE;
                 }
         for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(verbs); i++)
                 if (streq(argv[1], verbs[i].name))
                         return verbs[i].run(argc - 2, argv + 2);
-        fprintf(stderr, "espdfuctl config: %s: expected check or keys\n", argc > 1 ? argv[1] : "no verb");
+        client_say(stderr, "espdfuctl config: %s: expected check or keys", argc > 1 ? argv[1] : "no verb");
         return EXIT_USAGE;
 }

@@ -9,6 +9,7 @@
 
 struct connection {
         int fd;
+        int reader_fd; /* borrowed; -EBADF: none */
         struct varlink_input in;
 };
 
@@ -29,6 +30,7 @@ int connection_open(const char *path, uint64_t timeout_usec, struct connection *
         if (!c)
                 return -ENOMEM;
         c->in.limit = VARLINK_REPLY_MAX;
+        c->reader_fd = -EBADF;
         if (strlen(path) >= sizeof(address.sun_path)) {
                 c->fd = -EBADF;
                 return -ENAMETOOLONG;
@@ -81,7 +83,7 @@ int connection_send(struct connection *c, const char *method, json_t *parameters
 /* More bytes into c->in. */
 static int wait_for_bytes(struct connection *c, uint64_t deadline, const sigset_t *mask)
 {
-        struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+        struct pollfd pfds[] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->reader_fd } };
         uint64_t now = now_usec(), left = deadline > now ? deadline - now : 0;
         struct timespec ts = { .tv_sec = (time_t)(left / USEC_PER_SEC),
                                .tv_nsec = (long)(left % USEC_PER_SEC * 1000) };
@@ -89,11 +91,13 @@ static int wait_for_bytes(struct connection *c, uint64_t deadline, const sigset_
         ssize_t n;
         int r;
 
-        r = ppoll(&pfd, 1, deadline == USEC_INFINITY ? NULL : &ts, mask);
+        r = ppoll(pfds, ARRAY_SIZE(pfds), deadline == USEC_INFINITY ? NULL : &ts, mask);
         if (r < 0)
                 return errno == EINTR ? CONNECTION_INTERRUPTED : -errno;
         if (r == 0)
                 return CONNECTION_TIMED_OUT;
+        if (pfds[1].revents & (POLLERR | POLLHUP))
+                return CONNECTION_READER_LEFT;
         n = recv(c->fd, data, sizeof(data), 0);
         if (n < 0)
                 return errno == EINTR        ? CONNECTION_INTERRUPTED
@@ -120,6 +124,11 @@ int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset
         if (r == 0)
                 r = varlink_reply_parse(text, size, ret);
         return r > 0 ? CONNECTION_NONSENSE : r;
+}
+
+void connection_watch_reader(struct connection *c, int fd)
+{
+        c->reader_fd = fd;
 }
 
 bool connection_has_reply(struct connection *c)

@@ -14,6 +14,7 @@ enum {
         CONNECTION_CLOSED,      /* the daemon hung up */
         CONNECTION_NONSENSE,    /* what came is no varlink */
         CONNECTION_INTERRUPTED, /* a signal came */
+        CONNECTION_READER_LEFT, /* of connection_watch_reader() */
 };
 
 /* timeout_usec: for connecting and for sending. */
@@ -26,5 +27,7 @@ int connection_send(struct connection *c, const char *method, json_t *parameters
 /* Waits for a reply; mask: the signals blocked while waiting, NULL: as they are. USEC_INFINITY waits for ever. */
 int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
                        struct varlink_reply *ret);
+/* From now on connection_receive() also ends when what is at the other end of fd (borrowed; a pipe, a socket) is gone. */
+void connection_watch_reader(struct connection *c, int fd);
 /* Whether a reply is here already, so that connection_receive() does not wait. */
 bool connection_has_reply(struct connection *c);

@@ -68,8 +68,8 @@ static int take_page(struct listing *listing, const json_t *parameters)
                 json_array_foreach(array, i, item)
                 {
                         fputs(listing->n++ > 0 ? ",\n" : "", stdout);
-                        if (json_dumpf(item, stdout, JSON_COMPACT) < 0)
-                                return -EIO;
+                        if (json_dumpf(item, stdout, JSON_COMPACT) < 0 && !ferror(stdout))
+                                return -ENOMEM;
                 }
                 return 0;
         }
@@ -96,6 +96,8 @@ static int take_all(struct listing *listing, struct connection *connection)
                 varlink_reply_done(&reply);
                 if (r < 0)
                         return client_misread(r);
+                if (ferror(stdout))
+                        return client_flush();
         }
         return EXIT_DONE;
 }
@@ -124,8 +126,8 @@ static int list(json_t *parameters, bool json)
                 fputs("\n]}\n", stdout);
         else if (r == EXIT_DONE && listing.n == 0)
                 fputs("No attempt.\n", stdout);
-        else if (r == EXIT_DONE &&
-                 (table_fit(&listing.style, table, &fit) < 0 || scols_print_table(table) < 0))
+        else if (r == EXIT_DONE && (table_fit(&listing.style, table, &fit) < 0 ||
+                                    (scols_print_table(table) < 0 && !ferror(stdout))))
                 r = client_misread(-ENOMEM);
         return r;
 }
@@ -157,6 +159,10 @@ int verb_history(int argc, char **argv)
         r = client_options(argc, argv, options, ARRAY_SIZE(options), 0);
         if (r != CLIENT_GO_ON)
                 return r;
+        if (rows && all) {
+                client_error("history: --limit and --all: expected one or the other");
+                return EXIT_USAGE;
+        }
         if (rows && !client_number("--limit", rows, 1, INT32_MAX, &limit))
                 return EXIT_USAGE;
         parameters = json_object();

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "client/image-verbs.h"
+#include "core/bytes.h"
 #include "core/flasher-args.h"
 #include "core/image-build.h"
 #include "io/file-write.h"
@@ -37,31 +39,45 @@ static void inputs_done(struct inputs *inputs)
         free(inputs->paths);
 }
 
-static void print_chips(FILE *out)
+#define FLASH_SIZES "1MB, 2MB, 4MB, 8MB, 16MB, 32MB, 64MB or 128MB"
+
+/* "esp32s2, esp32s3, …"; to be freed, or NULL when out of memory. */
+static char *chip_names(void)
 {
-        for (size_t i = 0; chip_at(i); i++)
-                fprintf(out, "%s%s", i ? ", " : "", chip_at(i)->name);
-        fputc('\n', out);
+        struct bytes names = { 0 };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && chip_at(i); i++) {
+                if (i > 0)
+                        r = bytes_append(&names, ", ", 2);
+                if (r == 0)
+                        r = bytes_append(&names, chip_at(i)->name, strlen(chip_at(i)->name));
+        }
+        if (r == 0)
+                r = bytes_append(&names, "", 1);
+        if (r == 0)
+                return (char *)names.data;
+        bytes_done(&names);
+        return NULL;
 }
 
 static void print_help(FILE *out)
 {
+        _cleanup_(freep) char *chips = chip_names();
+
         fprintf(out,
-                "Usage: espdfuctl image build --chip CHIP [--flash-size SIZE] [--part-size BYTES] -o OUT\n"
+                "Usage: espdfuctl image build [--chip CHIP] [--flash-size SIZE] [--part-size BYTES] -o OUT\n"
                 "                             (--flasher-args FILE | ADDR FILE …)\n\n"
                 "Makes a DFU image, byte for byte as `idf.py dfu` does.\n\n"
-                "      --chip CHIP          ");
-        for (size_t i = 0; chip_at(i); i++)
-                fprintf(out, "%s%s", i ? ", " : "", chip_at(i)->name);
-        fprintf(out,
-                "\n"
+                "      --chip CHIP          %s\n"
                 "      --flash-size SIZE    1MB, 2MB, 4MB … 128MB; 2MB unless the flasher_args.json says it\n"
                 "      --part-size BYTES    larger files are split, a multiple of 4096; 524288\n"
                 "  -o, --output OUT         the image\n"
                 "      --flasher-args FILE  flasher_args.json of an ESP-IDF build: its files, and its chip\n"
                 "  -h, --help               this text\n\n"
                 "ADDR is a flash address such as 0x10000. Of two files for one address the later counts.\n"
-                "Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+                "Exit codes: 0 done, 1 failed, 2 wrong usage.\n",
+                chips ? chips : "?");
 }
 
 /* ---- from the command line, or from flasher_args.json, to files in memory ---- */
@@ -88,7 +104,7 @@ static int inputs_add(struct inputs *inputs, uint32_t address, char *path)
         inputs->n_files++;
         r = file_read(path, room, &data, &file->size);
         if (r < 0) {
-                fprintf(stderr, "espdfuctl: %s: %s\n", path, file_error_text(r));
+                client_error("%s: %s", path, file_error_text(r));
                 return EXIT_FAILED;
         }
         file->address = address;
@@ -107,8 +123,8 @@ static int add_pairs(struct inputs *inputs, const struct order *order)
                 char *path;
 
                 if (flash_address_parse(address, &value) < 0) {
-                        fprintf(stderr, "%s: address \"%s\": expected a number such as 0x1000\n",
-                                order->program, address);
+                        client_say(stderr, "%s: address \"%s\": expected a number such as 0x1000",
+                                   order->program, address);
                         return EXIT_USAGE;
                 }
                 path = strdup(order->pairs[2 * i + 1]);
@@ -140,20 +156,43 @@ static int add_json_files(struct inputs *inputs, const char *json, const struct 
         return r;
 }
 
+static int no_such_chip(const char *who, const char *what, const char *chip, int code)
+{
+        _cleanup_(freep) char *chips = chip_names();
+
+        client_say(stderr, "%s: %s \"%.40s\": expected one of %s", who, what, chip, chips ? chips : "?");
+        return code;
+}
+
 /* What the command line leaves open the JSON file may say; the chip of both must be one. */
 static int add_json_settings(struct order *order, const struct flasher_args *args)
 {
+        const char *json = order->flasher_args;
         uint32_t size;
 
+        if (args->chip && !chip_by_name(args->chip)) {
+                _cleanup_(freep) char *who = NULL;
+
+                if (asprintf(&who, "espdfuctl: %s", json) < 0)
+                        return -ENOMEM;
+                return no_such_chip(who, "extra_esptool_args.chip", args->chip, EXIT_FAILED);
+        }
         if (args->chip && order->chip && !streq(args->chip, order->chip)) {
-                fprintf(stderr, "espdfuctl: %s: built for chip \"%s\": expected \"%s\", as --chip says\n",
-                        order->flasher_args, args->chip, order->chip);
+                client_error("%s: built for chip \"%s\": expected \"%s\", as --chip says", json, args->chip,
+                             order->chip);
                 return EXIT_FAILED;
         }
         if (!order->chip)
                 order->chip = args->chip;
-        if (!order->flash_size && args->flash_size && flash_size_parse(args->flash_size, &size) == 0)
-                order->flash_size = args->flash_size;
+        if (order->flash_size || !args->flash_size)
+                return 0;
+        if (flash_size_parse(args->flash_size, &size) < 0) {
+                client_error("%s: flash_settings.flash_size \"%.40s\": expected " FLASH_SIZES
+                             ", or --flash-size to say it",
+                             json, args->flash_size);
+                return EXIT_FAILED;
+        }
+        order->flash_size = args->flash_size;
         return 0;
 }
 
@@ -169,9 +208,9 @@ static int read_flasher_args(const char *path, struct flasher_args *ret)
         if (r == 0)
                 return 0;
         if (r == -EFBIG)
-                fprintf(stderr, "espdfuctl: %s: too large: expected ESP-IDF's flasher_args.json\n", path);
+                client_error("%s: too large: expected ESP-IDF's flasher_args.json", path);
         else
-                fprintf(stderr, "espdfuctl: %s: %s\n", path, r < 0 ? file_error_text(r) : fault.text);
+                client_error("%s: %s", path, r < 0 ? file_error_text(r) : fault.text);
         return EXIT_FAILED;
 }
 
@@ -180,24 +219,23 @@ static int take_settings(struct inputs *inputs, const struct order *order)
         inputs->chip = order->chip ? chip_by_name(order->chip) : NULL;
         inputs->flash_size = IMAGE_FLASH_SIZE_DEFAULT;
         inputs->part_size = IMAGE_PART_SIZE_DEFAULT;
-        if (!inputs->chip) {
-                if (order->chip)
-                        fprintf(stderr, "%s: chip \"%s\": expected one of ", order->program, order->chip);
-                else
-                        fprintf(stderr, "%s: no --chip: expected one of ", order->program);
-                print_chips(stderr);
+        if (!order->chip) {
+                _cleanup_(freep) char *chips = chip_names();
+
+                client_say(stderr, "%s: no --chip: expected one of %s", order->program, chips ? chips : "?");
                 return EXIT_USAGE;
         }
+        if (!inputs->chip)
+                return no_such_chip(order->program, "chip", order->chip, EXIT_USAGE);
         if (order->flash_size && flash_size_parse(order->flash_size, &inputs->flash_size) < 0) {
-                fprintf(stderr,
-                        "%s: flash size \"%s\": expected 1MB, 2MB, 4MB, 8MB, 16MB, 32MB, 64MB or 128MB\n",
-                        order->program, order->flash_size);
+                client_say(stderr, "%s: flash size \"%s\": expected " FLASH_SIZES, order->program,
+                           order->flash_size);
                 return EXIT_USAGE;
         }
         if (order->part_size &&
             (flash_address_parse(order->part_size, &inputs->part_size) < 0 || inputs->part_size == 0)) {
-                fprintf(stderr, "%s: part size \"%s\": expected bytes, a multiple of %d\n", order->program,
-                        order->part_size, FLASH_SECTOR_SIZE);
+                client_say(stderr, "%s: part size \"%s\": expected bytes, a multiple of %d", order->program,
+                           order->part_size, FLASH_SECTOR_SIZE);
                 return EXIT_USAGE;
         }
         return 0;
@@ -205,12 +243,34 @@ static int take_settings(struct inputs *inputs, const struct order *order)
 
 /* ---- the image ---- */
 
+/* By what they are, not by their names: links too. */
+static bool is_one_file(const char *a, const char *b)
+{
+        struct stat x, y;
+
+        return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static int check_output(const struct inputs *inputs, const struct order *order)
+{
+        const char *input = is_one_file(order->output, order->flasher_args) ? order->flasher_args : NULL;
+
+        for (size_t i = 0; !input && i < inputs->n_files; i++)
+                if (is_one_file(order->output, inputs->paths[i]))
+                        input = inputs->paths[i];
+        if (!input)
+                return 0;
+        client_error("%s: the same file as the input %s: expected another one to write", order->output,
+                     input);
+        return EXIT_FAILED;
+}
+
 static void print_findings(const struct findings *findings)
 {
         for (size_t i = 0; i < findings->n_items; i++) {
                 _cleanup_(freep) char *line = finding_to_string(&findings->items[i]);
 
-                fprintf(stderr, "espdfuctl: %s\n", line ?: "error: out of memory");
+                client_error("%s", line ?: "error: out of memory");
         }
 }
 
@@ -229,11 +289,11 @@ static int build(const struct inputs *inputs, const char *output)
         if (r == 0)
                 r = file_write(output, image, len);
         if (r < 0) {
-                fprintf(stderr, "espdfuctl: %s: %s\n", output, file_error_text(r));
+                client_error("%s: %s", output, file_error_text(r));
                 return EXIT_FAILED;
         }
-        printf("%s: %zu bytes for %s with %" PRIu64 "MB of flash\n", output, len, inputs->chip->name,
-               inputs->flash_size / MIB);
+        client_say(stdout, "%s: %zu bytes for %s with %" PRIu64 "MB of flash", output, len,
+                   inputs->chip->name, inputs->flash_size / MIB);
         return EXIT_DONE;
 }
 
@@ -253,9 +313,11 @@ static int run(struct order *order)
                 r = order->flasher_args ? add_json_files(&inputs, order->flasher_args, &args)
                                         : add_pairs(&inputs, order);
         if (r == 0)
+                r = check_output(&inputs, order);
+        if (r == 0)
                 r = build(&inputs, order->output);
         if (r == -ENOMEM) {
-                fprintf(stderr, "espdfuctl: out of memory\n");
+                client_error("out of memory");
                 return EXIT_FAILED;
         }
         return r;
@@ -280,7 +342,7 @@ static int parse(int argc, char **argv, struct order *order, int *ret_exit)
         int c;
 
         *ret_exit = EXIT_USAGE;
-        while ((c = getopt_long(argc, argv, "o:h", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":o:h", options, NULL)) >= 0) {
                 switch (c) {
                 case OPTION_CHIP:
                         order->chip = optarg;
@@ -302,6 +364,7 @@ static int parse(int argc, char **argv, struct order *order, int *ret_exit)
                         *ret_exit = EXIT_DONE;
                         return -1;
                 default:
+                        image_bad_option(argv, c);
                         return -1;
                 }
         }
@@ -328,7 +391,7 @@ int image_build_main(int argc, char **argv)
         else if (n % 2 != 0)
                 wrong = "an address without a file: expected ADDR FILE …";
         if (wrong) {
-                fprintf(stderr, "%s: %s\n", order.program, wrong);
+                client_say(stderr, "%s: %s", order.program, wrong);
                 return EXIT_USAGE;
         }
         return run(&order);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <inttypes.h>
-#include <jansson.h>
-#include <libsmartcols.h>
 #include <stdio.h>
 
+#include "client/client.h"
 #include "client/image-verbs.h"
+#include "client/table.h"
 #include "core/digest.h"
+#include "core/text.h"
 
 static void print_help(FILE *out)
 {
@@ -54,14 +55,14 @@ static void print_head(const struct inspected *file, const char *sha256)
         const struct image *image = file->image;
         char flash[32], erase[32];
 
-        printf("%s: %zu bytes\n", file->path, file->len);
+        client_say(stdout, "%s: %zu bytes", file->path, file->len);
         printf("sha256:      %s\n", sha256);
         if (image->payload_size == 0)
                 return;
         printf("chip:        %s (VID 0x%04x, PID 0x%04x)\n", image->chip ? image->chip->name : "unknown",
                (unsigned)image->vid, (unsigned)image->pid);
         if (image->app_name[0] || image->app_version[0])
-                printf("application: %s %s\n", image->app_name, image->app_version);
+                client_say(stdout, "application: %s %s", image->app_name, image->app_version);
         format_size(flash, sizeof(flash), image->flash_size);
         format_size(erase, sizeof(erase), image->erase_bytes);
         if (image->flash_size > 0)
@@ -83,9 +84,9 @@ static int add_line(struct libscols_table *table, const struct image *image, con
         r = r ?: scols_line_set_data(line, 0, address);
         r = r ?: scols_line_set_data(line, 1, size);
         r = r ?: scols_line_set_data(line, 2, parts);
-        r = r ?: scols_line_set_data(line, 3, file->name);
+        r = r ?: table_take(line, 3, text_escape(file->name));
         r = r ?: scols_line_set_data(line, 4, image_file_kind_to_string(file->kind));
-        r = r ?: scols_line_set_data(line, 5, file->partition[0] ? file->partition : "-");
+        r = r ?: table_take(line, 5, text_escape(file->partition[0] ? file->partition : "-"));
         r = r ?: scols_line_set_data(line, 6, md5_ok(image, file) ? "ok" : "WRONG");
         return r;
 }
@@ -114,6 +115,8 @@ static int print_files(const struct image *image)
         if (r == 0) {
                 putchar('\n');
                 r = scols_print_table(table);
+                if (ferror(stdout))
+                        r = 0; /* main() tells it */
         }
         scols_unref_table(table);
         return r;
@@ -132,7 +135,7 @@ static int print_text(const struct inspected *file, const char *sha256)
         for (size_t i = 0; i < findings->n_items; i++) {
                 _cleanup_(freep) char *line = finding_to_string(&findings->items[i]);
 
-                puts(line ?: "error: out of memory");
+                client_say(stdout, "%s", line ?: "error: out of memory");
         }
         if (findings->n_errors > 0)
                 printf("\nNot to be flashed: %zu error%s.\n", findings->n_errors,
@@ -142,18 +145,23 @@ static int print_text(const struct inspected *file, const char *sha256)
 
 /* ---- for programs ---- */
 
-/* A path need not be UTF-8, which JSON can not say. */
+/* What others named need not be UTF-8, which JSON can not say; NULL when out of memory. */
+static json_t *json_text(const char *text)
+{
+        _cleanup_(freep) char *utf8 = text_to_utf8(text, 3 * strlen(text));
+
+        return utf8 ? json_string(utf8) : NULL;
+}
+
 static json_t *json_text_or_null(const char *text)
 {
-        json_t *json = text && *text ? json_string(text) : NULL;
-
-        return json ?: json_null();
+        return text && *text ? json_text(text) : json_null();
 }
 
 static json_t *json_of_file(const struct image *image, const struct image_file *file)
 {
-        return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:b}", "name", file->name, "address",
-                         (json_int_t)file->address, "size", (json_int_t)file->size, "parts",
+        return json_pack("{s:o, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:b}", "name", json_text(file->name),
+                         "address", (json_int_t)file->address, "size", (json_int_t)file->size, "parts",
                          (json_int_t)file->n_members, "what", image_file_kind_to_string(file->kind),
                          "partition", json_text_or_null(file->partition), "app_name",
                          json_text_or_null(file->app_name), "app_version",
@@ -162,9 +170,9 @@ static json_t *json_of_file(const struct image *image, const struct image_file *
 
 static json_t *json_of_finding(const struct finding *finding)
 {
-        return json_pack("{s:s, s:o, s:I, s:s}", "severity", finding_severity_to_string(finding->severity),
+        return json_pack("{s:s, s:o, s:I, s:o}", "severity", finding_severity_to_string(finding->severity),
                          "member", json_text_or_null(finding->member), "offset", (json_int_t)finding->offset,
-                         "text", finding->text);
+                         "text", json_text(finding->text));
 }
 
 static int print_json(const struct inspected *file, const char *sha256)
@@ -187,12 +195,10 @@ static int print_json(const struct inspected *file, const char *sha256)
                 (json_int_t)image->erase_bytes, "app_name", json_text_or_null(image->app_name), "app_version",
                 json_text_or_null(image->app_version), "errors", (json_int_t)file->findings.n_errors,
                 "warnings", (json_int_t)file->findings.n_warnings, "files", files, "findings", findings);
-        if (r != 0 || !root || json_dumpf(root, stdout, JSON_INDENT(2)) != 0)
-                r = -ENOMEM;
-        else
-                putchar('\n');
+        if (r == 0 && root)
+                client_print_json(root, false); /* main() tells what cannot be written */
         json_decref(root);
-        return r;
+        return r == 0 && root ? 0 : -ENOMEM;
 }
 
 static int info(const char *path, bool json)
@@ -206,7 +212,7 @@ static int info(const char *path, bool json)
         if (r == 0)
                 r = json ? print_json(&file, sha256) : print_text(&file, sha256);
         if (r < 0) {
-                fprintf(stderr, "espdfuctl: %s: %s\n", path, file_error_text(r));
+                client_error("%s: %s", path, file_error_text(r));
                 return EXIT_FAILED;
         }
         return file.findings.n_errors > 0 ? EXIT_FAILED : EXIT_DONE;
@@ -222,17 +228,18 @@ int image_info_main(int argc, char **argv)
         bool json = false;
         int c;
 
-        while ((c = getopt_long(argc, argv, "Jh", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":Jh", options, NULL)) >= 0) {
                 if (c == 'h') {
                         print_help(stdout);
                         return EXIT_DONE;
                 }
                 if (c != 'J')
-                        return EXIT_USAGE;
+                        return image_bad_option(argv, c);
                 json = true;
         }
         if (optind + 1 != argc) {
-                fprintf(stderr, "%s: %d files: expected one\n", argv[0], argc - optind);
+                client_say(stderr, "%s: %d file%s: expected one", argv[0], argc - optind,
+                           argc - optind == 1 ? "" : "s");
                 return EXIT_USAGE;
         }
         return info(argv[optind], json);

@@ -3,12 +3,16 @@
 #pragma once
 
 #include "client/exit.h"
+#include "client/say.h"
 #include "core/image.h"
 
 /* argv[0] is the whole name, for getopt's messages: "espdfuctl image build". Each returns an exit code. */
 int image_build_main(int argc, char **argv);
 int image_info_main(int argc, char **argv);
 int image_verify_main(int argc, char **argv);
+
+/* What getopt_long() returned '?' or ':' for is said; returns EXIT_USAGE. */
+int image_bad_option(char **argv, int c);
 
 /* A file that was read and looked at; image is there as far as it could be read. */
 struct inspected {

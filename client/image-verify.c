@@ -21,19 +21,19 @@ static bool verify(const char *path)
         int r = inspected_read(path, &file);
 
         if (r < 0) {
-                printf("%s: error: %s\n", path, file_error_text(r));
+                client_say(stdout, "%s: error: %s", path, file_error_text(r));
                 return false;
         }
         for (size_t i = 0; i < file.findings.n_items; i++) {
                 _cleanup_(freep) char *line = finding_to_string(&file.findings.items[i]);
 
-                printf("%s: %s\n", path, line ?: "error: out of memory");
+                client_say(stdout, "%s: %s", path, line ?: "error: out of memory");
         }
         if (file.findings.n_errors + file.findings.n_warnings > file.findings.n_items)
-                printf("%s: %zu errors and %zu warnings in all\n", path, file.findings.n_errors,
-                       file.findings.n_warnings);
+                client_say(stdout, "%s: %zu errors and %zu warnings in all", path, file.findings.n_errors,
+                           file.findings.n_warnings);
         if (file.findings.n_errors == 0)
-                printf("%s: ok\n", path);
+                client_say(stdout, "%s: ok", path);
         return file.findings.n_errors == 0;
 }
 
@@ -43,14 +43,14 @@ int image_verify_main(int argc, char **argv)
         bool good = true;
         int c;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+        while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
                 if (c != 'h')
-                        return EXIT_USAGE;
+                        return image_bad_option(argv, c);
                 print_help(stdout);
                 return EXIT_DONE;
         }
         if (optind == argc) {
-                fprintf(stderr, "%s: no FILE: expected at least one DFU image\n", argv[0]);
+                client_say(stderr, "%s: no FILE: expected at least one DFU image", argv[0]);
                 return EXIT_USAGE;
         }
         for (; optind < argc; optind++)

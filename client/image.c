@@ -41,11 +41,23 @@ int verb_image(int argc, char **argv)
                 if (!streq(verbs[i].name, argv[1]))
                         continue;
                 argv[1] = (char *)verbs[i].whole_name; /* getopt() only prints it */
-                optind = 0;                            /* main() has used getopt() before, … */
-                opterr = 1;                            /* … and said itself what it did not understand */
+                optind = 0;                            /* main() has used getopt() before */
                 return verbs[i].run(argc - 1, argv + 1);
         }
-        fprintf(stderr, "espdfuctl: image: unknown verb \"%s\": expected build, info or verify\n", argv[1]);
+        client_error("image: unknown verb \"%s\": expected build, info or verify", argv[1]);
+        return EXIT_USAGE;
+}
+
+int image_bad_option(char **argv, int c)
+{
+        /* A letter need not be at the end of its argument, which optind is past then. */
+        const char letter[] = { '-', (char)optopt, '\0' };
+        const char *option = optopt > 0 && optopt < 256 && !str_has_prefix(argv[optind - 1], "--")
+                                     ? letter
+                                     : argv[optind - 1];
+
+        client_say(stderr, "%s: %s: %s: see %s --help", argv[0], option,
+                   c == ':' ? "expected a value after it" : "not understood", argv[0]);
         return EXIT_USAGE;
 }
 

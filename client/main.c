@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfuctl: what people and scripts use. The table of verbs is all that it knows. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client/client.h"
 #include "client/config-check.h"
@@ -36,7 +38,8 @@ static void usage(FILE *f)
 {
         fputs("Usage: espdfuctl [--socket PATH] VERB …\n\n", f);
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                fprintf(f, "  %s %s\n      %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+                fprintf(f, "  %s%s%s\n      %s\n", verbs[i].name, *verbs[i].arguments ? " " : "",
+                        verbs[i].arguments, verbs[i].help);
         fputs("\nOptions:\n"
               "  --socket PATH  the daemon's socket; default: $ESPDFU_SOCKET, else " SOCKET_DEFAULT "\n"
               "  --help         this; after a verb: about the verb\n"
@@ -49,9 +52,21 @@ int client_help(const char *name)
 {
         const struct verb *verb = find_verb(name);
 
-        printf("Usage: espdfuctl %s %s\n\n%s.\n\nSee espdfuctl(1).\n", name, verb ? verb->arguments : "",
-               verb ? verb->help : "");
+        printf("Usage: espdfuctl %s%s%s\n\n%s.\n\nSee espdfuctl(1).\n", name,
+               verb && *verb->arguments ? " " : "", verb ? verb->arguments : "", verb ? verb->help : "");
         return EXIT_DONE;
+}
+
+static int bad_option(char **argv, int c)
+{
+        const char letter[] = { '-', (char)optopt, '\0' };
+
+        if (c == ':')
+                client_error("--socket: expected the path of espdfud's socket after it");
+        else
+                client_error("'%s' is not understood: see espdfuctl --help",
+                             optopt && !strchr("hsv", optopt) ? letter : argv[optind - 1]);
+        return EXIT_USAGE;
 }
 
 /* Negative: go on with the verb at optind; else an exit code. */
@@ -65,35 +80,43 @@ static int global_options(int argc, char **argv)
         };
         int c;
 
-        while ((c = getopt_long(argc, argv, "+h", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "+:h", options, NULL)) >= 0)
                 switch (c) {
                 case 'h':
                         usage(stdout);
                         return EXIT_DONE;
                 case 's':
+                        if (!*optarg) {
+                                client_error("--socket: '' is no path: expected that of espdfud's socket");
+                                return EXIT_USAGE;
+                        }
                         client_socket = optarg;
                         break;
                 case 'v':
                         puts(PACKAGE_STRING);
                         return EXIT_DONE;
                 default:
-                        client_error("'%s' is not understood: see espdfuctl --help", argv[optind - 1]);
-                        return EXIT_USAGE;
+                        return bad_option(argv, c);
                 }
         return -1;
 }
 
-int main(int argc, char **argv)
+/* A descriptor that we were started without would become the daemon's connection, or a file that is written. In its place
+ * stands one that refuses what we do with the real one, so that output that goes nowhere is told. */
+static bool open_missing_streams(void)
 {
-        const char *socket = getenv("ESPDFU_SOCKET");
-        const struct verb *verb;
-        int r;
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 &&
+                    open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+                        return false;
+        return true;
+}
 
-        setlocale(LC_ALL, "");
-        opterr = 0;
-        if (socket && *socket)
-                client_socket = socket;
-        r = global_options(argc, argv);
+static int run(int argc, char **argv)
+{
+        const struct verb *verb;
+        int r = global_options(argc, argv);
+
         if (r >= 0)
                 return r;
         if (optind == argc) {
@@ -108,10 +131,21 @@ int main(int argc, char **argv)
         argc -= optind;
         argv += optind;
         optind = 0;
-        r = verb->run(argc, argv);
-        if (fflush(stdout) == EOF && r == EXIT_DONE) {
-                client_error("cannot write: %s", strerror(errno));
+        return verb->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+        const char *socket = getenv("ESPDFU_SOCKET");
+        int r, flushed;
+
+        if (!open_missing_streams())
                 return EXIT_FAILED;
-        }
-        return r;
+        setlocale(LC_ALL, "");
+        opterr = 0;
+        if (socket && *socket)
+                client_socket = socket;
+        r = run(argc, argv);
+        flushed = client_flush();
+        return r == EXIT_DONE ? flushed : r;
 }

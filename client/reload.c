@@ -14,7 +14,8 @@ static int print_result(const json_t *parameters)
                 return client_misread(r);
         for (size_t i = 0; i < result.n_warnings; i++)
                 client_error("warning: %s", result.warnings[i]);
-        printf("The configuration is in force: %u slots, %u policies.\n", result.slots, result.policies);
+        printf("The configuration is in force: %u slot%s, %u polic%s.\n", result.slots,
+               result.slots == 1 ? "" : "s", result.policies, result.policies == 1 ? "y" : "ies");
         return EXIT_DONE;
 }
 

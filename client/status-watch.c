@@ -30,6 +30,13 @@ static void on_signal(int signal)
                 ended = 1;
 }
 
+/* Whoever reads the lines has had enough of them (head -1). */
+static void on_reader_left(int signal)
+{
+        (void)signal;
+        _exit(EXIT_DONE);
+}
+
 /* The signals come only while waiting for the daemon; ret is the mask for that. */
 static void catch_signals(sigset_t *ret)
 {
@@ -42,6 +49,8 @@ static void catch_signals(sigset_t *ret)
                 sigaddset(&set, signals[i]);
                 sigaction(signals[i], &action, NULL);
         }
+        action.sa_handler = on_reader_left;
+        sigaction(SIGPIPE, &action, NULL);
         sigprocmask(SIG_BLOCK, &set, ret);
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
                 sigdelset(ret, signals[i]);
@@ -78,7 +87,6 @@ static void print_events(struct station_status *station, const struct status_upd
                 if (status_is_event(status_find(station, slot->slot), slot))
                         print_event(slot, phase_to_string(slot->phase));
         }
-        fflush(stdout);
 }
 
 /* As many lines as the terminal has; the last one says how many are not shown. */
@@ -131,8 +139,12 @@ static int take_update(struct station_status *station, const struct varlink_repl
         r = status_update_from_json(reply->parameters, &update);
         if (r < 0)
                 return client_misread(r);
-        if (!screen)
+        if (!screen) {
                 print_events(station, &update);
+                r = client_flush();
+                if (r != EXIT_DONE)
+                        return r;
+        }
         r = status_apply(station, &update);
         return r < 0 ? client_misread(r) : EXIT_DONE;
 }
@@ -146,6 +158,8 @@ static int watch_loop(struct connection *connection, struct station_status *stat
                 struct varlink_reply reply;
 
                 r = client_next(connection, mask, &reply);
+                if (r == CLIENT_READER_LEFT)
+                        return EXIT_DONE;
                 if (r == CLIENT_INTERRUPTED) {
                         if (screen && !ended)
                                 draw(station);
@@ -158,7 +172,7 @@ static int watch_loop(struct connection *connection, struct station_status *stat
                 if (r != EXIT_DONE)
                         return r;
                 if (ferror(stdout))
-                        return EXIT_FAILED;
+                        return client_flush();
                 if (screen && !connection_has_reply(connection))
                         draw(station);
         }
@@ -168,7 +182,7 @@ static int watch_loop(struct connection *connection, struct station_status *stat
 int status_watch(struct connection *connection, bool json)
 {
         _cleanup_(station_status_done) struct station_status station = { 0 };
-        bool screen = !json && isatty(STDOUT_FILENO);
+        bool screen = !json && table_on_screen();
         sigset_t mask;
         int r;
 

@@ -17,16 +17,22 @@
 #define HOUR      (60 * MINUTE)
 #define DAY       (24 * HOUR)
 
+bool table_on_screen(void)
+{
+        const char *term = getenv("TERM");
+
+        return term && *term && !streq(term, "dumb") && isatty(STDOUT_FILENO);
+}
+
 void table_style_of_stdout(struct table_style *ret)
 {
-        const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-        bool tty = isatty(STDOUT_FILENO);
+        const char *no_color = getenv("NO_COLOR");
         struct timespec now;
 
         clock_gettime(CLOCK_REALTIME, &now);
         *ret = (struct table_style){
                 .utf8 = streq(nl_langinfo(CODESET), "UTF-8"),
-                .colour = tty && !(no_color && *no_color) && !(term && streq(term, "dumb")),
+                .colour = table_on_screen() && !(no_color && *no_color),
                 .now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000,
         };
 }

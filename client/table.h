@@ -14,6 +14,8 @@ struct table_style {
 };
 
 /* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
+/* Whether stdout is a terminal that understands escape sequences, as far as TERM says. */
+bool table_on_screen(void);
 void table_style_of_stdout(struct table_style *ret);
 
 const char *table_nothing(const struct table_style *style); /* "–" or "-" */

@@ -60,12 +60,15 @@ static int take_files(struct flasher_args *args, json_t *root, struct fault *fau
         return 0;
 }
 
-/* A text at root.section.key, if it is there. */
+/* A text at root.section.key, if it is there; of what is no text, its JSON: the caller knows no such chip or size. */
 static int take_text(char **ret, json_t *root, const char *section, const char *key)
 {
-        const char *text = json_string_value(json_object_get(json_object_get(root, section), key));
+        const json_t *value = json_object_get(json_object_get(root, section), key);
 
-        return free_and_strdup(ret, text);
+        if (!value || json_is_null(value) || json_is_string(value))
+                return free_and_strdup(ret, json_string_value(value));
+        *ret = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int flasher_args_parse(const char *text, size_t len, struct flasher_args *ret, struct fault *fault)

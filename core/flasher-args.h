@@ -19,8 +19,9 @@ struct flasher_args_file {
 struct flasher_args {
         struct flasher_args_file *files; /* in the order of the text */
         size_t n_files;
-        char *chip;       /* "esp32s2", or NULL: not said */
-        char *flash_size; /* "4MB", or NULL: not said */
+        /* As they stand there, be it something unknown or, as JSON, no string at all. NULL: not said. */
+        char *chip;       /* "esp32s2" */
+        char *flash_size; /* "4MB" */
 };
 
 /* Returns 0, 1 with *fault, or -ENOMEM. *ret is to be given to flasher_args_done() after a 0 only. */

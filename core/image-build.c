@@ -16,7 +16,6 @@ struct builder {
         struct findings *findings;
         struct bytes info;    /* records */
         struct bytes members; /* archive from flash_params.dat on */
-        size_t n_records;
 };
 
 static void builder_done(struct builder *b)
@@ -89,9 +88,6 @@ static int add_member(struct builder *b, const char *name, uint32_t address, uin
                             "second member of this name: expected each name once; rename one of the files");
                 return 0;
         }
-        /* Counted on, so that the message can say how many there are; none is added past the limit. */
-        if (b->n_records++ >= IMAGE_RECORDS_MAX)
-                return 0;
         memcpy(record.name, name, strlen(name));
         r = digest_md5(data, len, record.md5);
         if (r == 0)
@@ -266,24 +262,35 @@ static int check_result(struct builder *b, const struct bytes *bytes)
         return r;
 }
 
+/* Before any is made: a small part size makes millions of large files. */
+static bool check_records(struct builder *b, const struct image_build_file *files, size_t n)
+{
+        size_t part_size = b->build->part_size;
+        uint64_t n_records = 1; /* flash_params.dat */
+
+        for (size_t i = 0; i < n; i++)
+                n_records += files[i].size / part_size + (files[i].size % part_size > 0);
+        if (n_records > IMAGE_RECORDS_MAX)
+                build_error(b, NULL,
+                            "%" PRIu64 " records: the chip takes at most %d; expected larger parts "
+                            "(--part-size) or fewer files",
+                            n_records, IMAGE_RECORDS_MAX);
+        else if (n_records < 2)
+                build_error(b, NULL, "nothing to flash: expected a file that is not empty");
+        return n_records >= 2 && n_records <= IMAGE_RECORDS_MAX;
+}
+
 static int add_all(struct builder *b)
 {
         _cleanup_(freep) struct image_build_file *files = NULL;
         size_t n;
         int r = sort_files(b->build, &files, &n);
 
-        if (r < 0 || !check_files(b, files, n))
+        if (r < 0 || !check_files(b, files, n) || !check_records(b, files, n))
                 return r;
         r = add_flash_params(b);
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = add_file(b, &files[i]);
-        if (b->n_records > IMAGE_RECORDS_MAX)
-                build_error(b, NULL,
-                            "%zu records: the chip takes at most %d; expected larger parts (--part-size) or "
-                            "fewer files",
-                            b->n_records, IMAGE_RECORDS_MAX);
-        else if (r == 0 && b->n_records < 2)
-                build_error(b, NULL, "nothing to flash: expected a file that is not empty");
         return r;
 }
 

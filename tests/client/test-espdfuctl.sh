@@ -113,6 +113,35 @@ expect_err "--limit 0: expected a number from 1 to"
 ctl history --limit 7x
 expect_code 2
 
+ctl history --limit 3 --all
+expect_code 2
+expect_err "--limit and --all: expected one or the other"
+ctl history --limit
+expect_code 2
+expect_err "history: --limit: expected a value after it"
+ctl status --socket "$socket"
+expect_code 2
+expect_err "--socket: expected before the verb: espdfuctl --socket PATH status"
+ctl status -xy
+expect_code 2
+expect_err "status: -x is not understood"
+ctl reload --help
+[ "$(head -n 1 "$dir/stdout")" = "Usage: espdfuctl reload" ] || broken "expected no blank at the end"
+ctl --socket
+expect_code 2
+expect_err "--socket: expected the path"
+ctl --socket "" status
+expect_code 2
+expect_err "--socket: '' is no path"
+
+story="what is no socket is not taken for a daemon that does not run"
+touch "$dir/file"
+ctl --socket "$dir/file" status
+expect_code 3
+expect_err "$dir/file: no socket: expected the one that espdfud listens on"
+ctl --socket "$dir/none" status
+expect_err "no espdfud listens on $dir/none: No such file or directory"
+
 start_daemon
 
 story="status shows the station"
@@ -221,6 +250,63 @@ cp "$dir/watch-err" "$dir/stderr"
 err=$(cat "$dir/watch-err")
 expect_code 1
 expect_err "espdfud hung up"
+
+story="a closed stdout is told, and nothing is written into the connection"
+start_daemon
+closed() { # …
+        timeout 20 ./espdfuctl --socket "$socket" "$@" >&- 2>"$dir/stderr" </dev/null
+        code=$?
+        out=
+        err=$(cat "$dir/stderr")
+        [ "$code" -eq 1 ] || broken "expected exit code 1: $*"
+        [ "$err" = "espdfuctl: cannot write: Bad file descriptor" ] || broken "expected one line: $*"
+}
+: >"$dir/stdout"
+printf '[station]\n' >"$dir/espdfud.conf"
+closed status
+closed status --json
+closed status --watch
+closed status --watch --json
+closed explain
+closed history
+closed history --all --json
+closed reload
+closed config check "$dir"
+closed config keys
+closed image --help
+closed --version
+closed --help
+
+story="a watch ends when its reader does, though nothing happens"
+# head leaves after a line; what the watch ended with stands in a file.
+for how in "" --json; do
+        rm -f "$dir/code"
+        # shellcheck disable=SC2086
+        { timeout 20 ./espdfuctl --socket "$socket" status --watch $how 2>"$dir/stderr" 8>&- 9<&-
+                echo $? >"$dir/code"; } | head -n 1 >"$dir/stdout"
+        code=$(cat "$dir/code")
+        err=$(cat "$dir/stderr")
+        expect_code 0
+        expect_quiet
+done
+
+story="a terminal that understands no escapes gets plain lines"
+if command -v script >/dev/null; then
+        for term in "TERM=dumb" "TERM=" "-u TERM"; do
+                # script stays until the watch ends, with the daemon.
+                # shellcheck disable=SC2086
+                env $term script -qec "timeout 20 ./espdfuctl --socket $socket status --watch" /dev/null \
+                        >"$dir/watch" 2>"$dir/watch-err" </dev/null 8>&- 9<&- &
+                watcher=$!
+                wait_for_line "$dir/watch" "A5 no policy"
+                stop_daemon
+                wait "$watcher"
+                out=$(cat "$dir/watch")
+                expect_not_out "$(printf '\033')"
+                start_daemon
+        done
+fi
+stop_daemon
 
 story="a daemon that cannot answer"
 start_daemon

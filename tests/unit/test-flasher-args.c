@@ -50,6 +50,24 @@ static void test_files_alone_are_enough(void **state)
         assert_null(args.flash_size);
 }
 
+/* Which chips and sizes there are others know, and whether the command line says them instead. */
+static void test_what_is_no_text_is_handed_on_as_it_stands(void **state)
+{
+        static const char text[] = "{\"flash_files\":{\"0x0\":\"a\"},\"extra_esptool_args\":{\"chip\":5},"
+                                   "\"flash_settings\":{\"flash_size\":[1, 2]}}";
+        static const char nulls[] =
+                "{\"flash_files\":{\"0x0\":\"a\"},\"extra_esptool_args\":{\"chip\":null}}";
+        _cleanup_(flasher_args_done) struct flasher_args args = { 0 }, without = { 0 };
+        struct fault fault;
+
+        (void)state;
+        assert_int_equal(parse(text, &args, &fault), 0);
+        assert_string_equal(args.chip, "5");
+        assert_string_equal(args.flash_size, "[1,2]");
+        assert_int_equal(parse(nulls, &without, &fault), 0);
+        assert_null(without.chip);
+}
+
 static void test_what_is_wrong_is_said(void **state)
 {
         static const struct {
@@ -95,6 +113,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_builds_file_is_understood),
                 cmocka_unit_test(test_files_alone_are_enough),
+                cmocka_unit_test(test_what_is_no_text_is_handed_on_as_it_stands),
                 cmocka_unit_test(test_what_is_wrong_is_said),
                 cmocka_unit_test(test_more_than_the_bound_is_not_even_read),
         };

@@ -221,6 +221,23 @@ static void test_sixty_three_parts_are_the_most_that_fit(void **state)
         assert_int_equal(image->n_files, 1);
 }
 
+/* 16 Mi of them would keep us for minutes. */
+static void test_the_records_are_counted_before_they_are_made(void **state)
+{
+        _cleanup_(freep) uint8_t *data = calloc(1, 16 * MIB);
+        const struct image_build_file file = { 0, "a", data, 16 * MIB };
+        const struct image_build all = { chip_by_name("esp32s2"), 16 * MIB, 1, &file, 1 };
+        _cleanup_(findings_done) struct findings findings = { 0 };
+        uint8_t *image;
+        size_t len;
+
+        (void)state;
+        assert_non_null(data);
+        assert_int_equal(image_build(&all, &findings, &image, &len), 1);
+        assert_int_equal(findings.n_items, 2); /* with the warning about the part size */
+        assert_non_null(strstr(findings.items[1].text, "16777217 records: the chip takes at most 64"));
+}
+
 static void test_an_address_is_hexadecimal_or_decimal(void **state)
 {
         static const char *const wrong[] = { "",   "0x",  "x",           "-1",         " 1",
@@ -266,6 +283,7 @@ int main(void)
                 cmocka_unit_test(test_what_cannot_be_built_says_why),
                 cmocka_unit_test(test_what_the_chip_would_not_start_is_not_built),
                 cmocka_unit_test(test_sixty_three_parts_are_the_most_that_fit),
+                cmocka_unit_test(test_the_records_are_counted_before_they_are_made),
                 cmocka_unit_test(test_an_address_is_hexadecimal_or_decimal),
                 cmocka_unit_test(test_a_flash_size_is_named_as_esptool_names_it),
         };
