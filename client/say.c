@@ -6,6 +6,8 @@
 #include "client/exit.h"
 #include "core/text.h"
 
+static void say(FILE *out, const char *before, const char *fmt, va_list ap) _printf_(3, 0);
+
 static void say(FILE *out, const char *before, const char *fmt, va_list ap)
 {
         _cleanup_(freep) char *raw = NULL;
