@@ -43,21 +43,12 @@ static struct range common_range(struct range a, struct range b)
         return common.start < common.end ? common : (struct range){ 0 };
 }
 
-uint64_t image_member_erase_bytes(const struct image_member *member)
+/* In whole sectors: the ROM erases all of it when the member's first byte arrives. */
+static uint64_t erase_bytes(const struct image_member *member)
 {
         struct range range = erase_range(member);
 
         return range.end - range.start;
-}
-
-uint64_t image_erase_bytes_near(const struct image *image, size_t offset, size_t len)
-{
-        uint64_t sum = 0;
-
-        for (size_t i = 0; i < image->n_members; i++)
-                if (image->members[i].offset >= offset && image->members[i].offset - offset < len)
-                        sum += image_member_erase_bytes(&image->members[i]);
-        return sum;
 }
 
 static void check_geometry(struct image_reader *reader, const struct image_member *m,
@@ -209,7 +200,7 @@ int image_check_layout(struct image_reader *reader)
                 if (!is_flashed(&image->members[i]))
                         continue;
                 check_member(reader, i);
-                image->erase_bytes += image_member_erase_bytes(&image->members[i]);
+                image->erase_bytes += erase_bytes(&image->members[i]);
                 image->flash_bytes += image->members[i].size;
         }
         if (image->flash_bytes == 0)

@@ -96,10 +96,3 @@ int image_inspect(const uint8_t *data, size_t len, struct findings *findings, st
 
 /* As image_parse() but for any DFU 1.1 file (mode = any): the suffix alone is checked. */
 int image_parse_suffix_only(const uint8_t *data, size_t len, struct findings *findings, struct image **ret);
-
-/* Bytes, in whole sectors, that the ROM erases for one member: all of it when the member's first byte arrives. */
-uint64_t image_member_erase_bytes(const struct image_member *member);
-
-/* Bytes that the ROM erases while it consumes payload [offset, offset + len): the sum over the members whose data
- * starts there. */
-uint64_t image_erase_bytes_near(const struct image *image, size_t offset, size_t len);

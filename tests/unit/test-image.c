@@ -90,31 +90,6 @@ static void test_a_later_file_that_looks_like_a_part_elsewhere_is_its_own(void *
         fixture_archive_done(&a);
 }
 
-static void test_erase_is_told_where_a_members_data_begins(void **state)
-{
-        struct fixture_archive a;
-        _cleanup_(bytes_done) struct bytes bytes = { 0 };
-        _cleanup_(image_freep) struct image *image = NULL;
-        size_t first, second;
-
-        (void)state;
-        fixture_archive_small(&a);
-        a.members[1].address = 0x10000;
-        bytes = fixture_archive_make(&a);
-        image = expect_good(&bytes);
-        first = image->members[1].offset;
-        second = image->members[2].offset;
-        assert_int_equal(image_erase_bytes_near(image, first, 64), 4096);
-        assert_int_equal(image_erase_bytes_near(image, first - 63, 64), 4096);
-        assert_int_equal(image_erase_bytes_near(image, first - 64, 64), 0);
-        assert_int_equal(image_erase_bytes_near(image, first + 1, 64), 0);
-        assert_int_equal(image_erase_bytes_near(image, first, second - first + 1), 2 * 4096);
-        assert_int_equal(image_erase_bytes_near(image, 0, SIZE_MAX), image->erase_bytes);
-        assert_int_equal(image_erase_bytes_near(image, image->members[0].offset, 1), 0);
-        assert_int_equal(image_erase_bytes_near(image, 0, 0), 0);
-        fixture_archive_done(&a);
-}
-
 static void test_an_image_for_any_chip_is_for_the_chip_of_its_esp_images(void **state)
 {
         struct fixture_archive a;
@@ -449,7 +424,6 @@ int main(void)
                 cmocka_unit_test(test_a_board_image_is_understood),
                 cmocka_unit_test(test_parts_of_one_file_are_joined),
                 cmocka_unit_test(test_a_later_file_that_looks_like_a_part_elsewhere_is_its_own),
-                cmocka_unit_test(test_erase_is_told_where_a_members_data_begins),
                 cmocka_unit_test(test_an_image_for_any_chip_is_for_the_chip_of_its_esp_images),
                 cmocka_unit_test(test_the_image_is_named_by_the_application_in_an_app_partition),
                 cmocka_unit_test(test_case_a_of_the_builder_is_refused),
