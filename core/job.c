@@ -49,6 +49,11 @@ static bool board_is_there(const struct job *job)
         return job->present && !job->replaced;
 }
 
+static bool is_back_from_detach(const struct job *job)
+{
+        return job->phase == PHASE_DETACHING && job->left_since_detach && board_is_there(job);
+}
+
 /* Whether another attempt follows the one that ends now. */
 static bool may_retry(const struct job *job)
 {
@@ -230,6 +235,10 @@ static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
                 job->deadline_usec = USEC_INFINITY;
                 return JOB_DO_NOTHING;
         }
+        if (job->verdict == VERDICT_NONE && !job->cancelled && is_back_from_detach(job)) {
+                set_verdict(job, VERDICT_DETACHED, "back after DETACH");
+                job->engine_judged = true;
+        }
         if (job->verdict == VERDICT_NONE && job->cancelled)
                 set_verdict(job, VERDICT_CANCELLED, "cancelled; the engine did not end by itself");
         else if (job->verdict == VERDICT_NONE && !board_is_there(job) && job->phase != PHASE_DETACHING)
@@ -290,18 +299,12 @@ static enum job_do cancel_engine(struct job *job, uint64_t now_usec)
         return JOB_DO_TERMINATE_ENGINE;
 }
 
-/* The board is back from DETACH, and its engine still waits for the answer that left with the old device. */
+/* Its engine ends by itself, unless it waits for the answer that left with the old device. */
 static enum job_do back_before_the_engine_ended(struct job *job, uint64_t now_usec)
 {
-        bool waits = job->phase == PHASE_DETACHING && !job->engine_judged && !job->killed && !job->cancelled;
-
-        if (!waits || !job->left_since_detach || !board_is_there(job))
-                return JOB_DO_NOTHING;
-        set_verdict(job, VERDICT_DETACHED, "back after DETACH");
-        job->engine_judged = true;
-        job->killed = true;
-        job->deadline_usec = now_usec + JOB_ENGINE_KILL_LIMIT;
-        return JOB_DO_KILL_ENGINE;
+        if (is_back_from_detach(job) && !job->engine_judged && !job->killed && !job->cancelled)
+                job->deadline_usec = MIN(job->deadline_usec, now_usec + JOB_ENGINE_BACK_LIMIT);
+        return JOB_DO_NOTHING;
 }
 
 static enum job_do step_running(struct job *job, const struct job_event *event, uint64_t now_usec)

@@ -466,7 +466,8 @@ static void test_engine_that_waits_for_detachs_answer_is_done_with_when_the_boar
         board_waits(false);
         engine_starts();
         assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
-        assert_int_equal(board_arrives(true, true), JOB_DO_KILL_ENGINE);
+        assert_int_equal(board_arrives(true, true), JOB_DO_NOTHING);
+        assert_int_equal(time_passes(JOB_ENGINE_BACK_LIMIT), JOB_DO_KILL_ENGINE);
         assert_int_equal(engine_ends("killed by SIGKILL"), JOB_DO_START_ENGINE);
         assert_int_equal(job.phase, PHASE_DOWNLOADING);
         assert_int_equal(job.attempt, 1);
