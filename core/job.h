@@ -19,7 +19,7 @@
         (5 * USEC_PER_SEC) /* from its verdict to its end, and from the board's leaving */
 #define JOB_ENGINE_STOP_LIMIT (10 * USEC_PER_SEC) /* from SIGTERM to its end */
 #define JOB_ENGINE_KILL_LIMIT (5 * USEC_PER_SEC)  /* from SIGKILL until the slot is called stuck */
-#define JOB_ENGINE_BACK_LIMIT USEC_PER_SEC        /* to its end, once the board is back from DETACH */
+#define JOB_ENGINE_BACK_LIMIT (2 * USEC_PER_SEC)  /* to its end, once the board is back from DETACH */
 #define JOB_LEDGER_RETRY      (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
 #define JOB_MESSAGE_MAX       512                 /* bytes, with the NUL: what an engine or the ledger says */
 #define JOB_DETACHES_MAX      3                   /* in one attempt */
