@@ -156,6 +156,8 @@ static size_t take_figures(const struct port *p, struct figure ret[static FIGURE
                 { "unlinked", f->unlinked },
                 { "queue-max", f->queue_max },
                 { "download-usec", f->download_usec },
+                { "plugged-at", f->plugged_at },
+                { "download-at", f->download_at },
         };
         size_t n = 0;
 

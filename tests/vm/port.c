@@ -110,7 +110,8 @@ static void try_to_attach(struct port *p, uint64_t now)
         }
         p->phase = PORT_ATTACHED;
         p->free_at = now;
-        p->figures.attached++;
+        if (p->figures.attached++ == 0)
+                p->figures.plugged_at = now;
 }
 
 void plug_done(struct plug *plug)
@@ -225,6 +226,8 @@ static void note_download(struct port *p, const struct rom_setup *setup, uint64_
                 return;
         if (p->download_from == 0)
                 p->download_from = start;
+        if (p->figures.download_at == 0)
+                p->figures.download_at = start;
         if (setup->wLength == 0) {
                 p->figures.download_usec = p->done_at == USEC_INFINITY ? 0 : p->done_at - p->download_from;
                 p->download_from = 0;

@@ -47,6 +47,7 @@ struct port_figures {
         unsigned unlinked;      /* URBs that the host took back before they were answered */
         unsigned queue_max;     /* control transfers that stood at endpoint 0 together */
         uint64_t download_usec; /* of the last download: first DNLOAD's SETUP to last one's end */
+        uint64_t plugged_at, download_at; /* CLOCK_MONOTONIC: first on the bus; the first DNLOAD of all */
 };
 
 struct port {

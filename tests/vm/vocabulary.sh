@@ -7,52 +7,57 @@ exec 3>&1 # where a failure is told, also from within a redirection
 
 BED_SOCKET=/run/vm-bed
 BED_LOG=/tmp/vm-bed.log
-STATION_SOCKET=/run/espdfu/io.espdfu.Station1
-STATION_LOG=/tmp/espdfud.log
-station_pid=
+CONFIG=/etc/espdfu/espdfud.conf.d
 story=
+story_from=
+
+now_msec() {
+        date +%s%3N
+}
 
 # tell WORDS…: names the step that follows, and says of the one before that it held.
 tell() {
-        [ -z "$story" ] || echo "ok: $story"
+        story_holds
         story=$*
+        story_from=$(now_msec)
+}
+
+story_holds() {
+        [ -z "$story" ] || echo "ok: $story ($(seconds_since "$story_from") s)"
+        story=
+}
+
+# seconds_since MSEC: with one digit behind the point.
+seconds_since() {
+        seconds_tenths=$((($(now_msec) - $1) / 100))
+        echo "$((seconds_tenths / 10)).$((seconds_tenths % 10))"
 }
 
 fail() {
         exec >&3
         echo "NOT OK: $story: $*"
         story=
-        show_logs
+        [ ! -s "$BED_LOG" ] || { echo "---- $BED_LOG" && tail -n 60 "$BED_LOG"; }
         exit 1
 }
 
-show_logs() {
-        for log in "$BED_LOG" "$STATION_LOG"; do
-                [ ! -s "$log" ] || { echo "---- $log" && tail -n 60 "$log"; }
-        done
-        if [ -n "$station_pid" ]; then
-                espdfuctl --socket $STATION_SOCKET status || :
-        fi
-}
-
-# The last step's word, and the end of the bed. Set by open_bed.
-close_bed() {
+# The last step's word, and the end of the bed.
+ending() {
         status=$?
         trap - EXIT
         if [ "$status" -eq 0 ]; then
-                echo "ok: $story"
+                story_holds
         elif [ -n "$story" ]; then
-                echo "NOT OK: $story (exit status $status)"
-                show_logs
+                echo "NOT OK: $story (exit status $status)" >&3
         fi
         bed quit >/dev/null 2>&1 || :
         exit "$status"
 }
+trap ending EXIT
 
 open_bed() {
         vm-bed serve $BED_SOCKET >"$BED_LOG" 2>&1 &
         until_true 30 test -S $BED_SOCKET
-        trap close_bed EXIT
 }
 
 # until_true SECONDS COMMAND…: asks again until it is so, or fails.
@@ -86,7 +91,6 @@ path_of() {
         bed path "$1"
 }
 
-
 udev_has() {
         udevadm info "/sys/bus/usb/devices/$1" 2>/dev/null | grep -q '^E: ID_PATH=' &&
                 [ -e "/sys/bus/usb/devices/$1/$1:1.2" ]
@@ -118,30 +122,23 @@ expect_flashed() {
         expect_equal "port $1, state" "$(bed state "$1")" dfuIDLE
 }
 
-now_msec() {
-        date +%s%3N
+# ---- the station, as the package has installed it ----
+
+# configure NAME <<TEXT: a drop-in. It counts from the next start or reload.
+configure() {
+        mkdir -p $CONFIG
+        cat >"$CONFIG/$1.conf"
 }
 
-# ---- our own programs ----
-
-# open_station CONFIG_DIR STATE_DIR: the daemon, by hand and as root.
-open_station() {
-        mkdir -p "$(dirname $STATION_SOCKET)"
-        espdfud --config "$1" --socket $STATION_SOCKET --state "$2" >"$STATION_LOG" 2>&1 &
-        station_pid=$!
-        until_true 20 station_answers
+# policy CHIP IMAGE [LINE…]: the words of a policy for all boards of this chip, named after it.
+policy() {
+        printf '[policy %s]\nchip = %s\nimage = %s\n' "$1" "$1" "$(realpath "$2")"
+        shift 2
+        [ $# -eq 0 ] || printf '%s\n' "$@"
 }
 
-station_answers() {
-        kill -0 "$station_pid" || fail "the daemon ended"
-        espdfuctl --socket $STATION_SOCKET status --json
-}
-
-close_station() {
-        kill "$station_pid"
-        station_status=0
-        wait "$station_pid" || station_status=$?
-        expect_equal "the daemon's exit status" $station_status 0
+reload() {
+        systemctl reload espdfud.service || fail "reload"
 }
 
 # wait_phase PHASE SECONDS SLOT…: until each slot (its name, or its port path) is in this phase.
@@ -152,21 +149,74 @@ wait_phase() {
         end=$(($(date +%s) + limit))
         for slot in "$@"; do
                 until slot_is "$slot" "$phase"; do
-                        [ "$(date +%s)" -lt "$end" ] || fail "slot $slot is not $phase after $limit s"
+                        [ "$(date +%s)" -lt "$end" ] || {
+                                espdfuctl status
+                                fail "slot $slot is not $phase after $limit s"
+                        }
                         sleep 0.2
                 done
         done
 }
 
 slot_is() {
-        kill -0 "$station_pid" 2>/dev/null || fail "the daemon ended"
-        espdfuctl --socket $STATION_SOCKET status --json |
-                jq -e --arg slot "$1" --arg phase "$2" \
-                        'any(.slots[]; (.slot == $slot or .port == $slot) and .phase == $phase)' >/dev/null
+        [ "$(slot_field "$1" phase)" = "$2" ]
 }
 
-# slot_field SLOT FIELD: one field of the slot's status.
+# slot_field SLOT FIELD: one field of the slot's status. Asking starts a service that is not running.
 slot_field() {
-        espdfuctl --socket $STATION_SOCKET status --json |
+        espdfuctl status --json 2>/dev/null |
                 jq -r --arg slot "$1" --arg field "$2" '.slots[] | select(.slot == $slot or .port == $slot) | .[$field]'
+}
+
+# service_is STATE [UNIT]: active, inactive, failed, … of systemctl.
+service_is() {
+        [ "$(systemctl is-active "${2:-espdfud.service}")" = "$1" ]
+}
+
+# service_field NAME: as systemctl show has it.
+service_field() {
+        systemctl show --value -p "$1" espdfud.service
+}
+
+# Where the journal is now; journal_since looks from there on.
+journal_mark() {
+        journal_cursor=$(journalctl -q -n 1 --show-cursor | sed -n 's/^-- cursor: //p')
+}
+
+# journal_since ARGUMENT…: what journalctl with these prints, since the last mark.
+journal_since() {
+        journalctl -q --no-pager --sync
+        journalctl -q --no-pager --after-cursor "$journal_cursor" "$@"
+}
+
+# journal_has PATTERN [ARGUMENT…]: a line since the mark, of the service unless arguments of journalctl say otherwise.
+journal_has() {
+        journal_pattern=$1
+        shift
+        [ $# -gt 0 ] || set -- -u espdfud.service
+        journal_since -o cat "$@" | grep -qE -- "$journal_pattern"
+}
+
+# attempts_at PORT_PATH: the verdicts of all attempts there, the oldest first, in one line.
+attempts_at() {
+        espdfuctl history --all --json | jq -r --arg port "$1" '[.attempts[] | select(.port == $port) | .verdict] | reverse | join(" ")'
+}
+
+# What the ledger promises: closed rows are numbered without gaps, and no attempt of a job stands there twice.
+expect_ledger_whole() {
+        espdfuctl history --all --json >ledger.json
+        jq -e '([.attempts[].sequence | values] | sort) as $s | $s == [range(1; ($s | length) + 1)]' ledger.json >/dev/null ||
+                fail "sequence has gaps"
+        jq -e '[.attempts[] | [.job, .attempt]] | length == (unique | length)' ledger.json >/dev/null ||
+                fail "an attempt stands there twice"
+}
+
+as_outsider() {
+        id outsider >/dev/null 2>&1 || useradd -M outsider
+        setpriv --reuid=outsider --regid=outsider --clear-groups "$@"
+}
+
+as_member() {
+        id member >/dev/null 2>&1 || useradd -M -G espdfu member
+        setpriv --reuid=member --regid=member --init-groups "$@"
 }
