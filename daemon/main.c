@@ -145,7 +145,8 @@ static int load_config(const struct station_options *options, struct config **re
         if (errors.total > errors.n_lines)
                 log_error("and %zu more errors", errors.total - errors.n_lines);
         if (r < 0)
-                log_slot(LOG_ERR, NULL, NULL, MESSAGE_CONFIG_REFUSED, "configuration %s: %s",
+                log_slot(LOG_ERR, NULL, NULL, MESSAGE_CONFIG_REFUSED,
+                         "configuration directory %s: %s: expected one that espdfud can read",
                          options->config_dir, strerror(-r));
         return r;
 }
