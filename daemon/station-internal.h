@@ -44,4 +44,6 @@ void station_image_seen(void *userdata, const struct config_policy *policy, cons
                         const char *why);
 int station_load_config(struct station *station, struct reload_result *ret);
 
+/* The status line of `systemctl status`. */
+void station_tell_systemd(struct station *station);
 int station_open_server(struct station *station, const struct station_options *options);
