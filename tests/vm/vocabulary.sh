@@ -202,6 +202,11 @@ attempts_at() {
         espdfuctl history --all --json | jq -r --arg port "$1" '[.attempts[] | select(.port == $port) | .verdict] | reverse | join(" ")'
 }
 
+# attempts_are PORT_PATH VERDICTS
+attempts_are() {
+        [ "$(attempts_at "$1")" = "$2" ]
+}
+
 # What the ledger promises: closed rows are numbered without gaps, and no attempt of a job stands there twice.
 expect_ledger_whole() {
         espdfuctl history --all --json >ledger.json
