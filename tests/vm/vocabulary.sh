@@ -178,15 +178,15 @@ service_field() {
         systemctl show --value -p "$1" espdfud.service
 }
 
-# Where the journal is now; journal_since looks from there on.
+# Now; journal_since looks from there on. By time: behind a cursor that its filter hides, journalctl skips one line more.
 journal_mark() {
-        journal_cursor=$(journalctl -q -n 1 --show-cursor | sed -n 's/^-- cursor: //p')
+        journal_from=$(date '+%F %T.%6N')
 }
 
 # journal_since ARGUMENT…: what journalctl with these prints, since the last mark.
 journal_since() {
         journalctl -q --no-pager --sync
-        journalctl -q --no-pager --after-cursor "$journal_cursor" "$@"
+        journalctl -q --no-pager --since "$journal_from" "$@"
 }
 
 # journal_has PATTERN [ARGUMENT…]: a line since the mark, of the service unless arguments of journalctl say otherwise.
