@@ -165,8 +165,9 @@ static int print_header(const struct station_status *station, const struct table
         bool is_narrow = style->width > 0 && style->width < HEADER_WIDTH;
         _cleanup_(freep) char *uptime = format_span(station->uptime_usec);
         _cleanup_(freep) char *name = text_escape(station->name);
+        _cleanup_(freep) char *held = text_escape(station->held ? station->held : "");
 
-        if (!uptime || !name)
+        if (!uptime || !name || !held)
                 return -ENOMEM;
         fprintf(f, "%s   up %s   today %" PRIu64 " flashed, first pass ", name, uptime,
                 station->flashed_today);
@@ -174,9 +175,9 @@ static int print_header(const struct station_status *station, const struct table
                 fprintf(f, "%.1f %%", 100.0 * (double)station->first_pass_today / (double)boards);
         else
                 fputs(table_nothing(style), f);
-        fprintf(f, ", %" PRIu64 " boards/h%srunning %u, waiting %u, failed %u\n\n",
+        fprintf(f, ", %" PRIu64 " boards/h%srunning %u, waiting %u, failed %u%s%s\n\n",
                 station->flashed_last_hour, is_narrow ? "\n" : "   ", station->running, station->waiting,
-                station->failed);
+                station->failed, *held ? is_narrow ? "\n" : "   " : "", held);
         return 0;
 }
 

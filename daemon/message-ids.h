@@ -11,3 +11,5 @@
 #define MESSAGE_POLICY_UNUSABLE "27b18cba3906488ea3ceead34f98cfdc"
 #define MESSAGE_ENGINE_STUCK    "7fbbf0884c704dd985a782bdf87c298c"
 #define MESSAGE_LEDGER_TROUBLE  "b1853aa6f2464b71b97ef1a8cde9fba9"
+#define MESSAGE_HELD            "9f811b57aa854ab69e4ebb6192a6f0bf"
+#define MESSAGE_RELEASED        "b094626af4fb4dcd87d451bd82e7eb75"

@@ -68,7 +68,7 @@ int station_lay_out_slots(struct station *station)
         for (size_t i = 0; i < n_old; i++)
                 if (old[i] && r == 0)
                         r = place_other(station, old[i]);
-        return r;
+        return r == 0 ? station_add_held_slots(station) : r;
 }
 
 /* ---- policies ---- */
