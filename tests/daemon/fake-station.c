@@ -259,7 +259,9 @@ static int fake_release(void *userdata, const char *where, const char *who, bool
                                ? -ENOMEM
                                : SERVER_NOT_RELEASED;
         *ret_was_held = !slot ? s->header.held != NULL : !streq(slot->slot, "A3");
-        if (!slot)
+        if (slot)
+                slot->message = NULL;
+        else
                 s->header.held = NULL;
         return 0;
 }
