@@ -105,7 +105,7 @@ static int check_policy(struct station *station, const struct config_policy *pol
         _cleanup_(freep) char *why = NULL;
         int r;
 
-        if (policy->action != POLICY_FLASH)
+        if (!policy->image || policy->action == POLICY_IGNORE)
                 return 0;
         r = images_get(station->world.images, policy, &copy, &why);
         if (r < 0)
