@@ -333,7 +333,8 @@ static bool was_to_be_detached(const struct job *job)
 
 static enum job_do engine_ended(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
-        if (job->verdict == VERDICT_NONE && job->cancelled)
+        /* It may not have begun to listen; one that had, and sent something, has left nobody knows what on the board. */
+        if (job->verdict == VERDICT_NONE && job->cancelled && job->bytes_total == 0)
                 set_cancelled(job, "; the engine ended without a verdict");
         if (job->verdict == VERDICT_NONE)
                 set_verdict(job, VERDICT_ENGINE_FAILED, "the engine ended without a verdict: %s",

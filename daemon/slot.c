@@ -118,13 +118,20 @@ static void drop_job(struct slot *slot)
         slot->policy = NULL;
 }
 
-/* Without memory for the text the phase stands alone. */
-static void rest_in(struct slot *slot, enum phase phase, const char *message)
+/* Without memory for a text the phase stands alone. policy may be NULL. */
+static void rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                    const char *message)
 {
         drop_job(slot);
         slot->phase = phase;
+        (void)free_and_strdup(&slot->policy, policy ? policy->name : NULL);
         (void)free_and_strdup(&slot->message, message);
         slot->world->changed(slot->world->userdata, slot, true);
+}
+
+static void rest_in(struct slot *slot, enum phase phase, const char *message)
+{
+        rest_by(slot, NULL, phase, message);
 }
 
 static void rest_without_policy(struct slot *slot)
@@ -143,8 +150,7 @@ static void rest_unusable(struct slot *slot, const struct config_policy *policy,
         if (asprintf(&text, "policy %s: %s", policy->name, why) < 0)
                 text = NULL;
         log_slot(LOG_ERR, slot->name, NULL, MESSAGE_POLICY_UNUSABLE, "%s", text ? text : why);
-        rest_in(slot, PHASE_UNUSABLE, text);
-        (void)free_and_strdup(&slot->policy, policy->name);
+        rest_by(slot, policy, PHASE_UNUSABLE, text);
 }
 
 /* ---- which policy, and what then ---- */
@@ -242,13 +248,6 @@ const char *slot_held(const struct slot *slot)
         return text ? text : holds->station;
 }
 
-/* By its policy, or by a person in spite of it. */
-static void rest_held(struct slot *slot, const struct config_policy *policy, const char *why)
-{
-        rest_in(slot, PHASE_HELD, why);
-        (void)free_and_strdup(&slot->policy, policy->name);
-}
-
 static void consider(struct slot *slot)
 {
         struct board_facts facts = board_facts(slot->board, slot->name);
@@ -264,16 +263,15 @@ static void consider(struct slot *slot)
         switch (policy->action) {
         case POLICY_FLASH:
                 if (slot_held(slot))
-                        rest_held(slot, policy, slot_held(slot));
+                        rest_by(slot, policy, PHASE_HELD, slot_held(slot));
                 else
                         flash_by(slot, policy);
                 break;
         case POLICY_IGNORE:
-                rest_in(slot, PHASE_IGNORED, "its policy says action = ignore");
-                (void)free_and_strdup(&slot->policy, policy->name);
+                rest_by(slot, policy, PHASE_IGNORED, "its policy says action = ignore");
                 break;
         case POLICY_HOLD:
-                rest_held(slot, policy, "its policy says action = hold");
+                rest_by(slot, policy, PHASE_HELD, "its policy says action = hold");
                 break;
         case POLICY_ACTION_MAX_:
                 break;

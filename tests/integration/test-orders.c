@@ -185,6 +185,7 @@ static void test_held_station_flashes_after_release(void **state)
         second = plug(&line, "1-4.2", ROM_S2);
         expect_phase(&line, "A1", PHASE_HELD);
         expect_phase(&line, "1-4.2", PHASE_HELD);
+        assert_string_equal(slot_of(&line, "A1")->policy, "gizmo");
         expect_message(&line, "A1", "held by ");
         expect_message(&line, "A1", ": new jig");
         expect_held(&line, ": new jig");

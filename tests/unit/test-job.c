@@ -667,6 +667,17 @@ static void test_person_cancels_an_engine_that_had_not_begun_to_listen(void **st
                    "cancelled by user joe; the engine ended without a verdict", true);
 }
 
+static void test_person_cancels_and_the_engine_crashes_in_mid_download(void **state)
+{
+        (void)state;
+        board_waits(true);
+        engine_starts();
+        engine_is_at(PHASE_DOWNLOADING, 20, 60 * USEC_PER_SEC);
+        joe_cancels();
+        expect_end(engine_ends("killed by SIGSEGV"), PHASE_FAILED, VERDICT_ENGINE_FAILED,
+                   "the engine ended without a verdict: killed by SIGSEGV", true);
+}
+
 static void test_person_cancels_while_a_failed_attempt_is_being_recorded(void **state)
 {
         (void)state;
@@ -850,6 +861,7 @@ int main(void)
                 t(test_person_cancels_between_attempts),
                 t(test_person_cancels_a_download_for_good),
                 t(test_person_cancels_an_engine_that_had_not_begun_to_listen),
+                t(test_person_cancels_and_the_engine_crashes_in_mid_download),
                 t(test_person_cancels_while_a_failed_attempt_is_being_recorded),
                 t(test_person_cancels_a_detached_board_and_its_return_is_what_is_recorded),
                 t(test_person_cancels_a_board_that_leaves_behind_the_engines_back),
