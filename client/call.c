@@ -100,7 +100,8 @@ static int cannot_talk(int r, uint64_t timeout_usec)
                 break;
         case CONNECTION_CLOSED:
                 client_error(
-                        "espdfud hung up: it stops, or has too many clients, or this one reads too slowly");
+                        "espdfud hung up: it stops, or could not start (systemctl status espdfud), or has too many "
+                        "clients, or this one reads too slowly");
                 break;
         case CONNECTION_NONSENSE:
                 client_error("%s: what answers there does not speak varlink", client_socket);

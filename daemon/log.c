@@ -11,10 +11,16 @@
 #include "core/text.h"
 
 static int max_level = LOG_INFO;
+static char *first_error;
 
 void log_set_max_level(int level)
 {
         max_level = level;
+}
+
+const char *log_first_error(void)
+{
+        return first_error;
 }
 
 /* Whether stderr is the stream that systemd connected to the journal: "DEVICE:INODE". */
@@ -97,6 +103,8 @@ static void say(int level, const char *slot, const char *job, const char *messag
                 name = text_escape(slot);
         if (!text)
                 text = strdup("out of memory");
+        if (text && level <= LOG_ERR && !first_error)
+                first_error = strdup(text);
         if (text && (!stderr_is_journal() || send_to_journal(level, name, job, message_id, text) < 0))
                 fprintf(stderr, "espdfud: %s: %s%s%s\n", level_word(level), name ? name : "",
                         name ? ": " : "", text);

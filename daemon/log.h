@@ -14,6 +14,8 @@
 void log_set_max_level(int level);
 
 void log_message(int level, const char *fmt, ...) _printf_(2, 3);
+/* The text of the first error that was said, or NULL: why a start failed, for who shows one line alone. */
+const char *log_first_error(void);
 
 #define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)

@@ -11,10 +11,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "daemon/activation.h"
 #include "daemon/log.h"
+#include "daemon/message-ids.h"
+#include "daemon/notify.h"
+#include "daemon/socket-dir.h"
 #include "daemon/station.h"
 #include "io/config-dir.h"
 
@@ -132,37 +135,19 @@ static int lock_state(const char *dir)
         return fd;
 }
 
-static int make_socket_dir(const char *path)
-{
-        _cleanup_(freep) char *dir = strdup(path);
-        char *slash = dir ? strrchr(dir, '/') : NULL;
-
-        if (!dir)
-                return -ENOMEM;
-        if (!slash || slash == dir)
-                return 0;
-        *slash = '\0';
-        if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
-                int r = -errno;
-
-                log_error("directory %s for the socket cannot be made: %s; --socket PATH names another place",
-                          dir, strerror(-r));
-                return r;
-        }
-        return 0;
-}
-
 static int load_config(const struct station_options *options, struct config **ret)
 {
         _cleanup_(config_errors_done) struct config_errors errors = { 0 };
         int r = config_load(options->config_dir, options->vendor_dir, ret, &errors);
 
         for (size_t i = 0; i < errors.n_lines; i++)
-                log_error("%s", errors.lines[i]);
+                log_slot(LOG_ERR, NULL, NULL, MESSAGE_CONFIG_REFUSED, "%s", errors.lines[i]);
         if (errors.total > errors.n_lines)
                 log_error("and %zu more errors", errors.total - errors.n_lines);
         if (r < 0)
-                log_error("configuration %s: %s", options->config_dir, strerror(-r));
+                log_slot(LOG_ERR, NULL, NULL, MESSAGE_CONFIG_REFUSED,
+                         "configuration directory %s: %s: expected one that espdfud can read",
+                         options->config_dir, strerror(-r));
         return r;
 }
 
@@ -178,7 +163,6 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
         (void)source, (void)si;
-        sd_notify(false, "STOPPING=1");
         station_stop(userdata);
         return 0;
 }
@@ -228,11 +212,45 @@ static int run(const struct station_options *options, struct config *config)
         if (r < 0)
                 return r;
         sd_event_set_watchdog(event, true);
-        sd_notify(false, "READY=1");
+        notify_ready();
         log_info("espdfud " PACKAGE_VERSION " is ready on %s", options->socket_path);
         r = sd_event_loop(event);
         log_info("stopped");
         return r;
+}
+
+/* Where the socket goes, unless --socket says so: the one who said so answers for it. */
+static int prepare_socket(struct station_options *options, char **ret_inherited)
+{
+        if (options->socket_fd >= 0) {
+                *ret_inherited = activation_path(options->socket_fd);
+                if (*ret_inherited)
+                        options->socket_path = *ret_inherited;
+        } else {
+                int r = socket_dir_make(options->socket_path);
+
+                if (r < 0)
+                        return r;
+        }
+        return streq(options->socket_path, SOCKET_PATH) ? socket_dir_check(options->socket_path) : 0;
+}
+
+/* Returns an exit status. */
+static int start(struct station_options *options)
+{
+        _cleanup_(freep) char *inherited = NULL;
+        struct config *config;
+        int r, lock;
+
+        if (load_config(options, &config) != 0)
+                return EX_CONFIG;
+        r = prepare_socket(options, &inherited);
+        lock = r == 0 ? lock_state(options->state_dir) : -ECANCELED;
+        if (lock < 0) {
+                config_free(config);
+                return r > 0 ? EX_CONFIG : EXIT_FAILURE;
+        }
+        return run(options, config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -244,27 +262,22 @@ int main(int argc, char **argv)
                 .vendor_dir = CONFIG_VENDOR_DIR,
                 .state_dir = state ? state : STATE_DIR,
                 .socket_path = SOCKET_PATH,
-                .socket_fd = -1,
                 .group = "espdfu",
         };
-        struct config *config;
-        int r, lock;
+        int r;
 
         r = parse_arguments(argc, argv, &options);
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE + 1 : EXIT_SUCCESS;
-        if (sd_listen_fds(true) > 0)
-                options.socket_fd = SD_LISTEN_FDS_START;
+        options.socket_fd = activation_socket();
+        if (options.socket_fd < -1 || block_signals() < 0)
+                return EXIT_FAILURE;
         if (!options.engine)
                 options.engine = find_engine(engine, sizeof(engine));
-        if (block_signals() < 0)
-                return EXIT_FAILURE;
-        if (load_config(&options, &config) != 0)
-                return EX_CONFIG;
-        lock = lock_state(options.state_dir);
-        if (lock < 0 || make_socket_dir(options.socket_path) < 0) {
-                config_free(config);
-                return EXIT_FAILURE;
-        }
-        return run(&options, config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        r = start(&options);
+        if (r != EXIT_SUCCESS && log_first_error())
+                notify_failed(log_first_error());
+        if (r == EX_CONFIG && options.socket_fd >= 0)
+                activation_turn_away(options.socket_fd);
+        return r;
 }

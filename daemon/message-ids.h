@@ -13,3 +13,4 @@
 #define MESSAGE_LEDGER_TROUBLE  "b1853aa6f2464b71b97ef1a8cde9fba9"
 #define MESSAGE_HELD            "9f811b57aa854ab69e4ebb6192a6f0bf"
 #define MESSAGE_RELEASED        "b094626af4fb4dcd87d451bd82e7eb75"
+#define MESSAGE_CONFIG_REFUSED  "b820c28e1a5f4e9391d15ab84a2684ef"

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "daemon/notify.h"
+
 static int station_name(const struct station *station, char **ret)
 {
         char host[HOST_NAME_MAX + 1] = "";
@@ -46,6 +48,15 @@ static int on_header(void *userdata, struct station_status *ret)
         ret->uptime_usec = clock_boottime_usec() - station->started_usec;
         add_counts(station, ret);
         return r;
+}
+
+void station_tell_systemd(struct station *station)
+{
+        struct station_status header = { 0 };
+
+        if (on_header(station, &header) == 0)
+                notify_counts(&header, station->world.stopping);
+        station_status_done(&header);
 }
 
 static int copy_policy(const struct policy_status *from, struct policy_status *to)

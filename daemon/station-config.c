@@ -6,6 +6,7 @@
 
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
+#include "daemon/notify.h"
 #include "io/config-dir.h"
 
 /* ---- slots ---- */
@@ -158,8 +159,9 @@ static int refuse(struct station *station, const struct config_errors *errors, s
 {
         int r = 0;
 
-        log_error("configuration refused, the one before stays in force: %zu error%s", errors->total,
-                  errors->total == 1 ? "" : "s");
+        log_slot(LOG_ERR, NULL, NULL, MESSAGE_CONFIG_REFUSED,
+                 "configuration refused, the one before stays in force: %zu error%s", errors->total,
+                 errors->total == 1 ? "" : "s");
         for (size_t i = 0; i < errors->n_lines && r == 0; i++) {
                 log_error("%s", errors->lines[i]);
                 r = add_line(&ret->errors, &ret->n_errors, errors->lines[i]);
@@ -196,7 +198,7 @@ static int adopt(struct station *station, struct config *config, struct reload_r
         return r;
 }
 
-int station_load_config(struct station *station, struct reload_result *ret)
+static int load_config(struct station *station, struct reload_result *ret)
 {
         _cleanup_(config_errors_done) struct config_errors errors = { 0 };
         struct config *config;
@@ -207,6 +209,18 @@ int station_load_config(struct station *station, struct reload_result *ret)
         if (r != 0)
                 return refuse(station, &errors, ret);
         return adopt(station, config, ret);
+}
+
+/* While it goes on, `systemctl reload` waits. */
+int station_load_config(struct station *station, struct reload_result *ret)
+{
+        int r;
+
+        notify_reloading();
+        r = load_config(station, ret);
+        notify_ready();
+        station_tell_systemd(station);
+        return r;
 }
 
 void station_reload(struct station *station)

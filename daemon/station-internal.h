@@ -58,4 +58,6 @@ int station_cancel(void *userdata, const char *where, const char *who, char **re
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
 int station_release(void *userdata, const char *where, const char *who, bool *ret_was_held, char **ret_why);
 
+/* The status line of `systemctl status`. */
+void station_tell_systemd(struct station *station);
 int station_open_server(struct station *station, const struct station_options *options);

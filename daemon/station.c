@@ -5,6 +5,10 @@
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/notify.h"
+
+/* After stop-time: engines that abort, those that are killed, and the ledger's last rows. */
+#define STOP_REST (JOB_ENGINE_STOP_LIMIT + JOB_ENGINE_KILL_LIMIT + 10 * USEC_PER_SEC)
 
 /* ---- slots ---- */
 
@@ -142,6 +146,7 @@ static int on_places(sd_event_source *source, void *userdata)
 
         (void)source;
         give_places(station);
+        station_tell_systemd(station);
         if (station->world.stopping && all_is_recorded(station))
                 sd_event_exit(station->world.event, 0);
         return 0;
@@ -161,6 +166,8 @@ static void on_changed(void *userdata, struct slot *slot, bool phase_changed)
 
         if (station->server)
                 server_slot_changed(station->server, slot_name(slot), phase_changed);
+        if (phase_changed)
+                on_places_changed(station);
 }
 
 /* ---- the stop ---- */
@@ -194,6 +201,7 @@ void station_stop(struct station *station)
                 return;
         }
         station->world.stopping = true;
+        notify_stopping(station->config->stop_time_usec + STOP_REST);
         if (running > 0)
                 log_notice("stopping: %zu running download%s may end within %" PRIu64 " s", running,
                            running == 1 ? "" : "s", station->config->stop_time_usec / USEC_PER_SEC);
@@ -347,5 +355,6 @@ int station_rescan(struct station *station)
 
 int station_start(struct station *station)
 {
+        on_places_changed(station); /* the first status line, also of a station without boards */
         return station_rescan(station);
 }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/notify.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "core/text.h"
+#define LINE_MAX_BYTES 511 /* as much of an error as the status line shows */
+
+static char shown[LINE_MAX_BYTES + 1];
+
+void notify_ready(void)
+{
+        sd_notify(false, "READY=1");
+}
+
+void notify_reloading(void)
+{
+        sd_notify(false, "RELOADING=1");
+}
+
+void notify_stopping(uint64_t limit_usec)
+{
+        sd_notifyf(false, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, limit_usec);
+}
+
+/* What is not UTF-8 systemd would drop; long texts are cut between characters. */
+static void send_status(const char *text)
+{
+        _cleanup_(freep) char *line = text_to_utf8(text, LINE_MAX_BYTES);
+
+        if (!line || streq(line, shown))
+                return;
+        memcpy(shown, line, strlen(line) + 1);
+        sd_notifyf(false, "STATUS=%s", line);
+}
+
+void notify_counts(const struct station_status *header, bool stopping)
+{
+        _cleanup_(freep) char *error = header->config_error ? text_escape(header->config_error) : NULL;
+        _cleanup_(freep) char *line = NULL;
+
+        if (asprintf(&line,
+                     "%srunning %u, waiting %u, failed %u; today %" PRIu64 " flashed, %" PRIu64 " failed%s%s",
+                     stopping ? "stopping: " : "", header->running, header->waiting, header->failed,
+                     header->flashed_today, header->failed_today,
+                     error ? "; the last reload was refused: " : "", error ? error : "") < 0)
+                line = NULL;
+        if (line)
+                send_status(line);
+}
+
+void notify_failed(const char *why)
+{
+        _cleanup_(freep) char *text = text_escape(why);
+
+        if (text)
+                send_status(text);
+}

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What systemd reads of ours, as systemd's own tools see it: units, catalog, sandbox. What it does at work, tests/vm shows.
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+passed=0 failed=0 skipped=0
+
+# holds WORDS COMMAND...
+holds() {
+        words=$1
+        shift
+        if "$@" >"$dir/out" 2>&1; then
+                passed=$((passed + 1))
+        else
+                failed=$((failed + 1))
+                echo "NOT OK: $words"
+                cat "$dir/out"
+        fi
+}
+
+skip() {
+        skipped=$((skipped + 1))
+        echo "skipped: $*"
+}
+
+# The units as built, but for the programs, which need not be installed.
+for unit in espdfud.service espdfud.socket; do
+        sed 's|^\(Exec[A-Za-z]*\)=[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
+done
+
+every_message_has_its_entry() {
+        grep -o '"[0-9a-f]\{32\}"' "$top/daemon/message-ids.h" | tr -d '"' | sort >"$dir/sent"
+        sed -n 's/^-- //p' "$top/systemd/espdfu.catalog" | sort >"$dir/explained"
+        [ -s "$dir/sent" ] && diff "$dir/sent" "$dir/explained"
+}
+
+catalog_compiles() {
+        mkdir -p "$dir/root/usr/lib/systemd/catalog" "$dir/root/var/lib/systemd/catalog"
+        cp "$top/systemd/espdfu.catalog" "$dir/root/usr/lib/systemd/catalog/"
+        journalctl --root="$dir/root" --update-catalog || return 1
+        journalctl --root="$dir/root" --list-catalog >"$dir/listed" || return 1
+        [ "$(wc -l <"$dir/listed")" -eq "$(wc -l <"$dir/explained")" ]
+}
+
+units_are_understood() {
+        systemd-analyze verify --man=no "$dir/espdfud.service" "$dir/espdfud.socket" && [ ! -s "$dir/out" ]
+}
+
+# In tenths of what `systemd-analyze security` prints.
+sandbox_is_at_1_5() {
+        systemd-analyze security --offline=true --threshold=15 "$dir/espdfud.service"
+}
+
+users_are_understood() {
+        systemd-sysusers --dry-run "$top/systemd/espdfud.sysusers"
+}
+
+holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
+        every_message_has_its_entry
+if command -v journalctl >/dev/null; then
+        holds "the catalog compiles" catalog_compiles
+else
+        skip "the catalog compiles: no journalctl"
+fi
+if command -v systemd-analyze >/dev/null; then
+        holds "systemd understands the units, every line of them" units_are_understood
+        holds "systemd-analyze security gives the service 1.5 or less" sandbox_is_at_1_5
+        holds "systemd-sysusers understands the user" users_are_understood
+else
+        skip "units, sandbox, user: no systemd-analyze"
+fi
+[ "$skipped" -eq 0 ] || echo "[  SKIPPED ] $skipped test(s)"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
