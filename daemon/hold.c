@@ -114,6 +114,7 @@ static int adopt(struct station *station, struct holds *holds, struct slot *slot
                 return r;
         station->holds = *holds;
         *holds = before;
+        station->world.places_changed(station);
         if (slot) {
                 slot_holds_changed(slot);
                 server_slot_changed(station->server, slot_name(slot), true);

@@ -291,7 +291,6 @@ void slot_holds_changed(struct slot *slot)
 {
         if (slot->present && !slot->has_job && slot->phase == PHASE_HELD)
                 consider(slot);
-        slot->world->places_changed(slot->world->userdata);
 }
 
 int slot_release(struct slot *slot, char **ret_why)
