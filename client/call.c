@@ -92,11 +92,11 @@ static int cannot_connect(int r)
         return r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED;
 }
 
-static int cannot_talk(int r)
+static int cannot_talk(int r, uint64_t timeout_usec)
 {
         switch (r) {
         case CONNECTION_TIMED_OUT:
-                client_error("espdfud does not answer within %u s", (unsigned)(REPLY_TIMEOUT / USEC_PER_SEC));
+                client_error("espdfud does not answer within %u s", (unsigned)(timeout_usec / USEC_PER_SEC));
                 break;
         case CONNECTION_CLOSED:
                 client_error(
@@ -127,7 +127,7 @@ int client_call(const char *method, json_t *parameters, bool more, struct connec
         }
         r = connection_send(c, method, parameters, more);
         if (r != 0)
-                return cannot_talk(r);
+                return cannot_talk(r, REPLY_TIMEOUT);
         *ret = take_ptr(c);
         return EXIT_DONE;
 }
@@ -162,6 +162,11 @@ static int error_said(const struct varlink_reply *reply)
         if (streq(reply->error, STATION_INTERFACE ".NoSuchSlot"))
                 client_error("%s: no slot has this name, port or path: see espdfuctl status",
                              parameter(reply, "where"));
+        else if (streq(reply->error, STATION_INTERFACE ".NothingRunning"))
+                client_error("%s: nothing to cancel: no job runs there, and none is queued",
+                             parameter(reply, "where"));
+        else if (streq(reply->error, STATION_INTERFACE ".NotReleased"))
+                client_error("%s: not released: %s", parameter(reply, "where"), parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".Failed"))
                 client_error("espdfud: %s", parameter(reply, "message"));
         else if (str_has_prefix(reply->error, "org.varlink.service."))
@@ -184,7 +189,7 @@ static int receive(struct connection *connection, uint64_t timeout_usec, const s
         if (r == CONNECTION_READER_LEFT)
                 return CLIENT_READER_LEFT;
         if (r != 0)
-                return cannot_talk(r);
+                return cannot_talk(r, timeout_usec);
         if (reply.error) {
                 r = error_said(&reply);
                 varlink_reply_done(&reply);
@@ -207,13 +212,18 @@ int client_next(struct connection *connection, const sigset_t *mask, struct varl
 
 int client_ask(const char *method, json_t *parameters, json_t **ret)
 {
+        return client_ask_patiently(method, parameters, REPLY_TIMEOUT, ret);
+}
+
+int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret)
+{
         _cleanup_(connection_closep) struct connection *c = NULL;
         struct varlink_reply reply;
         int r;
 
         r = client_call(method, parameters, false, &c);
         if (r == EXIT_DONE)
-                r = client_reply(c, &reply);
+                r = receive(c, timeout_usec, NULL, &reply);
         if (r != EXIT_DONE)
                 return r;
         *ret = reply.parameters ? json_incref(reply.parameters) : json_object();

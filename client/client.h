@@ -15,8 +15,11 @@
 extern const char *client_socket;
 
 /* The verbs: main()'s way to call them. argv[0] is the verb. They return an exit code. */
+int verb_cancel(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_history(int argc, char **argv);
+int verb_hold(int argc, char **argv);
+int verb_release(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_status(int argc, char **argv);
 
@@ -47,6 +50,8 @@ int client_reply(struct connection *connection, struct varlink_reply *ret);
 int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret);
 /* One call with one reply, whose parameters are *ret (to be released). */
 int client_ask(const char *method, json_t *parameters, json_t **ret);
+/* The same, for a method that answers when something has ended. */
+int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret);
 /* For a reply that could not be read. */
 int client_misread(int r);
 

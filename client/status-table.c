@@ -162,21 +162,27 @@ static int add_slot(const struct table_style *style, const struct slot_status *s
 static int print_header(const struct station_status *station, const struct table_style *style, FILE *f)
 {
         uint64_t boards = station->flashed_today + station->failed_today;
-        bool is_narrow = style->width > 0 && style->width < HEADER_WIDTH;
+        bool is_narrow = style->width > 0 && style->width < HEADER_WIDTH, is_long;
         _cleanup_(freep) char *uptime = format_span(station->uptime_usec);
         _cleanup_(freep) char *name = text_escape(station->name);
+        _cleanup_(freep) char *held = text_escape(station->held ? station->held : "");
 
-        if (!uptime || !name)
+        if (!uptime || !name || !held)
                 return -ENOMEM;
+        is_long = style->width > 0 && style->width < HEADER_WIDTH + strlen(held);
         fprintf(f, "%s   up %s   today %" PRIu64 " flashed, first pass ", name, uptime,
                 station->flashed_today);
         if (boards > 0)
                 fprintf(f, "%.1f %%", 100.0 * (double)station->first_pass_today / (double)boards);
         else
                 fputs(table_nothing(style), f);
-        fprintf(f, ", %" PRIu64 " boards/h%srunning %u, waiting %u, failed %u\n\n",
+        fprintf(f, ", %" PRIu64 " boards/h%srunning %u, waiting %u, failed %u%s%s\n\n",
                 station->flashed_last_hour, is_narrow ? "\n" : "   ", station->running, station->waiting,
-                station->failed);
+                station->failed,
+                !*held    ? ""
+                : is_long ? "\n"
+                          : "   ",
+                held);
         return 0;
 }
 

@@ -77,8 +77,19 @@ static void print_event(const struct slot_status *slot, const char *phase)
         printf("%s %s %s%s%s%s\n", when, name, word, try, *text ? ": " : "", text);
 }
 
+/* The whole station is held, held otherwise, or no longer. */
+static void print_hold(const struct station_status *before, const struct station_status *after)
+{
+        if (streq_ptr(before->held, after->held))
+                return;
+        print_event(
+                &(struct slot_status){ .slot = (char *)(uintptr_t) "the station", .message = after->held },
+                after->held ? "held" : "released");
+}
+
 static void print_events(struct station_status *station, const struct status_update *update)
 {
+        print_hold(station, &update->station);
         for (size_t i = 0; i < update->n_gone; i++)
                 print_event(&(struct slot_status){ .slot = update->gone[i] }, "gone");
         for (size_t i = 0; i < update->station.n_slots; i++) {

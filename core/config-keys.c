@@ -146,7 +146,8 @@ static const struct config_key keys[] = {
           "refuse the image unless this is the SHA-256 of its file",
           parse_sha256, NULL, POLICY(sha256) },
         { CONFIG_POLICY, "action", "flash", "flash, ignore or hold",
-          "flash: at once; hold: show it, and wait until a reload says otherwise; ignore: leave the board alone",
+          "flash: at once; hold: show it, and wait for espdfuctl release, or until a reload says otherwise; ignore: "
+          "leave the board alone",
           parse_policy_action, NULL, POLICY(action) },
         { CONFIG_POLICY, "attempts", "3", "1 to 20",
           "how often a board is tried before it counts as failed",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A struct's members by name, for JSON: one table says both ways. Inside core/messages only.
+ * A struct's members by name, for JSON: one table says both ways. Inside core/ only.
  * On the way out what a type calls "nothing" is null, and texts are made valid UTF-8 of at most FIELD_TEXT_MAX bytes.
  * On the way in a member of the wrong type is an error; one that is absent stays zero (an older peer), unless it is
  * FIELD_TEXT; names that the table does not have are ignored (a newer peer).

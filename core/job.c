@@ -43,6 +43,27 @@ set_verdict(struct job *job, enum verdict verdict, const char *fmt, ...)
         va_end(ap);
 }
 
+static bool is_cancelled_by_person(const struct job *job)
+{
+        return job->cancelled_by[0] != '\0';
+}
+
+/* Where it was cancelled, or how: text follows the word. */
+static void set_cancelled(struct job *job, const char *text)
+{
+        set_verdict(job, VERDICT_CANCELLED, "cancelled%s%s%s", is_cancelled_by_person(job) ? " by " : "",
+                    job->cancelled_by, text);
+}
+
+static void set_cancelled_before(struct job *job, unsigned attempt)
+{
+        char text[32] = " before it began";
+
+        if (attempt > 1)
+                snprintf(text, sizeof(text), " before attempt %u", attempt);
+        set_cancelled(job, text);
+}
+
 /* The job's own board. */
 static bool board_is_there(const struct job *job)
 {
@@ -65,7 +86,8 @@ static enum job_do close_row(struct job *job)
 {
         job->state = JOB_CLOSING;
         job->deadline_usec = USEC_INFINITY;
-        job->final = job->verdict == VERDICT_FLASHED || (!may_retry(job) && !job->cancelled);
+        job->final = job->verdict == VERDICT_FLASHED ||
+                     (!may_retry(job) && (!job->cancelled || is_cancelled_by_person(job)));
         return JOB_DO_CLOSE_ROW;
 }
 
@@ -107,13 +129,14 @@ static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
         return JOB_DO_OPEN_ROW;
 }
 
-/* Before the engine of the attempt that is due was started. */
-static void end_cancelled(struct job *job)
+/* What a person cancelled is in the ledger, so that the next daemon knows: as an attempt that ends before it begins. */
+static enum job_do record_cancel(struct job *job, uint64_t now_usec)
 {
-        if (job->attempt == 0)
-                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
-        else
-                set_verdict(job, VERDICT_CANCELLED, "cancelled before attempt %u", job->attempt + 1);
+        enum job_do action = begin_attempt(job, now_usec);
+
+        job->cancelled = true;
+        job->phase = PHASE_QUEUED;
+        return action;
 }
 
 static enum job_do step_queued(struct job *job, const struct job_event *event, uint64_t now_usec)
@@ -128,7 +151,9 @@ static enum job_do step_queued(struct job *job, const struct job_event *event, u
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
                 return end(job);
         case JOB_EV_CANCEL:
-                end_cancelled(job);
+                if (is_cancelled_by_person(job))
+                        return record_cancel(job, now_usec);
+                set_cancelled_before(job, job->attempt + 1);
                 return end(job);
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
@@ -145,7 +170,7 @@ static enum job_do step_queued(struct job *job, const struct job_event *event, u
 static enum job_do row_opened(struct job *job, uint64_t now_usec)
 {
         if (job->cancelled)
-                set_verdict(job, VERDICT_CANCELLED, "cancelled before it began");
+                set_cancelled_before(job, job->attempt);
         else if (!board_is_there(job))
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
         else
@@ -158,7 +183,7 @@ static enum job_do row_not_opened(struct job *job, const struct job_event *event
 {
         job->attempt--;
         if (job->cancelled)
-                end_cancelled(job);
+                set_cancelled_before(job, job->attempt + 1);
         else if (!board_is_there(job))
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
         if (job->cancelled || !board_is_there(job))
@@ -193,6 +218,17 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
         return JOB_DO_NOTHING;
 }
 
+/* The engine says "cancelled at byte …" and does not know by whom. */
+static void take_verdict(struct job *job, const struct engine_message *message)
+{
+        if (job->cancelled && message->verdict == VERDICT_CANCELLED &&
+            str_has_prefix(message->text, "cancelled"))
+                set_cancelled(job, message->text + strlen("cancelled"));
+        else
+                set_verdict(job, message->verdict, "%s", message->text);
+        job->engine_judged = true;
+}
+
 /* An engine that goes on talking without getting anywhere does not live longer for it. */
 static bool moves_on(const struct job *job, const struct engine_message *message)
 {
@@ -211,8 +247,7 @@ static enum job_do engine_said(struct job *job, const struct engine_message *mes
         job->transfers = message->transfers;
         job->quiet_since_usec = now_usec;
         if (message->verdict != VERDICT_NONE) {
-                set_verdict(job, message->verdict, "%s", message->text);
-                job->engine_judged = true;
+                take_verdict(job, message);
                 if (!job->killed)
                         job->deadline_usec = now_usec + JOB_ENGINE_END_LIMIT;
                 return JOB_DO_NOTHING;
@@ -240,7 +275,7 @@ static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
                 job->engine_judged = true;
         }
         if (job->verdict == VERDICT_NONE && job->cancelled)
-                set_verdict(job, VERDICT_CANCELLED, "cancelled; the engine did not end by itself");
+                set_cancelled(job, "; the engine did not end by itself");
         else if (job->verdict == VERDICT_NONE && !board_is_there(job) && job->phase != PHASE_DETACHING)
                 set_verdict(job, VERDICT_BOARD_LEFT, "board left while %s; the engine did not end by itself",
                             phase_to_string(job->phase));
@@ -255,6 +290,10 @@ static enum job_do engine_overdue(struct job *job, uint64_t now_usec)
 /* The detached board is back: in DFU mode, or to be detached again. */
 static enum job_do came_back(struct job *job, uint64_t now_usec)
 {
+        if (job->cancelled) {
+                set_cancelled(job, " after DETACH");
+                return close_row(job);
+        }
         if (job->dfu_mode || job->detaches < JOB_DETACHES_MAX)
                 return start_engine(job, now_usec);
         set_verdict(job, VERDICT_NOT_RETURNED, "came back in run-time mode after each of %d DETACHes",
@@ -274,15 +313,39 @@ static enum job_do detached(struct job *job, uint64_t now_usec)
         return JOB_DO_NOTHING;
 }
 
+/*
+ * A person cancelled while the board was to be detached. Once it is in DFU mode it stands there as a new presence, and it is
+ * that one which must not be started again: so its return is waited for, or that it does not leave.
+ */
+static enum job_do cancelled_while_detaching(struct job *job, uint64_t now_usec)
+{
+        enum job_do action = detached(job, now_usec);
+
+        if (job->state == JOB_AWAY && !job->left_since_detach)
+                job->deadline_usec = MIN(job->deadline_usec, now_usec + JOB_ENGINE_BACK_LIMIT);
+        return action;
+}
+
+static bool was_to_be_detached(const struct job *job)
+{
+        return !job->dfu_mode || job->phase == PHASE_DETACHING;
+}
+
 static enum job_do engine_ended(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
+        /* It may not have begun to listen; one that had, and sent something, has left nobody knows what on the board. */
+        if (job->verdict == VERDICT_NONE && job->cancelled && job->bytes_total == 0)
+                set_cancelled(job, "; the engine ended without a verdict");
         if (job->verdict == VERDICT_NONE)
                 set_verdict(job, VERDICT_ENGINE_FAILED, "the engine ended without a verdict: %s",
                             event->text ? event->text : "unknown cause");
-        if (job->verdict == VERDICT_DETACHED && job->cancelled)
-                set_verdict(job, VERDICT_CANCELLED, "cancelled after DETACH");
+        if (job->verdict == VERDICT_DETACHED && job->cancelled && !is_cancelled_by_person(job))
+                set_cancelled(job, " after DETACH");
         if (job->verdict == VERDICT_DETACHED && job->replaced)
                 set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
+        if (job->verdict == VERDICT_CANCELLED && is_cancelled_by_person(job) && !job->replaced &&
+            was_to_be_detached(job))
+                return cancelled_while_detaching(job, now_usec);
         if (job->verdict == VERDICT_DETACHED)
                 return detached(job, now_usec);
         return close_row(job);
@@ -334,6 +397,18 @@ static enum job_do step_running(struct job *job, const struct job_event *event, 
         return JOB_DO_NOTHING;
 }
 
+static enum job_do not_returned(struct job *job)
+{
+        if (job->cancelled)
+                set_cancelled(job, job->left_since_detach ? " after DETACH; the board did not come back"
+                                                          : " before DETACH");
+        else
+                set_verdict(job, VERDICT_NOT_RETURNED, "%s within %" PRIu64 " s after DETACH",
+                            job->left_since_detach ? "did not come back" : "did not leave run-time mode",
+                            job->params.reattach_usec / USEC_PER_SEC);
+        return close_row(job);
+}
+
 static enum job_do step_away(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
@@ -344,16 +419,16 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
                 return close_row(job);
         case JOB_EV_CANCEL:
                 job->cancelled = true;
-                set_verdict(job, VERDICT_CANCELLED, "cancelled after DETACH");
+                if (is_cancelled_by_person(job))
+                        return JOB_DO_NOTHING; /* see cancelled_while_detaching() */
+                set_cancelled(job, " after DETACH");
                 return close_row(job);
         case JOB_EV_TIME:
-                if (now_usec < job->deadline_usec)
-                        return JOB_DO_NOTHING;
-                set_verdict(job, VERDICT_NOT_RETURNED, "%s within %" PRIu64 " s after DETACH",
-                            job->left_since_detach ? "did not come back" : "did not leave run-time mode",
-                            job->params.reattach_usec / USEC_PER_SEC);
-                return close_row(job);
+                return now_usec >= job->deadline_usec ? not_returned(job) : JOB_DO_NOTHING;
         case JOB_EV_LEFT:
+                if (job->cancelled)
+                        job->deadline_usec = now_usec + job->params.reattach_usec;
+                return JOB_DO_NOTHING;
         case JOB_EV_PLACE:
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
@@ -377,6 +452,9 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
         }
         if (event->type != JOB_EV_ROW_CLOSED)
                 return JOB_DO_NOTHING;
+        if (is_cancelled_by_person(job) && !job->final && board_is_there(job) &&
+            job->attempt < job->params.attempts_max)
+                return record_cancel(job, now_usec); /* the row that says so came too early */
         if (!may_retry(job))
                 return end(job);
         job->state = JOB_QUEUED;
@@ -406,6 +484,8 @@ static void note_presence(struct job *job, const struct job_event *event)
 enum job_do job_step(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         note_presence(job, event);
+        if (event->type == JOB_EV_CANCEL && event->text && !is_cancelled_by_person(job))
+                snprintf(job->cancelled_by, sizeof(job->cancelled_by), "%s", event->text);
         switch (job->state) {
         case JOB_QUEUED:
                 return step_queued(job, event, now_usec);

@@ -23,6 +23,7 @@
 #define JOB_LEDGER_RETRY      (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
 #define JOB_MESSAGE_MAX       512                 /* bytes, with the NUL: what an engine or the ledger says */
 #define JOB_DETACHES_MAX      3                   /* in one attempt */
+#define JOB_PERSON_MAX        64                  /* bytes, with the NUL: who cancelled */
 
 enum job_state {
         JOB_QUEUED,
@@ -42,8 +43,10 @@ enum job_event_type {
         JOB_EV_LEFT,         /* the board is off the bus */
         JOB_EV_ARRIVED,      /* a board is on the port */
         JOB_EV_ROW_CLOSED,
-        JOB_EV_TIME,   /* job_deadline() has passed */
-        JOB_EV_CANCEL, /* by a person or by the daemon's stop */
+        JOB_EV_TIME, /* job_deadline() has passed */
+        /* By a person, whom text names ("user joe"): the attempt is the last, also after a restart. Or by the daemon's stop
+         * (text is NULL): the next daemon starts again. */
+        JOB_EV_CANCEL,
 };
 
 struct job_event {
@@ -88,6 +91,7 @@ struct job {
         bool replaced;                /* what is on the port now came after the job's board had left … */
         bool same_board;              /* … but looks like it */
         bool cancelled;
+        char cancelled_by[JOB_PERSON_MAX]; /* the person, or empty */
         bool killed;
         bool engine_judged; /* it gave its verdict: nothing more is heard from it */
         bool left_since_detach;
@@ -103,7 +107,7 @@ enum job_do job_step(struct job *job, const struct job_event *event, uint64_t no
 
 /* Queued, and its time has come. */
 bool job_wants_place(const struct job *job, uint64_t now_usec);
-/* Counts against jobs-max. */
+/* An attempt is under way; counts against jobs-max. */
 bool job_is_running(const struct job *job);
 /* When JOB_EV_TIME is due (queued: when it wants a place), USEC_INFINITY for never. */
 uint64_t job_deadline(const struct job *job);

@@ -14,6 +14,7 @@ static const struct field station_fields[] = {
         FIELD(UNSIGNED, station_status, waiting),
         FIELD(UNSIGNED, station_status, failed),
         FIELD(TEXT_OR_NULL, station_status, config_error),
+        FIELD(TEXT_OR_NULL, station_status, held),
 };
 
 static const struct field slot_fields[] = {
@@ -47,6 +48,25 @@ static const struct field policy_fields[] = {
         FIELD(TEXT_OR_NULL, policy_status, image_version),
         FIELD(TEXT_OR_NULL, policy_status, unusable),
 };
+
+json_t *slot_reply_to_json(const struct slot_status *slot)
+{
+        return json_pack("{s:o}", "slot", fields_to_json(slot_fields, ARRAY_SIZE(slot_fields), slot));
+}
+
+int slot_reply_from_json(const json_t *parameters, struct slot_status *ret)
+{
+        struct slot_status slot = { 0 };
+        int r = fields_from_json(slot_fields, ARRAY_SIZE(slot_fields), json_object_get(parameters, "slot"),
+                                 &slot);
+
+        if (r < 0) {
+                slot_status_done(&slot);
+                return r;
+        }
+        *ret = slot;
+        return 0;
+}
 
 json_t *status_update_to_json(const struct status_update *update)
 {

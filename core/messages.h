@@ -17,6 +17,10 @@
 json_t *status_update_to_json(const struct status_update *update);
 int status_update_from_json(const json_t *parameters, struct status_update *ret);
 
+/* Cancel's reply. */
+json_t *slot_reply_to_json(const struct slot_status *slot);
+int slot_reply_from_json(const json_t *parameters, struct slot_status *ret);
+
 json_t *explanations_to_json(const struct explanation *explanations, size_t n);
 int explanations_from_json(const json_t *parameters, struct explanation **ret, size_t *ret_n);
 void explanations_free(struct explanation *explanations, size_t n);

@@ -89,6 +89,7 @@ static void call_finished(struct connection *c)
         free(c->history.slot);
         free(c->history.mac);
         c->history = (struct history_position){ 0 };
+        free(take_ptr(c->cancelled));
         c->stream = STREAM_NONE;
         c->busy = false;
 }

@@ -15,6 +15,7 @@ enum stream {
         STREAM_NONE,
         STREAM_WATCH,   /* Status: whenever something changed */
         STREAM_HISTORY, /* History: whenever the peer has taken a page */
+        STREAM_CANCEL,  /* Cancel: one reply, when the slot rests */
 };
 
 struct history_position {
@@ -41,6 +42,7 @@ struct connection {
         enum stream stream;
         uint64_t seen; /* STREAM_WATCH: the server's generation that the peer has been told */
         struct history_position history;
+        char *cancelled; /* STREAM_CANCEL: the slot's name; owned */
 
         bool eof;    /* the peer says no more */
         bool gone;   /* the peer listens no more; what it asked before is still done */
@@ -104,6 +106,14 @@ void method_status(struct connection *c);
 void watch_drained(struct connection *c);
 int watch_begin(struct server *server);
 void watch_done(struct server *server);
+
+/* methods-act.c */
+void method_reload(struct connection *c);
+void method_cancel(struct connection *c);
+void method_hold(struct connection *c);
+void method_release(struct connection *c);
+/* The slot (NULL: any) is not as it was: who waits for it to rest is told. */
+void cancel_look(struct server *server, const char *slot);
 
 /* methods-history.c */
 void method_history(struct connection *c);

@@ -3,7 +3,6 @@
 #include "core/interface.h"
 #include "core/messages.h"
 #include "daemon/connection.h"
-#include "daemon/log.h"
 
 static const struct {
         const char *name;
@@ -65,24 +64,6 @@ static void method_explain(struct connection *c)
         explanations_free(explanations, n);
 }
 
-static void method_reload(struct connection *c)
-{
-        struct varlink_arguments args = { .object = c->call.parameters };
-        _cleanup_(reload_result_done) struct reload_result result = { 0 };
-        int r;
-
-        if (connection_refuse(c, &args))
-                return;
-        log_info("user %ld asks to reload the configuration", (long)c->peer.uid);
-        r = c->server->ops->reload(c->server->userdata, &result);
-        if (r < 0)
-                connection_fail(c, r);
-        else if (result.n_errors > 0)
-                connection_error(c, STATION_INTERFACE ".ReloadRefused", reload_result_to_json(&result));
-        else
-                connection_reply(c, reload_result_to_json(&result), false);
-}
-
 static const struct method {
         const char *name;
         void (*run)(struct connection *c);
@@ -94,6 +75,9 @@ static const struct method {
         { STATION_INTERFACE ".Explain", method_explain, false },
         { STATION_INTERFACE ".History", method_history, false },
         { STATION_INTERFACE ".Reload", method_reload, true },
+        { STATION_INTERFACE ".Cancel", method_cancel, true },
+        { STATION_INTERFACE ".Hold", method_hold, true },
+        { STATION_INTERFACE ".Release", method_release, true },
 };
 
 /* A method that is not in the table: is it the interface or the method that is not there? */

@@ -39,12 +39,14 @@ static void send_status(const char *text)
 void notify_counts(const struct station_status *header, bool stopping)
 {
         _cleanup_(freep) char *error = header->config_error ? text_escape(header->config_error) : NULL;
+        _cleanup_(freep) char *held = header->held ? text_escape(header->held) : NULL;
         _cleanup_(freep) char *line = NULL;
 
         if (asprintf(&line,
-                     "%srunning %u, waiting %u, failed %u; today %" PRIu64 " flashed, %" PRIu64 " failed%s%s",
-                     stopping ? "stopping: " : "", header->running, header->waiting, header->failed,
-                     header->flashed_today, header->failed_today,
+                     "%s%s%srunning %u, waiting %u, failed %u; today %" PRIu64 " flashed, %" PRIu64
+                     " failed%s%s",
+                     stopping ? "stopping: " : "", held ? held : "", held ? "; " : "", header->running,
+                     header->waiting, header->failed, header->flashed_today, header->failed_today,
                      error ? "; the last reload was refused: " : "", error ? error : "") < 0)
                 line = NULL;
         if (line)

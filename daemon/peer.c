@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/peer.h"
 
+#include <pwd.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "core/printable.h"
 
 #define GROUPS_MAX 65536 /* the kernel's NGROUPS_MAX */
 
@@ -33,4 +37,16 @@ int peer_of(int fd, gid_t group, struct server_peer *ret)
                 may_act = credentials.gid == group || peer_has_group(fd, group);
         *ret = (struct server_peer){ .uid = credentials.uid, .pid = credentials.pid, .may_act = may_act };
         return 0;
+}
+
+void peer_name(uid_t uid, char ret[PEER_NAME_MAX])
+{
+        struct passwd entry, *found = NULL;
+        char buffer[4096];
+
+        if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found && *found->pw_name)
+                snprintf(ret, PEER_NAME_MAX, "%s", found->pw_name);
+        else
+                snprintf(ret, PEER_NAME_MAX, "%lu", (unsigned long)uid);
+        make_printable(ret);
 }

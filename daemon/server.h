@@ -21,6 +21,13 @@
 #define SERVER_UNSENT_MAX           (256 * KIB) /* bytes that may wait behind the reply that a peer is reading */
 #define SERVER_PROGRESS_USEC        (100 * USEC_PER_MSEC)
 
+/* Positive results of the ops below. */
+enum {
+        SERVER_NO_SUCH_SLOT = 1,
+        SERVER_NOTHING_RUNNING,
+        SERVER_NOT_RELEASED,
+};
+
 /*
  * What the station answers. All are called in the event loop and return at once; a negative errno becomes the error
  * Failed. They fill *ret, which the server releases. None may free the server.
@@ -39,6 +46,15 @@ struct server_ops {
                        struct attempt_record **ret, size_t *ret_n);
         /* 0 also when the configuration is refused: then ret has errors. */
         int (*reload)(void *userdata, struct reload_result *ret);
+        /* What a person orders; where as in explain, who: the person's name, or uid. What they return is to be freed. */
+        /* 0 with the slot's name: the slot op shows when it rests; SERVER_NO_SUCH_SLOT; SERVER_NOTHING_RUNNING. */
+        int (*cancel)(void *userdata, const char *where, const char *who, char **ret_slot);
+        /* where NULL: the whole station; reason: one printable line of at most HOLD_REASON_MAX bytes, or NULL. 0 with the
+         * text that is shown; SERVER_NO_SUCH_SLOT. */
+        int (*hold)(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
+        /* 0; SERVER_NO_SUCH_SLOT; SERVER_NOT_RELEASED with the reason. */
+        int (*release)(void *userdata, const char *where, const char *who, bool *ret_was_held,
+                       char **ret_why);
 };
 
 struct server_peer {

@@ -26,6 +26,7 @@ struct slot {
         char job_id[SD_ID128_STRING_MAX];
         uint64_t ticket;     /* in the order of queueing */
         bool any, reset;     /* the policy's mode and after */
+        bool released;       /* the policy would hold this board, a person had it flashed */
         unsigned job_devnum; /* the presence that the job is about */
         uint64_t job_initialized_usec;
         int64_t row; /* of the attempt, while it is open */
@@ -40,6 +41,10 @@ struct slot {
 int slot_timer_init(struct slot *slot);
 struct presence_key slot_presence(const struct slot *slot);
 void slot_job_event(struct slot *slot, const struct job_event *event);
+/* Whose stay the job's verdict will be about: a board that comes after the job's own had left is another. */
+void slot_note_job_presence(struct slot *slot);
+/* Why nothing begins here, or NULL: what people hold, be it the slot or the station. */
+const char *slot_held(const struct slot *slot);
 /* Tells what shows, and sets the timer. */
 void slot_job_changed(struct slot *slot);
 void slot_job_ended(struct slot *slot);

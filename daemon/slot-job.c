@@ -90,7 +90,7 @@ static void on_row_closed(void *userdata, int r, int64_t id, int64_t sequence)
 static void close_row(struct slot *slot)
 {
         struct job *job = &slot->job;
-        struct presence_key presence = slot_presence(slot);
+        struct presence_key presence;
         struct attempt_record record = {
                 .mac = (char *)slot->board->mac,
                 .end_realtime_usec = clock_realtime_usec(),
@@ -104,6 +104,9 @@ static void close_row(struct slot *slot)
 
         if (job->replaced)
                 record.mac = NULL; /* what is on the port now is not who it was about */
+        else if (slot->present)
+                slot_note_job_presence(slot); /* it may be back from DETACH, with no engine started for it */
+        presence = slot_presence(slot);
         r = ledger_attempt_close(slot->world->ledger, slot->row, &record, job->final ? &presence : NULL,
                                  on_row_closed, slot);
         if (r < 0)
@@ -140,9 +143,7 @@ static void start_engine(struct slot *slot)
         char how[128];
         int r;
 
-        /* The stay that the verdict will be about: after DETACH it is a new one. */
-        slot->job_devnum = slot->board->devnum;
-        slot->job_initialized_usec = slot->board->initialized_usec;
+        slot_note_job_presence(slot); /* after DETACH it is a new one */
         r = runner_start(slot->world->event, &order, &ops, slot, &slot->runner);
         if (r == 0)
                 return;

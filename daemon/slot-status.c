@@ -79,8 +79,13 @@ static const char *message_of(const struct slot *slot)
 {
         bool has_text = slot->has_job && slot->job.message[0] != '\0';
 
+        /* An empty slot says what was meant for it; that the whole station is held stands in the header. */
+        if (!slot->has_job && !slot->present && !slot->message)
+                return holds_of_port(slot->world->holds, slot->path, slot->port);
         if (!slot->has_job)
                 return slot->message;
+        if (slot->job.state == JOB_QUEUED && slot_held(slot))
+                return slot_held(slot);
         /* While an attempt runs, what the one before said is not why the slot is as it is. */
         return has_text && !job_is_running(&slot->job) ? slot->job.message : NULL;
 }
@@ -175,6 +180,21 @@ static int explain_job(const struct slot *slot, char **ret)
                        : 0;
 }
 
+/* That it is held counts for the next board too. */
+static int explain_hold(const struct slot *slot, char **message)
+{
+        _cleanup_(freep) char *before = *message;
+        const char *held = slot_held(slot);
+
+        if (!held || streq_ptr(before, held)) {
+                before = NULL;
+                return 0;
+        }
+        if (asprintf(message, "%s%s%s", before ? before : "", before ? "; " : "", held) < 0)
+                return *message = NULL, -ENOMEM;
+        return 0;
+}
+
 static int explain(const struct slot *slot, struct explanation *ret)
 {
         char what[96];
@@ -186,6 +206,8 @@ static int explain(const struct slot *slot, struct explanation *ret)
         if (r == 0)
                 r = slot->has_job && job_is_running(&slot->job) ? explain_job(slot, &ret->message)
                                                                 : copy(&ret->message, message_of(slot));
+        if (r == 0)
+                r = explain_hold(slot, &ret->message);
         if (r < 0 || !slot->present)
                 return r;
         r = copy(&ret->board, board_describe(slot->board, what, sizeof(what)));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <systemd/sd-id128.h>
 
+#include "core/place.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
 
@@ -68,9 +69,17 @@ int slot_rename(struct slot *slot, const char *name)
 
 bool slot_is_at(const struct slot *slot, const char *path, const char *port)
 {
-        if (slot->path && path)
-                return streq(slot->path, path);
-        return slot->port && port && streq(slot->port, port);
+        return is_same_place(slot->path, slot->port, path, port);
+}
+
+const char *slot_path(const struct slot *slot)
+{
+        return slot->path;
+}
+
+const char *slot_port(const struct slot *slot)
+{
+        return slot->port;
 }
 
 bool slot_is_occupied(const struct slot *slot)
@@ -88,6 +97,11 @@ bool slot_is_stuck(const struct slot *slot)
         return slot->has_job && slot->job.phase == PHASE_STUCK;
 }
 
+bool slot_has_job(const struct slot *slot)
+{
+        return slot->has_job && slot->job.state != JOB_ENDED;
+}
+
 enum phase slot_phase(const struct slot *slot)
 {
         return slot->has_job ? slot->job.phase : slot->phase;
@@ -98,19 +112,26 @@ enum phase slot_phase(const struct slot *slot)
 static void drop_job(struct slot *slot)
 {
         slot->has_job = false;
-        slot->settled = false;
+        slot->settled = slot->released = false;
         slot->image = image_copy_unref(slot->image);
         free(slot->policy);
         slot->policy = NULL;
 }
 
-/* Without memory for the text the phase stands alone. */
-static void rest_in(struct slot *slot, enum phase phase, const char *message)
+/* Without memory for a text the phase stands alone. policy may be NULL. */
+static void rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                    const char *message)
 {
         drop_job(slot);
         slot->phase = phase;
+        (void)free_and_strdup(&slot->policy, policy ? policy->name : NULL);
         (void)free_and_strdup(&slot->message, message);
         slot->world->changed(slot->world->userdata, slot, true);
+}
+
+static void rest_in(struct slot *slot, enum phase phase, const char *message)
+{
+        rest_by(slot, NULL, phase, message);
 }
 
 static void rest_without_policy(struct slot *slot)
@@ -129,8 +150,7 @@ static void rest_unusable(struct slot *slot, const struct config_policy *policy,
         if (asprintf(&text, "policy %s: %s", policy->name, why) < 0)
                 text = NULL;
         log_slot(LOG_ERR, slot->name, NULL, MESSAGE_POLICY_UNUSABLE, "%s", text ? text : why);
-        rest_in(slot, PHASE_UNUSABLE, text);
-        (void)free_and_strdup(&slot->policy, policy->name);
+        rest_by(slot, policy, PHASE_UNUSABLE, text);
 }
 
 /* ---- which policy, and what then ---- */
@@ -144,7 +164,10 @@ static bool is_settled(struct slot *slot)
 
         if (verdict == VERDICT_NONE)
                 return false;
-        rest_in(slot, verdict == VERDICT_FLASHED ? PHASE_FLASHED : PHASE_FAILED,
+        rest_in(slot,
+                verdict == VERDICT_FLASHED     ? PHASE_FLASHED
+                : verdict == VERDICT_CANCELLED ? PHASE_CANCELLED
+                                               : PHASE_FAILED,
                 verdict == VERDICT_FLASHED ? "flashed already, and not unplugged since" : message);
         slot->settled = true;
         return true;
@@ -217,6 +240,14 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
         }
 }
 
+const char *slot_held(const struct slot *slot)
+{
+        const struct holds *holds = slot->world->holds;
+        const char *text = holds_of_port(holds, slot->path, slot->port);
+
+        return text ? text : holds->station;
+}
+
 static void consider(struct slot *slot)
 {
         struct board_facts facts = board_facts(slot->board, slot->name);
@@ -231,15 +262,16 @@ static void consider(struct slot *slot)
         }
         switch (policy->action) {
         case POLICY_FLASH:
-                flash_by(slot, policy);
+                if (slot_held(slot))
+                        rest_by(slot, policy, PHASE_HELD, slot_held(slot));
+                else
+                        flash_by(slot, policy);
                 break;
         case POLICY_IGNORE:
-                rest_in(slot, PHASE_IGNORED, "its policy says action = ignore");
-                (void)free_and_strdup(&slot->policy, policy->name);
+                rest_by(slot, policy, PHASE_IGNORED, "its policy says action = ignore");
                 break;
         case POLICY_HOLD:
-                rest_in(slot, PHASE_HELD, "its policy says action = hold");
-                (void)free_and_strdup(&slot->policy, policy->name);
+                rest_by(slot, policy, PHASE_HELD, "its policy says action = hold");
                 break;
         case POLICY_ACTION_MAX_:
                 break;
@@ -251,14 +283,44 @@ void slot_reconsider(struct slot *slot)
         bool begun = slot->has_job && (slot->job.state != JOB_QUEUED || slot->job.attempt > 0);
         enum phase phase = slot_phase(slot);
 
-        if (slot->present && !begun && phase != PHASE_FLASHED && phase != PHASE_FAILED)
+        if (slot->present && !begun && !slot->released && phase != PHASE_FLASHED && phase != PHASE_FAILED)
                 consider(slot);
+}
+
+void slot_holds_changed(struct slot *slot)
+{
+        if (slot->present && !slot->has_job && slot->phase == PHASE_HELD)
+                consider(slot);
+}
+
+int slot_release(struct slot *slot, char **ret_why)
+{
+        const struct config_policy *policy;
+        struct board_facts facts;
+        int r = 0;
+
+        if (!slot->present || slot->has_job || (slot->phase != PHASE_HELD && slot->phase != PHASE_UNUSABLE))
+                return 1;
+        facts = board_facts(slot->board, slot->name);
+        policy = policy_for(slot->world->config, &facts);
+        if (!policy || policy->action != POLICY_HOLD)
+                return 1;
+        if (!policy->image)
+                return asprintf(ret_why, "policy %s says action = hold and names no image to flash",
+                                policy->name) < 0
+                               ? -ENOMEM
+                               : 2;
+        flash_by(slot, policy);
+        slot->released = slot->has_job;
+        if (slot->phase == PHASE_UNUSABLE && !slot->has_job)
+                r = asprintf(ret_why, "%s", slot->message ? slot->message : "out of memory") < 0 ? -ENOMEM
+                                                                                                 : 2;
+        return r;
 }
 
 /* ---- boards come and go ---- */
 
-/* Whose stay the job's verdict will be about: a board that comes after the job's own had left is another. */
-static void note_job_presence(struct slot *slot)
+void slot_note_job_presence(struct slot *slot)
 {
         slot->job_devnum = slot->board->devnum;
         slot->job_initialized_usec = slot->board->initialized_usec;
@@ -281,7 +343,7 @@ static void receive(struct slot *slot, bool same)
         bool after_reset = same && clock_boottime_usec() < slot->reset_expected_until_usec;
 
         slot->reset_expected_until_usec = 0;
-        note_job_presence(slot);
+        slot_note_job_presence(slot);
         if (after_reset)
                 rest_in(slot, PHASE_FLASHED, "came back after the reset that followed its flashing");
         else
@@ -301,7 +363,7 @@ void slot_board_arrived(struct slot *slot, struct board *board)
         /* Its leaving was not told, or is told later: one port has one board. */
         if (slot->present)
                 slot_board_left(slot, slot->board->port, 0);
-        in_job = slot->has_job && slot->job.state != JOB_ENDED;
+        in_job = slot_has_job(slot);
         take_board(slot, board);
         if (!in_job) {
                 receive(slot, same);
@@ -314,7 +376,7 @@ void slot_board_arrived(struct slot *slot, struct board *board)
 
 bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
 {
-        bool in_job = slot->has_job && slot->job.state != JOB_ENDED;
+        bool in_job = slot_has_job(slot);
 
         if (!slot->present || !streq(slot->board->port, port) ||
             (devnum != 0 && slot->board->devnum != devnum))
@@ -357,7 +419,7 @@ void slot_job_ended(struct slot *slot)
 
 bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket)
 {
-        if (!slot->has_job || !job_wants_place(&slot->job, clock_boottime_usec()))
+        if (!slot->has_job || slot_held(slot) || !job_wants_place(&slot->job, clock_boottime_usec()))
                 return false;
         *ret_ticket = slot->ticket;
         return true;
@@ -368,8 +430,8 @@ void slot_give_place(struct slot *slot)
         slot_job_event(slot, &(struct job_event){ .type = JOB_EV_PLACE });
 }
 
-void slot_cancel(struct slot *slot)
+void slot_cancel(struct slot *slot, const char *by)
 {
         if (slot->has_job)
-                slot_job_event(slot, &(struct job_event){ .type = JOB_EV_CANCEL });
+                slot_job_event(slot, &(struct job_event){ .type = JOB_EV_CANCEL, .text = by });
 }

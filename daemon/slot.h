@@ -8,6 +8,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "core/holds.h"
 #include "core/job.h"
 #include "core/status.h"
 #include "daemon/board.h"
@@ -26,6 +27,7 @@ struct slot_world {
         struct images *images;
         struct engine_program engine;
         char boot_id[BOOT_ID_SIZE];
+        const struct holds *holds;
         bool stopping; /* no job begins any more */
 
         void *userdata;
@@ -47,11 +49,15 @@ DEFINE_CLEANUP(struct slot, slot_free)
 
 const char *slot_name(const struct slot *slot);
 int slot_rename(struct slot *slot, const char *name);
+/* The port that it is; either may be NULL. Borrowed. */
+const char *slot_path(const struct slot *slot);
+const char *slot_port(const struct slot *slot);
 /* Whether it is the port with this ID_PATH or, where either does not know that, this port path. */
 bool slot_is_at(const struct slot *slot, const char *path, const char *port);
 bool slot_is_occupied(const struct slot *slot); /* a board is on it */
 bool slot_is_running(const struct slot *slot);  /* it has a job under way: counts against jobs-max */
 bool slot_is_stuck(const struct slot *slot);
+bool slot_has_job(const struct slot *slot); /* one that has not ended: it runs, or waits */
 enum phase slot_phase(const struct slot *slot);
 
 /* The board is handed over. One that is there already (the same devnum) changes nothing. */
@@ -67,8 +73,15 @@ void slot_reconsider(struct slot *slot);
 /* Its job waits for a place and its time has come; the lowest ticket has waited longest. */
 bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket);
 void slot_give_place(struct slot *slot);
-/* The daemon stops: the running attempt is aborted. */
-void slot_cancel(struct slot *slot);
+/* The running attempt is aborted. by: the person who wants it ("user joe"), and then the board is left alone as long as it
+ * stands there; NULL: the daemon stops, and the next one flashes the board. */
+void slot_cancel(struct slot *slot, const char *by);
+
+/* The station's holds are others now: a held board is considered again. What shows may be different without another word. */
+void slot_holds_changed(struct slot *slot);
+/* A board whose policy says action = hold is flashed, once, with the image that this policy names. Returns 0; 1: no such
+ * board is here; 2: it cannot be, *ret_why (owned) says for what reason; -ENOMEM. */
+int slot_release(struct slot *slot, char **ret_why);
 
 int slot_status(const struct slot *slot, struct slot_status *ret);
 int slot_explain(const struct slot *slot, struct explanation *ret);

@@ -43,6 +43,8 @@ static int on_header(void *userdata, struct station_status *ret)
                 r = free_and_strdup(&ret->version, PACKAGE_VERSION);
         if (r == 0)
                 r = free_and_strdup(&ret->config_error, station->config_error);
+        if (r == 0)
+                r = free_and_strdup(&ret->held, station->holds.station);
         ret->uptime_usec = clock_boottime_usec() - station->started_usec;
         add_counts(station, ret);
         return r;
@@ -125,26 +127,35 @@ static int on_slot(void *userdata, const char *name, struct slot_status *ret)
         return 1;
 }
 
-static bool is_meant(const struct slot *slot, const char *where)
+struct slot *station_find_slot(const struct station *station, const char *where)
 {
-        return !where || streq(slot_name(slot), where) || slot_is_at(slot, where, NULL) ||
-               slot_is_at(slot, NULL, where);
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (streq(slot_name(station->slots[i]), where))
+                        return station->slots[i];
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_is_at(station->slots[i], where, NULL) || slot_is_at(station->slots[i], NULL, where))
+                        return station->slots[i];
+        return NULL;
 }
 
 static int on_explain(void *userdata, const char *where, struct explanation **ret, size_t *ret_n)
 {
         struct station *station = userdata;
-        struct explanation *list = calloc(station->n_slots + 1, sizeof(*list));
+        const struct slot *only = where ? station_find_slot(station, where) : NULL;
+        struct explanation *list;
         size_t n = 0;
-        int r = list ? 0 : -ENOMEM;
+        int r = 0;
 
+        if (where && !only)
+                return SERVER_NO_SUCH_SLOT;
+        list = calloc(station->n_slots + 1, sizeof(*list));
+        if (!list)
+                return -ENOMEM;
         for (size_t i = 0; i < station->n_slots && r == 0; i++)
-                if (is_meant(station->slots[i], where)) {
+                if (!only || station->slots[i] == only) {
                         r = slot_explain(station->slots[i], &list[n]);
                         n += r == 0;
                 }
-        if (r == 0 && n == 0 && where)
-                r = 1;
         if (r != 0) {
                 while (n > 0)
                         explanation_done(&list[--n]);
@@ -178,6 +189,9 @@ int station_open_server(struct station *station, const struct station_options *o
                 .explain = on_explain,
                 .history = on_history,
                 .reload = on_reload,
+                .cancel = station_cancel,
+                .hold = station_hold,
+                .release = station_release,
         };
 
         station->server_options = (struct server_options){

@@ -69,7 +69,7 @@ int station_lay_out_slots(struct station *station)
         for (size_t i = 0; i < n_old; i++)
                 if (old[i] && r == 0)
                         r = place_other(station, old[i]);
-        return r;
+        return r == 0 ? station_add_held_slots(station) : r;
 }
 
 /* ---- policies ---- */
@@ -106,7 +106,7 @@ static int check_policy(struct station *station, const struct config_policy *pol
         _cleanup_(freep) char *why = NULL;
         int r;
 
-        if (policy->action != POLICY_FLASH)
+        if (!policy->image || policy->action == POLICY_IGNORE)
                 return 0;
         r = images_get(station->world.images, policy, &copy, &why);
         if (r < 0)

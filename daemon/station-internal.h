@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of the station share: station.c (boards, places, start and stop), station-config.c (what a
- * configuration means for slots and policies), station-answers.c (what the socket is told).
+ * configuration means for slots and policies), station-answers.c (what the socket is told), hold.c (what people hold, and
+ * the other orders that they give).
  */
 #pragma once
 
@@ -27,6 +28,7 @@ struct station {
         struct policy_status *policies; /* as in config, with what is known of their images */
         size_t n_policies;
         char *config_error; /* why the last reload was refused */
+        struct holds holds;
         uint64_t started_usec;
         sd_event_source *places, *stop_timer;
 };
@@ -43,6 +45,18 @@ void station_forget_policies(struct station *station);
 void station_image_seen(void *userdata, const struct config_policy *policy, const struct image_copy *copy,
                         const char *why);
 int station_load_config(struct station *station, struct reload_result *ret);
+
+/* where: a slot's name, else its ID_PATH or its port path. NULL: there is none. */
+struct slot *station_find_slot(const struct station *station, const char *where);
+
+/* What people held when the daemon ended. A file that cannot be understood holds the station. */
+int station_load_holds(struct station *station);
+/* A held port that the configuration does not name, and where no board is, must be there to be seen and released. */
+int station_add_held_slots(struct station *station);
+/* As server_ops has them. */
+int station_cancel(void *userdata, const char *where, const char *who, char **ret_slot);
+int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
+int station_release(void *userdata, const char *where, const char *who, bool *ret_was_held, char **ret_why);
 
 /* The status line of `systemctl status`. */
 void station_tell_systemd(struct station *station);

@@ -178,7 +178,7 @@ static void cancel_all(struct station *station)
 
         log_notice("cancelling %zu running download%s", running, running == 1 ? "" : "s");
         for (size_t i = 0; i < station->n_slots; i++)
-                slot_cancel(station->slots[i]);
+                slot_cancel(station->slots[i], NULL);
         on_places_changed(station);
 }
 
@@ -269,6 +269,8 @@ static int open_all(struct station *station, const struct station_options *optio
         if (r == 0)
                 r = open_ledger(station, options);
         if (r == 0)
+                r = station_load_holds(station);
+        if (r == 0)
                 r = images_new(&station->world.images);
         if (r == 0)
                 r = open_hotplug(station);
@@ -292,6 +294,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .event = sd_event_ref(event),
                 .config = config,
                 .engine = { .fd = -EBADF },
+                .holds = &station->holds,
                 .userdata = station,
                 .changed = on_changed,
                 .places_changed = on_places_changed,
@@ -329,6 +332,7 @@ struct station *station_free(struct station *station)
         sd_event_unref(station->world.event);
         config_free(station->config);
         free(station->config_error);
+        holds_done(&station->holds);
         free(station);
         return NULL;
 }

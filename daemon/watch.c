@@ -218,6 +218,8 @@ static void tell_phase(struct server *server, const char *name)
 
 void server_slot_changed(struct server *server, const char *slot, bool phase_changed)
 {
+        if (phase_changed)
+                cancel_look(server, slot);
         if (!is_watched(server))
                 return;
         if (phase_changed)
@@ -241,6 +243,7 @@ void server_changed(struct server *server)
         int r;
 
         forget_slots(server);
+        cancel_look(server, NULL);
         if (!is_watched(server))
                 return;
         r = whole(server, &update);

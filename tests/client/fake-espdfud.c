@@ -3,7 +3,7 @@
  * fake-espdfud PATH [peer]: the real server on PATH, with the station of the manual behind it, for tests of the client.
  * With "peer" every client is somebody who may only look. Prints "ready" when it listens, obeys lines on stdin, and ends
  * with stdin:
- *   phase SLOT WORD   remove SLOT   progress SLOT BYTES   refuse   unusable   fail   attempts N
+ *   phase SLOT WORD   remove SLOT   progress SLOT BYTES   refuse   unusable   fail   attempts N   slow-cancel   changed
  */
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -58,6 +58,10 @@ static void obey(const char *line)
                 server_changed(server);
         } else if (streq(command, "fail")) {
                 station.error = -EIO;
+        } else if (streq(command, "slow-cancel")) {
+                station.cancel_takes_time = true;
+        } else if (streq(command, "changed")) {
+                server_changed(server);
         } else if (streq(command, "attempts")) {
                 station.n_attempts = (int64_t)strtoull(slot, NULL, 10);
         }

@@ -74,7 +74,8 @@ wait_for_line() { # text in a file that grows; gives up after 10 s
 # ---- stories ----
 
 story="without a daemon the exit code is 3"
-for verb in status explain history reload; do
+for verb in status explain history reload "cancel A1" hold release; do
+        # shellcheck disable=SC2086
         ctl $verb
         expect_code 3
         expect_err "no espdfud listens on $socket"
@@ -107,6 +108,24 @@ for verb in status explain history reload; do
         expect_code 2
         expect_err "is not understood: see espdfuctl $verb --help"
 done
+for verb in cancel hold release; do
+        ctl $verb --help
+        expect_code 0
+        expect_out "Usage: espdfuctl $verb"
+        ctl $verb --wrong
+        expect_code 2
+done
+ctl cancel
+expect_code 2
+expect_err "cancel: expected the slots"
+ctl hold --reason
+expect_code 2
+expect_err "hold: --reason: expected a value after it"
+ctl hold --reason "$(printf 'a\033[2Jb')"
+expect_code 2
+expect_err "hold: --reason: expected one line of at most 200 bytes"
+ctl release --reason x
+expect_code 2
 ctl history --limit 0
 expect_code 2
 expect_err "--limit 0: expected a number from 1 to"
@@ -215,6 +234,62 @@ expect_err "line3.conf:20: colour = red"
 ctl status
 expect_out "the last reload was refused, the configuration before it is in force: line3.conf:14"
 
+story="cancel"
+tell phase A1 downloading
+ctl cancel A1
+expect_code 0
+expect_quiet
+expect_out "A1: cancelled by user joe at byte 4096"
+ctl cancel A1
+expect_code 1
+expect_err "A1: nothing to cancel: no job runs there, and none is queued"
+story="cancel tries all and the exit code is the worst"
+ctl cancel Z9 1-4.2 A3
+expect_code 1
+expect_err "Z9: no slot has this name, port or path"
+expect_out "1-4.2: cancelled by user joe"
+expect_err "A3: nothing to cancel"
+story="cancel of what the kernel holds"
+tell slow-cancel
+tell phase A1 stuck
+ctl cancel A1
+expect_code 1
+expect_err "A1: not cancelled: stuck"
+tell phase A1 downloading
+tell phase A2 verifying
+
+story="hold and release"
+ctl hold --reason "new jig" A1 1-4.2
+expect_code 0
+expect_out "A1: held by "
+expect_out "1-4.2: held by "
+expect_out ": new jig"
+ctl hold Z9 A1
+expect_code 1
+expect_err "Z9: no slot"
+expect_out "A1: held by "
+ctl hold --reason audit
+expect_code 0
+expect_out "the station: held by "
+ctl status
+[ "$(head -n 1 "$dir/stdout" | grep -c 'failed 1   held by .*: audit$')" -eq 1 ] || broken "expected it in the header"
+ctl status --json
+expect_out '"held": "held by '
+ctl release
+expect_code 0
+expect_out "the station: released"
+ctl release
+expect_code 0
+expect_out "the station: was not held"
+ctl status
+expect_not_out "audit"
+ctl release A1 1-4.2 A3 A5
+expect_code 1
+expect_out "A1: released"
+expect_out "1-4.2: released"
+expect_out "A3: was not held"
+expect_err "A5: not released: policy probe says action = hold and names no image to flash"
+
 story="watch without a terminal"
 start_watch
 wait_for_line "$dir/watch" "A5 no policy"
@@ -222,8 +297,13 @@ tell progress A1 200000
 tell phase A1 verifying
 tell phase A1 flashed
 tell remove A3
+ctl hold --reason audit
+tell changed
+ctl release
 tell unusable
 wait_for_line "$dir/watch" "A3 gone"
+wait_for_line "$dir/watch" "the station held: held by .*: audit"
+wait_for_line "$dir/watch" "the station released"
 kill -TERM "$watcher" # timeout passes it on
 wait "$watcher"
 code=$?
@@ -320,9 +400,12 @@ story="who may only look"
 start_daemon peer
 ctl status
 expect_code 0
-ctl reload
-expect_code 4
-expect_err "only root and the members of the group espdfu may do this"
+for verb in reload "cancel A1" hold "hold A1" "release A1 A2"; do
+        # shellcheck disable=SC2086
+        ctl $verb
+        expect_code 4
+        expect_err "only root and the members of the group espdfu may do this"
+done
 stop_daemon
 
 story="a socket that may not be opened"

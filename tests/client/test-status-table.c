@@ -84,6 +84,28 @@ static void test_a_locale_without_utf8_has_the_same_facts(void **state)
         /* clang-format on */
 }
 
+static void test_a_held_station_says_so_in_its_header(void **state)
+{
+        const struct table_style wide = { .utf8 = true, .width = 170, .now_usec = NOON_ISH };
+        struct table_style narrow = wide;
+
+        (void)state;
+        station.held = TEXT("held by joe: new jig\x1b[2J");
+        station.n_slots = 0;
+        /* clang-format off */
+        expect_table(&wide,
+                     "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1   held by joe: new jig<1b>[2J\n"
+                     "\n"
+                     "No slot: no board has been seen, and the configuration names none.\n");
+        narrow.width = 120;
+        expect_table(&narrow,
+                     "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1\n"
+                     "held by joe: new jig<1b>[2J\n"
+                     "\n"
+                     "No slot: no board has been seen, and the configuration names none.\n");
+        /* clang-format on */
+}
+
 static void expect_in(const char *text, const char *part)
 {
         if (!strstr(text, part))
@@ -357,6 +379,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(test_the_station_of_the_manual, line3),
                 cmocka_unit_test_setup(test_a_locale_without_utf8_has_the_same_facts, line3),
+                cmocka_unit_test_setup(test_a_held_station_says_so_in_its_header, line3),
                 cmocka_unit_test_setup(test_what_is_wrong_stands_below, line3),
                 cmocka_unit_test_setup(test_a_narrow_terminal_hides_no_reason, line3),
                 cmocka_unit_test_setup(test_a_board_cannot_write_over_the_screen, line3),

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/holds.h"
 #include "core/messages.h"
 
 #define MINUTE (60 * USEC_PER_SEC)
@@ -187,6 +188,84 @@ static int fake_reload(void *userdata, struct reload_result *ret)
         return r;
 }
 
+/* ---- orders ---- */
+
+static bool is_at(const struct slot_status *slot, const char *where)
+{
+        return streq(slot->slot, where) || streq_ptr(slot->port, where) || streq_ptr(slot->path, where);
+}
+
+static struct slot_status *fake_find(struct fake_station *s, const char *where)
+{
+        for (size_t i = 0; i < s->n_slots; i++)
+                if (is_at(&s->slots[i], where))
+                        return &s->slots[i];
+        return NULL;
+}
+
+static int fake_cancel(void *userdata, const char *where, const char *who, char **ret_slot)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = fake_find(s, where);
+
+        if (s->error)
+                return s->error;
+        if (!slot)
+                return SERVER_NO_SUCH_SLOT;
+        if (!phase_is_running(slot->phase) && slot->phase != PHASE_QUEUED)
+                return SERVER_NOTHING_RUNNING;
+        snprintf(s->ordered, sizeof(s->ordered), "cancel %s by %s", slot->slot, who);
+        if (!s->cancel_takes_time) {
+                slot->phase = PHASE_CANCELLED;
+                slot->message = TEXT("cancelled by user joe at byte 4096 of 262144");
+        }
+        return free_and_strdup(ret_slot, slot->slot);
+}
+
+static int fake_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = where ? fake_find(s, where) : NULL;
+        static char texts[2][HOLD_TEXT_MAX]; /* the station's, the last slot's */
+
+        if (s->error)
+                return s->error;
+        if (where && !slot)
+                return SERVER_NO_SUCH_SLOT;
+        snprintf(s->ordered, sizeof(s->ordered), "hold %s by %s: %s", slot ? slot->slot : "all", who,
+                 reason ? reason : "-");
+        hold_text(texts[where != NULL], who, reason);
+        if (!slot)
+                s->header.held = texts[0];
+        else
+                slot->message = texts[1];
+        return free_and_strdup(ret_text, texts[where != NULL]);
+}
+
+/* A5's policy has no image; A3 is not held. */
+static int fake_release(void *userdata, const char *where, const char *who, bool *ret_was_held,
+                        char **ret_why)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = where ? fake_find(s, where) : NULL;
+
+        if (s->error)
+                return s->error;
+        if (where && !slot)
+                return SERVER_NO_SUCH_SLOT;
+        snprintf(s->ordered, sizeof(s->ordered), "release %s by %s", slot ? slot->slot : "all", who);
+        if (slot && streq(slot->slot, "A5"))
+                return asprintf(ret_why, "policy probe says action = hold and names no image to flash") < 0
+                               ? -ENOMEM
+                               : SERVER_NOT_RELEASED;
+        *ret_was_held = !slot ? s->header.held != NULL : !streq(slot->slot, "A3");
+        if (slot)
+                slot->message = NULL;
+        else
+                s->header.held = NULL;
+        return 0;
+}
+
 const struct server_ops fake_station_ops = {
         .status = fake_status,
         .header = fake_header,
@@ -194,6 +273,9 @@ const struct server_ops fake_station_ops = {
         .explain = fake_explain,
         .history = fake_history,
         .reload = fake_reload,
+        .cancel = fake_cancel,
+        .hold = fake_hold,
+        .release = fake_release,
 };
 
 static const struct station_status line3_header = {

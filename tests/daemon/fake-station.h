@@ -20,6 +20,8 @@ struct fake_station {
         struct reload_result reload;
         int error;                     /* what every op returns, if not 0 */
         unsigned n_reloads, n_history; /* how often it was asked */
+        bool cancel_takes_time;        /* else the slot is cancelled before cancel returns */
+        char ordered[512];             /* the last order: "cancel A1 by joe" */
 };
 
 extern const struct server_ops fake_station_ops;

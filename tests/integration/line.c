@@ -271,6 +271,22 @@ static bool has_verdict(void *userdata)
         return slot && slot->last_verdict == e->verdict;
 }
 
+static bool has_message(void *userdata)
+{
+        struct expectation *e = userdata;
+        const struct slot_status *slot = slot_of(e->line, e->slot);
+
+        return slot && slot->message && strstr(slot->message, e->text);
+}
+
+static bool is_held(void *userdata)
+{
+        struct expectation *e = userdata;
+        const char *held = e->line->status.station.held;
+
+        return e->text ? held && strstr(held, e->text) : !held;
+}
+
 static bool has_bytes(void *userdata)
 {
         struct expectation *e = userdata;
@@ -292,6 +308,20 @@ void expect_phase(struct line *line, const char *slot, enum phase phase)
         struct expectation e = { .line = line, .slot = slot, .phase = phase };
 
         expect(line, phase_to_string(phase), is_in_phase, &e);
+}
+
+void expect_message(struct line *line, const char *slot, const char *text)
+{
+        struct expectation e = { .line = line, .slot = slot, .text = text };
+
+        expect(line, text, has_message, &e);
+}
+
+void expect_held(struct line *line, const char *text)
+{
+        struct expectation e = { .line = line, .text = text };
+
+        expect(line, text ? text : "not held", is_held, &e);
 }
 
 void expect_last_verdict(struct line *line, const char *slot, enum verdict verdict)

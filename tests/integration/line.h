@@ -64,6 +64,10 @@ struct bed_board *plug_with(struct line *line, const char *port, const struct ro
 
 const struct slot_status *slot_of(struct line *line, const char *slot); /* NULL: not there */
 void expect_phase(struct line *line, const char *slot, enum phase phase);
+/* It says why it is as it is, with this text in it. */
+void expect_message(struct line *line, const char *slot, const char *text);
+/* The header says that the station is held, with this text in it; NULL: that it is not. */
+void expect_held(struct line *line, const char *text);
 void expect_last_verdict(struct line *line, const char *slot, enum verdict verdict);
 void expect_bytes_done(struct line *line, const char *slot, uint64_t at_least);
 /* Phase flashed, and the flash holds what the image of its chip says. */

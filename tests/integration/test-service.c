@@ -186,6 +186,19 @@ static void test_the_status_line_has_the_counts(void **state)
         expect_told("STATUS=running 0, waiting 0, failed 0; today 0 flashed, 0 failed");
 }
 
+static void test_a_hold_stands_in_the_status_line(void **state)
+{
+        int client;
+
+        (void)state;
+        start();
+        expect_told("READY=1");
+        client = connect_client();
+        ask(client, "io.espdfu.Station1.Hold");
+        expect_told("STATUS=held by ");
+        expect_answer(client, "held by ");
+}
+
 static void test_a_reload_is_over_when_systemd_is_told(void **state)
 {
         (void)state;
@@ -264,6 +277,7 @@ int main(void)
                 TEST(test_a_client_that_came_before_the_daemon_gets_its_answer),
                 TEST(test_the_passed_socket_outlives_the_daemon),
                 TEST(test_the_status_line_has_the_counts),
+                TEST(test_a_hold_stands_in_the_status_line),
                 TEST(test_a_reload_is_over_when_systemd_is_told),
                 TEST(test_a_refused_reload_stands_in_the_status_line_until_it_is_mended),
                 TEST(test_a_stop_asks_for_the_time_that_downloads_may_take),

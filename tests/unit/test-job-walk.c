@@ -27,8 +27,8 @@ struct walk {
         bool engine, terminated, killed;
         bool judged; /* the engine gave its verdict */
         bool present;
-        bool foreign; /* a board has come that is not the job's */
-        bool cancelled;
+        bool foreign;            /* a board has come that is not the job's */
+        bool cancelled, stopped; /* by anybody; by the daemon's stop */
         unsigned rows_opened, rows_closed, engines;
         enum verdict closed_with;
         bool closed_final;
@@ -57,7 +57,7 @@ static void new_job(struct walk *w)
                 .reattach_usec = 10 * USEC_PER_SEC,
         };
         w->present = true;
-        w->foreign = w->cancelled = w->row_open = w->opening = w->closing = w->engine = false;
+        w->foreign = w->cancelled = w->stopped = w->row_open = w->opening = w->closing = w->engine = false;
         w->rows_opened = w->rows_closed = w->engines = w->job_steps = 0;
         w->closed_final = false;
         w->jobs++;
@@ -97,7 +97,7 @@ static void job_ends(struct walk *w)
         check(w, w->job.verdict != VERDICT_NONE && w->job.message[0], "ends without a verdict");
         check(w, (w->job.phase == PHASE_FLASHED) == (w->job.verdict == VERDICT_FLASHED), "shows another end");
         if (w->rows_closed > 0 && w->job.verdict == w->closed_with)
-                check(w, w->closed_final || w->cancelled || !w->present || w->job.replaced,
+                check(w, w->closed_final || w->stopped || !w->present || w->job.replaced,
                       "ends, but would begin again");
         w->ends[w->job.verdict]++;
 }
@@ -267,6 +267,11 @@ static void somebody_cancels(struct walk *w)
         if (roll(w, 20) > 0)
                 return;
         w->cancelled = true;
+        if (roll(w, 2) == 0) {
+                tell(w, (struct job_event){ .type = JOB_EV_CANCEL, .text = "user joe" });
+                return;
+        }
+        w->stopped = true;
         tell(w, (struct job_event){ .type = JOB_EV_CANCEL });
 }
 

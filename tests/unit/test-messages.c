@@ -118,6 +118,7 @@ static struct status_update two_slots(struct slot_status slots[2], struct policy
                              .failed_today = 4,
                              .first_pass_today = 1270,
                              .flashed_last_hour = 96,
+                             .held = (char *)"held by joe: new jig",
                              .running = 1,
                              .waiting = 2,
                              .failed = 3,
@@ -259,6 +260,26 @@ static void test_wrong_types_are_refused(void **state)
         }
 }
 
+static void test_the_answer_to_cancel_is_a_slot(void **state)
+{
+        struct slot_status slots[2], got;
+        struct policy_status policy;
+        char *gone[1];
+        json_t *wire, *damaged = json("{\"slot\":7}");
+
+        (void)state;
+        two_slots(slots, &policy, gone);
+        wire = slot_reply_to_json(&slots[0]);
+        expect_conforms(IDL_REPLY, "Cancel", wire);
+        assert_int_equal(slot_reply_from_json(wire, &got), 0);
+        assert_string_equal(got.slot, "A1");
+        assert_int_equal(got.last_verdict, VERDICT_BOARD_LEFT);
+        slot_status_done(&got);
+        assert_int_equal(slot_reply_from_json(damaged, &got), -EPROTO);
+        json_decref(damaged);
+        json_decref(wire);
+}
+
 static void test_explain_conforms_and_survives_the_journey(void **state)
 {
         struct explain_policy answers[] = {
@@ -373,6 +394,7 @@ int main(void)
                 cmocka_unit_test(test_a_number_over_what_json_carries_is_capped),
                 cmocka_unit_test(test_an_older_or_newer_daemon_is_understood),
                 cmocka_unit_test(test_wrong_types_are_refused),
+                cmocka_unit_test(test_the_answer_to_cancel_is_a_slot),
                 cmocka_unit_test(test_explain_conforms_and_survives_the_journey),
                 cmocka_unit_test(test_history_conforms_and_survives_the_journey),
                 cmocka_unit_test(test_reload_tells_warnings_or_errors),
