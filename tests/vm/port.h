@@ -42,11 +42,11 @@ struct plug {
 };
 
 struct port_figures {
-        unsigned attached;      /* times it came on the bus */
-        unsigned resets_seen;   /* bus resets of the configured board */
-        unsigned unlinked;      /* URBs that the host took back before they were answered */
-        unsigned queue_max;     /* control transfers that stood at endpoint 0 together */
-        uint64_t download_usec; /* of the last download: first DNLOAD's SETUP to last one's end */
+        unsigned attached;                /* times it came on the bus */
+        unsigned resets_seen;             /* bus resets of the configured board */
+        unsigned unlinked;                /* URBs that the host took back before they were answered */
+        unsigned queue_max;               /* control transfers that stood at endpoint 0 together */
+        uint64_t download_usec;           /* of the last download: first DNLOAD's SETUP to last one's end */
         uint64_t plugged_at, download_at; /* CLOCK_MONOTONIC: first on the bus; the first DNLOAD of all */
 };
 
