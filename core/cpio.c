@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "core/cpio.h"
-#include "core/digest.h"
+#include "core/hex.h"
 
 #define ALIGNMENT 4
 

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/dfu-suffix.h"
+#include <zlib.h>
+
 #include "core/cursor.h"
-#include "core/digest.h"
+#include "core/dfu-suffix.h"
 
 #define CRC_SIZE 4
 
 static const uint8_t signature[3] = { 'U', 'F', 'D' };
+
+uint32_t dfu_suffix_crc(const void *data, size_t len)
+{
+        return ~(uint32_t)crc32_z(0, data, len);
+}
 
 /* All but the CRC's value. */
 static int read_fields(const uint8_t *file, size_t len, struct dfu_suffix *ret, struct fault *fault)
@@ -41,7 +47,7 @@ int dfu_suffix_read(const uint8_t *file, size_t len, struct dfu_suffix *ret, str
         if (read_fields(file, len, &suffix, fault) != 0)
                 return DFU_SUFFIX_MISSING;
         *ret = suffix;
-        crc = digest_dfu_crc(file, len - CRC_SIZE);
+        crc = dfu_suffix_crc(file, len - CRC_SIZE);
         if (crc == suffix.crc)
                 return 0;
         fault_set(fault, len - CRC_SIZE,
@@ -64,6 +70,6 @@ int dfu_suffix_append(struct bytes *payload, const struct dfu_suffix *suffix)
         r = bytes_append(payload, raw, DFU_SUFFIX_SIZE - CRC_SIZE);
         if (r < 0)
                 return r;
-        write_le32(raw + 12, digest_dfu_crc(payload->data, payload->len));
+        write_le32(raw + 12, dfu_suffix_crc(payload->data, payload->len));
         return bytes_append(payload, raw + 12, CRC_SIZE);
 }

@@ -28,3 +28,6 @@ int dfu_suffix_read(const uint8_t *file, size_t len, struct dfu_suffix *ret, str
 
 /* Appends the suffix to a payload; length and crc of suffix are not looked at. Returns 0 or -ENOMEM. */
 int dfu_suffix_append(struct bytes *payload, const struct dfu_suffix *suffix);
+
+/* CRC-32 as the suffix has it: without the final inversion. */
+uint32_t dfu_suffix_crc(const void *data, size_t len);

@@ -131,6 +131,33 @@ static int refuse(char **ret_why, const char *path, const char *why)
         return asprintf(ret_why, "image %s: %s", path, why) < 0 ? -ENOMEM : 1;
 }
 
+/* Directories that the unit's sandbox (ProtectHome=, PrivateTmp=) hides from the daemon. */
+static bool is_hidden_from_service(const char *path)
+{
+        static const char *const hidden[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
+
+        if (!getenv("INVOCATION_ID")) /* not started by systemd */
+                return false;
+        for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+                if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
+                        return true;
+        return false;
+}
+
+static int refuse_unread(char **ret_why, const char *path, int error)
+{
+        char why[160];
+
+        if (error == -EFBIG)
+                return refuse(ret_why, path, "larger than 64 MiB");
+        snprintf(why, sizeof(why), "%s%s", strerror(-error),
+                 is_hidden_from_service(path)
+                         ? ": the service sees nothing below /home, /root and /tmp; /srv is a good place"
+                 : error == -EACCES ? ": expected a file that the user of espdfud can read"
+                                    : "");
+        return refuse(ret_why, path, why);
+}
+
 static int refuse_for_finding(char **ret_why, const char *path, const struct findings *findings)
 {
         for (size_t i = 0; i < findings->n_items; i++)
@@ -176,7 +203,7 @@ static int load(const struct config_policy *policy, struct image_copy **ret, cha
 
         r = file_read(policy->image, IMAGE_SIZE_MAX, &data, &len);
         if (r < 0)
-                return refuse(ret_why, policy->image, r == -EFBIG ? "larger than 64 MiB" : strerror(-r));
+                return refuse_unread(ret_why, policy->image, r);
         r = digest_sha256(data, len, sha256);
         if (r < 0)
                 return r;

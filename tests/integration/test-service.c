@@ -76,6 +76,7 @@ static void become_daemon(void)
         char pid[16], notify[PATH_MAX];
 
         snprintf(pid, sizeof(pid), "%d", getpid());
+        setenv("INVOCATION_ID", "0123456789abcdef0123456789abcdef", 1);
         setenv("NOTIFY_SOCKET", realpath("notify", notify), 1);
         if (!service.notify_only) {
                 dup2(service.listening, 3);
@@ -269,6 +270,17 @@ static void test_a_state_directory_that_cannot_be_made_is_the_status(void **stat
         expect_exit(1);
 }
 
+static void test_an_image_that_the_sandbox_hides_says_where_images_belong(void **state)
+{
+        int client = connect_client();
+
+        (void)state;
+        write_text("conf/espdfud.conf", "[policy x]\nimage = /tmp/no-such-image.bin\n");
+        start();
+        ask(client, "io.espdfu.Station1.Status");
+        expect_answer(client, "/srv is a good place");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_service, close_service)
 
 int main(void)
@@ -282,6 +294,7 @@ int main(void)
                 TEST(test_a_refused_reload_stands_in_the_status_line_until_it_is_mended),
                 TEST(test_a_stop_asks_for_the_time_that_downloads_may_take),
                 TEST(test_a_broken_configuration_is_the_status_and_nobody_waits),
+                TEST(test_an_image_that_the_sandbox_hides_says_where_images_belong),
                 TEST(test_a_state_directory_that_cannot_be_made_is_the_status),
         };
 

@@ -215,5 +215,5 @@ void fixture_archive_done(struct fixture_archive *a)
 void fixture_mend_crc(struct bytes *image)
 {
         must(image->len >= DFU_SUFFIX_SIZE);
-        write_le32(image->data + image->len - 4, digest_dfu_crc(image->data, image->len - 4));
+        write_le32(image->data + image->len - 4, dfu_suffix_crc(image->data, image->len - 4));
 }

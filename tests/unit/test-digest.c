@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/dfu-suffix.h"
 #include "core/digest.h"
 
 static void test_md5_of_rfc_1321(void **state)
@@ -37,7 +38,7 @@ static void test_sha256_of_fips_180(void **state)
 static void test_dfu_crc_is_the_common_one_not_inverted(void **state)
 {
         (void)state;
-        assert_int_equal(digest_dfu_crc("123456789", 9), 0xffffffff ^ 0xcbf43926);
+        assert_int_equal(dfu_suffix_crc("123456789", 9), 0xffffffff ^ 0xcbf43926);
 }
 
 static void test_hexadecimal_is_read_to_the_letter(void **state)
