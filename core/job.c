@@ -326,6 +326,16 @@ static enum job_do cancelled_while_detaching(struct job *job, uint64_t now_usec)
         return action;
 }
 
+/*
+ * DETACH was not answered, which is how a chip that does it looks while the kernel is busy with a hub full of boards: it
+ * ends the transfer when it notices that the device is gone, and with it comes udev's event. So those are waited for.
+ */
+static bool detach_may_be_under_way(const struct job *job)
+{
+        return job->verdict == VERDICT_TIMED_OUT && job->phase == PHASE_DETACHING && !job->cancelled &&
+               !job->replaced;
+}
+
 static bool was_to_be_detached(const struct job *job)
 {
         return !job->dfu_mode || job->phase == PHASE_DETACHING;
@@ -346,7 +356,8 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
         if (job->verdict == VERDICT_CANCELLED && is_cancelled_by_person(job) && !job->replaced &&
             was_to_be_detached(job))
                 return cancelled_while_detaching(job, now_usec);
-        if (job->verdict == VERDICT_DETACHED)
+        job->detach_unanswered = detach_may_be_under_way(job);
+        if (job->verdict == VERDICT_DETACHED || job->detach_unanswered)
                 return detached(job, now_usec);
         return close_row(job);
 }
@@ -402,6 +413,10 @@ static enum job_do not_returned(struct job *job)
         if (job->cancelled)
                 set_cancelled(job, job->left_since_detach ? " after DETACH; the board did not come back"
                                                           : " before DETACH");
+        else if (job->detach_unanswered && !job->left_since_detach)
+                set_verdict(job, VERDICT_TIMED_OUT,
+                            "no answer to DETACH, and did not leave run-time mode within %" PRIu64 " s",
+                            job->params.reattach_usec / USEC_PER_SEC);
         else
                 set_verdict(job, VERDICT_NOT_RETURNED, "%s within %" PRIu64 " s after DETACH",
                             job->left_since_detach ? "did not come back" : "did not leave run-time mode",

@@ -95,6 +95,7 @@ struct job {
         bool killed;
         bool engine_judged; /* it gave its verdict: nothing more is heard from it */
         bool left_since_detach;
+        bool detach_unanswered; /* the last one: whether the board does it, shows when it leaves */
         unsigned detaches;
         uint64_t not_before_usec; /* queued: until then */
         uint64_t quiet_since_usec;

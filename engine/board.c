@@ -26,8 +26,13 @@ static int open_node(struct board *board, const struct board_wanted *wanted, cha
         board->fd = open(wanted->node, O_RDWR | O_CLOEXEC);
         if (board->fd >= 0)
                 return 0;
+        /* The kernel knows it already, udev's event is on its way. */
+        if (errno == ENOENT || errno == ENODEV || errno == ENXIO) {
+                snprintf(message, BOARD_MESSAGE_MAX, "board left before %s could be opened", wanted->node);
+                return VERDICT_BOARD_LEFT;
+        }
         snprintf(message, BOARD_MESSAGE_MAX, "cannot open %s: %s", wanted->node, strerror(errno));
-        return VERDICT_NO_ACCESS; /* also where it has just left: then udev says so, and no attempt follows */
+        return VERDICT_NO_ACCESS;
 }
 
 static int check_transfer_size(const struct board *board, char *message)

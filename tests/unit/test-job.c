@@ -243,6 +243,36 @@ static void test_board_that_does_not_leave_after_detach_is_given_up(void **state
         assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
 }
 
+static void test_board_that_leaves_late_without_having_answered_detach_is_flashed(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        engine_judges(VERDICT_TIMED_OUT, "no answer to DETACH within 5 s");
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_NOTHING);
+        now += 9 * USEC_PER_SEC;
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(board_arrives(true, true), JOB_DO_START_ENGINE);
+        assert_int_equal(job.attempt, 1);
+        engine_judges(VERDICT_FLASHED, "flashed");
+        expect_end(engine_ends("exit status 0"), PHASE_FLASHED, VERDICT_FLASHED, "flashed", true);
+}
+
+static void test_board_that_neither_answers_detach_nor_leaves_is_tried_again(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        engine_judges(VERDICT_TIMED_OUT, "no answer to DETACH within 5 s");
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_NOTHING);
+        assert_int_equal(time_passes(10 * USEC_PER_SEC), JOB_DO_CLOSE_ROW);
+        assert_false(job.final);
+        assert_int_equal(job.verdict, VERDICT_TIMED_OUT);
+        assert_string_equal(job.message, "no answer to DETACH, and did not leave run-time mode within 10 s");
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_NOTHING);
+        assert_int_equal(job.phase, PHASE_QUEUED);
+}
+
 static void test_another_board_after_detach_is_not_flashed_as_this_one(void **state)
 {
         (void)state;
@@ -828,6 +858,8 @@ int main(void)
                 t(test_board_that_is_back_in_run_time_mode_before_the_engine_is_reaped_is_given_up_too),
                 t(test_board_that_does_not_come_back_is_given_up),
                 t(test_board_that_does_not_leave_after_detach_is_given_up),
+                t(test_board_that_leaves_late_without_having_answered_detach_is_flashed),
+                t(test_board_that_neither_answers_detach_nor_leaves_is_tried_again),
                 t(test_another_board_after_detach_is_not_flashed_as_this_one),
                 t(test_board_that_leaves_while_queued_ends_without_a_row),
                 t(test_board_that_leaves_before_its_row_is_open_is_accounted_for),

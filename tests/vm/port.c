@@ -278,9 +278,7 @@ static void finish(struct port *p)
                         answer_submit(p, urb->seqnum, -EPIPE, 0, NULL);
                 break;
         case ROM_VANISH:
-                /* A host controller says at once that nobody answers; when the kernel has noticed the loss it is late. */
-                if (urb)
-                        answer_submit(p, urb->seqnum, -EPROTO, 0, NULL);
+                /* DETACH is not answered: the kernel ends the transfer when it notices that the device is gone. */
                 flush(p); /* what was answered before it went */
                 leave_bus(p);
                 come_back_at(p, p->reply.away_usec == USEC_INFINITY ? USEC_INFINITY
