@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Limits for the station and for its hubs: who waits, what a board that waits says, and what a reload changes. */
+#include <signal.h>
+
 #include "tests/integration/line.h"
 
 #define GIZMO "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
@@ -158,8 +160,23 @@ static void test_board_keeps_its_turn_through_reload_and_hold(void **state)
         ORDER("cancel", "1st");
         expect_bytes_done(&line, "2nd", 1024);
         expect_untouched(&line, third);
+        SAYS("waits for a place on hub left (jobs-max = 1)", "explain", "3rd");
         ORDER("cancel", "2nd");
         expect_flashed(&line, "3rd", third);
+}
+
+static void test_board_that_waits_is_told_when_the_daemon_stops(void **state)
+{
+        struct bed_board *board;
+
+        (void)state;
+        configure("[station]\njobs-max = 1\n");
+        occupy("1-4.1");
+        board = plug_in_vain("1-4.2", "waits for a place");
+        bed_kill(line.daemon, SIGTERM);
+        expect_message(&line, "1-4.2", "waits: espdfud is being stopped");
+        stop_daemon(&line); /* the second time: at once */
+        expect_untouched(&line, board);
 }
 
 int main(void)
@@ -171,6 +188,7 @@ int main(void)
                 TEST(test_station_limit_is_told_and_a_hold_before_it),
                 TEST(test_reload_changes_limits_at_once_and_stops_nobody),
                 TEST(test_board_keeps_its_turn_through_reload_and_hold),
+                TEST(test_board_that_waits_is_told_when_the_daemon_stops),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
