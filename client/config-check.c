@@ -93,9 +93,9 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
                 check_policy_image(&config->policies[i], errors);
         if (errors->total > 0)
                 return EXIT_FAILED;
-        client_say(stdout, "%s: ok, %zu slot%s, %zu polic%s", dir, config->n_slots,
-                   config->n_slots == 1 ? "" : "s", config->n_policies,
-                   config->n_policies == 1 ? "y" : "ies");
+        client_say(stdout, "%s: ok, %zu slot%s, %zu hub%s, %zu polic%s", dir, config->n_slots,
+                   config->n_slots == 1 ? "" : "s", config->n_hubs, config->n_hubs == 1 ? "" : "s",
+                   config->n_policies, config->n_policies == 1 ? "y" : "ies");
         return EXIT_DONE;
 }
 

@@ -9,6 +9,7 @@
 static const char *const section_words[CONFIG_SECTION_MAX_] = {
         [CONFIG_STATION] = "station",
         [CONFIG_SLOT] = "slot",
+        [CONFIG_HUB] = "hub",
         [CONFIG_POLICY] = "policy",
 };
 DEFINE_WORDS(config_section, section_words)
@@ -96,6 +97,7 @@ PARSE_WORD(policy_reflash)
 
 #define STATION(field) offsetof(struct config, field)
 #define SLOT(field)    offsetof(struct config_slot, field)
+#define HUB(field)     offsetof(struct config_hub, field)
 #define POLICY(field)  offsetof(struct config_policy, field)
 #define A_GLOB         "a glob such as A* or [1-4]?"
 
@@ -120,6 +122,16 @@ static const struct config_key keys[] = {
         { CONFIG_SLOT, "port", NULL, "a port such as 1-4.1",
           "the port by bus and hub ports; bus numbers can change with a reboot",
           parse_port, NULL, SLOT(port) },
+
+        { CONFIG_HUB, "path", NULL, "udev's ID_PATH of the port, such as pci-0000:00:14.0-usb-0:4",
+          "the hub's own port by udev's ID_PATH; that of a host controller means all of its ports",
+          parse_id_path, NULL, HUB(path) },
+        { CONFIG_HUB, "port", NULL, "a port such as 1-4",
+          "the hub's own port by bus and hub ports; bus numbers can change with a reboot",
+          parse_port, NULL, HUB(port) },
+        { CONFIG_HUB, "jobs-max", "0", "0 (no limit) to 1024",
+          "how many boards below this hub, at any depth, are flashed at one time",
+          parse_unsigned, NULL, HUB(jobs_max), .max = 1024 },
 
         { CONFIG_POLICY, "chip", NULL, "esp32s2, esp32s3, esp32p4 or esp32s31",
           "boards with this chip",

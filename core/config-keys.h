@@ -7,7 +7,7 @@
 
 #include "core/config.h"
 
-enum config_section { CONFIG_STATION, CONFIG_SLOT, CONFIG_POLICY, CONFIG_SECTION_MAX_ };
+enum config_section { CONFIG_STATION, CONFIG_SLOT, CONFIG_HUB, CONFIG_POLICY, CONFIG_SECTION_MAX_ };
 DECLARE_WORDS(config_section)
 
 struct config_key {

@@ -19,7 +19,7 @@ struct parser {
         int r; /* 0, or -ENOMEM: nothing more is done then */
 
         bool skipping; /* the section is not known: its keys are not looked at */
-        void *object; /* what the section's keys set: config, or the last slot or policy; NULL before any section */
+        void *object; /* what the section's keys set: config, or the last slot, hub or policy; NULL before any section */
         enum config_section section;
         unsigned header_line;
         char title[TITLE_SIZE];
@@ -55,18 +55,43 @@ static unsigned said(const struct parser *p, const char *key)
 
 /* ---- rules that need a whole section ---- */
 
-/* Another slot may stand where this one does by port or by path, not by both: the two are only known to be one port
- * when a board is there. */
-static void check_place(struct parser *p, const char *key, const char *place, const struct config_slot *slot,
-                        const struct config_slot *other, const char *others_place)
+/* A slot or a hub, which both are about a port; borrowed. */
+struct placed {
+        const char *name, *path, *port;
+        const struct config_origin *origin;
+};
+
+static struct placed slot_placed(const struct config_slot *slot)
 {
-        if (place && streq_ptr(place, others_place) && !streq(slot->name, other->name))
-                fault(p, said(p, key),
-                      "%s = %s: expected a %s that no other slot has, slot %s has it (%s:%u)", key, place,
-                      key, other->name, other->origin.file, other->origin.line);
+        return (struct placed){ slot->name, slot->path, slot->port, &slot->origin };
 }
 
-static void check_slot(struct parser *p, const struct config_slot *slot)
+static struct placed hub_placed(const struct config_hub *hub)
+{
+        return (struct placed){ hub->name, hub->path, hub->port, &hub->origin };
+}
+
+static void check_place(struct parser *p, const char *key, const char *place, const struct placed *other,
+                        const char *others_place)
+{
+        const char *what = config_section_to_string(p->section);
+
+        if (place && streq_ptr(place, others_place))
+                fault(p, said(p, key), "%s = %s: expected a %s that no other %s has, %s %s has it (%s:%u)",
+                      key, place, key, what, what, other->name, other->origin->file, other->origin->line);
+}
+
+/* Another slot may stand where this one does by port or by path, not by both: the two are only known to be one port
+ * when a board is there. The same goes for hubs. */
+static void check_apart(struct parser *p, struct placed this, struct placed other)
+{
+        if (streq(this.name, other.name))
+                return; /* that is told already */
+        check_place(p, "path", this.path, &other, other.path);
+        check_place(p, "port", this.port, &other, other.port);
+}
+
+static void check_one_place(struct parser *p)
 {
         unsigned path = said(p, "path"), port = said(p, "port");
 
@@ -75,12 +100,20 @@ static void check_slot(struct parser *p, const struct config_slot *slot)
         if (path && port)
                 fault(p, MAX(path, port), "%s: path and port: expected one of them, line %u has the other",
                       p->title, MIN(path, port));
-        for (size_t i = 0; i + 1 < p->config->n_slots; i++) {
-                const struct config_slot *other = &p->config->slots[i];
+}
 
-                check_place(p, "path", slot->path, slot, other, other->path);
-                check_place(p, "port", slot->port, slot, other, other->port);
-        }
+static void check_slot(struct parser *p, const struct config_slot *slot)
+{
+        check_one_place(p);
+        for (size_t i = 0; i + 1 < p->config->n_slots; i++)
+                check_apart(p, slot_placed(slot), slot_placed(&p->config->slots[i]));
+}
+
+static void check_hub(struct parser *p, const struct config_hub *hub)
+{
+        check_one_place(p);
+        for (size_t i = 0; i + 1 < p->config->n_hubs; i++)
+                check_apart(p, hub_placed(hub), hub_placed(&p->config->hubs[i]));
 }
 
 static void check_policy(struct parser *p, const struct config_policy *policy)
@@ -111,6 +144,9 @@ static void end_section(struct parser *p)
                 break;
         case CONFIG_SLOT:
                 check_slot(p, p->object);
+                break;
+        case CONFIG_HUB:
+                check_hub(p, p->object);
                 break;
         case CONFIG_POLICY:
                 check_policy(p, p->object);
@@ -151,45 +187,67 @@ static int origin_set(struct parser *p, struct config_origin *origin)
         return free_and_strdup(&origin->file, p->file);
 }
 
+/* One more at the end of array, all zero: a pointer to it, or NULL when out of memory. */
+#define ADD_ITEM(array, n)                                                                                   \
+        ({                                                                                                   \
+                __typeof__(array) more_ = reallocarray(array, (n) + 1, sizeof(*(array)));                    \
+                                                                                                             \
+                if (more_) {                                                                                 \
+                        (array) = more_;                                                                     \
+                        more_ += (n)++;                                                                      \
+                        *more_ = (__typeof__(*more_)){};                                                     \
+                }                                                                                            \
+                more_;                                                                                       \
+        })
+
+/* What every new section has: its name, its origin, its defaults. */
+static int begin(struct parser *p, const char *name, char **ret_name, struct config_origin *origin)
+{
+        int r = free_and_strdup(ret_name, name);
+
+        if (r == 0)
+                r = origin_set(p, origin);
+        return r < 0 ? r : config_set_defaults(p->section, p->object);
+}
+
 /* The new slot is the object of the keys that follow; none, and those are skipped, where there are too many. */
 static int begin_slot(struct parser *p, const char *name)
 {
         struct config *c = p->config;
-        struct config_slot *slots, *slot;
+        struct config_slot *slot;
 
         for (size_t i = 0; i < c->n_slots; i++)
                 check_unique(p, name, c->slots[i].name, &c->slots[i].origin);
         if (!check_count(p, c->n_slots, CONFIG_SLOTS_MAX))
                 return 0;
-        slots = reallocarray(c->slots, c->n_slots + 1, sizeof(*slots));
-        if (!slots)
-                return -ENOMEM;
-        c->slots = slots;
-        p->object = slot = &slots[c->n_slots++];
-        *slot = (struct config_slot){};
-        if (free_and_strdup(&slot->name, name) < 0)
-                return -ENOMEM;
-        return origin_set(p, &slot->origin);
+        p->object = slot = ADD_ITEM(c->slots, c->n_slots);
+        return slot ? begin(p, name, &slot->name, &slot->origin) : -ENOMEM;
+}
+
+static int begin_hub(struct parser *p, const char *name)
+{
+        struct config *c = p->config;
+        struct config_hub *hub;
+
+        for (size_t i = 0; i < c->n_hubs; i++)
+                check_unique(p, name, c->hubs[i].name, &c->hubs[i].origin);
+        if (!check_count(p, c->n_hubs, CONFIG_HUBS_MAX))
+                return 0;
+        p->object = hub = ADD_ITEM(c->hubs, c->n_hubs);
+        return hub ? begin(p, name, &hub->name, &hub->origin) : -ENOMEM;
 }
 
 static int begin_policy(struct parser *p, const char *name)
 {
         struct config *c = p->config;
-        struct config_policy *policies, *policy;
+        struct config_policy *policy;
 
         for (size_t i = 0; i < c->n_policies; i++)
                 check_unique(p, name, c->policies[i].name, &c->policies[i].origin);
         if (!check_count(p, c->n_policies, CONFIG_POLICIES_MAX))
                 return 0;
-        policies = reallocarray(c->policies, c->n_policies + 1, sizeof(*policies));
-        if (!policies)
-                return -ENOMEM;
-        c->policies = policies;
-        p->object = policy = &policies[c->n_policies++];
-        *policy = (struct config_policy){};
-        if (free_and_strdup(&policy->name, name) < 0 || origin_set(p, &policy->origin) < 0)
-                return -ENOMEM;
-        return config_set_defaults(CONFIG_POLICY, policy);
+        p->object = policy = ADD_ITEM(c->policies, c->n_policies);
+        return policy ? begin(p, name, &policy->name, &policy->origin) : -ENOMEM;
 }
 
 /* "slot A1": which section, and what stands behind its word. -EINVAL where there is no such section. */
@@ -210,7 +268,7 @@ static int split_header(const char *text, enum config_section *ret, const char *
         return 0;
 }
 
-/* [station] may be given in pieces, so what was said there stays; a slot or a policy begins anew. */
+/* [station] may be given in pieces, so what was said there stays; a slot, a hub or a policy begins anew. */
 static void forget_said(struct parser *p)
 {
         const struct config_key *key;
@@ -232,7 +290,7 @@ static void on_section(void *userdata, unsigned line, const char *text)
         snprintf(p->title, sizeof(p->title), "[%s]", text);
         p->skipping = split_header(text, &p->section, &name) < 0;
         if (p->skipping) {
-                fault(p, line, "%s: expected [station], [slot NAME] or [policy NAME]", p->title);
+                fault(p, line, "%s: expected [station], [slot NAME], [hub NAME] or [policy NAME]", p->title);
                 return;
         }
         forget_said(p);
@@ -245,6 +303,10 @@ static void on_section(void *userdata, unsigned line, const char *text)
         case CONFIG_SLOT:
                 check_name(p, name);
                 p->r = begin_slot(p, name);
+                break;
+        case CONFIG_HUB:
+                check_name(p, name);
+                p->r = begin_hub(p, name);
                 break;
         case CONFIG_POLICY:
                 check_name(p, name);

@@ -52,6 +52,14 @@ static void slot_done(struct config_slot *slot)
         free(slot->origin.file);
 }
 
+static void hub_done(struct config_hub *hub)
+{
+        free(hub->name);
+        free(hub->path);
+        free(hub->port);
+        free(hub->origin.file);
+}
+
 static void policy_done(struct config_policy *policy)
 {
         free(policy->name);
@@ -69,9 +77,12 @@ struct config *config_free(struct config *config)
                 return NULL;
         for (size_t i = 0; i < config->n_slots; i++)
                 slot_done(&config->slots[i]);
+        for (size_t i = 0; i < config->n_hubs; i++)
+                hub_done(&config->hubs[i]);
         for (size_t i = 0; i < config->n_policies; i++)
                 policy_done(&config->policies[i]);
         free(config->slots);
+        free(config->hubs);
         free(config->policies);
         free(config->station_name);
         free(config);

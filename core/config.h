@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The station's configuration, as text becomes it: [station], [slot NAME], [policy NAME].
+ * The station's configuration, as text becomes it: [station], [slot NAME], [hub NAME], [policy NAME].
  * Pure: whoever reads the files (io/config-dir.h) hands their text in, in order.
  * All errors are collected, so that one go shows them all; each is one line: "FILE:LINE: KEY = VALUE: expected …".
  * The keys themselves are rows of one table, core/config-keys.h.
@@ -27,10 +27,11 @@ DECLARE_WORDS(policy_reflash)
 #define CONFIG_FILE_MAX     (256 * KIB) /* bytes in one file */
 #define CONFIG_FILES_MAX    256
 #define CONFIG_SLOTS_MAX    512
+#define CONFIG_HUBS_MAX     64
 #define CONFIG_POLICIES_MAX 512
 /* Bytes in one line, comments apart: what inih's buffer of 200 takes with "\n" and NUL. */
 #define CONFIG_LINE_MAX   198
-#define CONFIG_NAME_MAX   32  /* bytes in the name of a slot or a policy */
+#define CONFIG_NAME_MAX   32  /* bytes in the name of a slot, a hub or a policy */
 #define CONFIG_ERRORS_MAX 100 /* further ones are counted, not kept */
 
 /* Where something was said; file is owned by whoever holds this. */
@@ -43,6 +44,15 @@ struct config_slot {
         char *name;
         char *path; /* udev's ID_PATH, or NULL */
         char *port; /* port path, "1-4.1", or NULL; exactly one of the two is set */
+        struct config_origin origin;
+};
+
+/* What is plugged in below a port, at any depth. */
+struct config_hub {
+        char *name;
+        char *path;        /* udev's ID_PATH of that port, or NULL */
+        char *port;        /* port path, "1-4", or NULL; exactly one of the two is set */
+        unsigned jobs_max; /* 0: no limit */
         struct config_origin origin;
 };
 
@@ -74,6 +84,8 @@ struct config {
         uint64_t stop_time_usec;     /* how long running downloads may go on after SIGTERM */
         struct config_slot *slots;   /* in the order read */
         size_t n_slots;
+        struct config_hub *hubs; /* in the order read */
+        size_t n_hubs;
         struct config_policy *policies; /* in the order read: the first that matches wins */
         size_t n_policies;
 };
@@ -95,7 +107,7 @@ void config_errors_add(struct config_errors *errors, const char *fmt, ...) _prin
 
 /*
  * Reads one file's text, not NUL-terminated, into config; file names it in messages.
- * A later file may set a key of [station] again; a slot or a policy is defined once, in one place.
+ * A later file may set a key of [station] again; a slot, a hub or a policy is defined once, in one place.
  * What is wrong goes to errors and reading goes on with the next line, so config is to be used only while
  * errors->total is 0. Returns 0 (look at errors->total) or -ENOMEM.
  */

@@ -12,3 +12,12 @@ static inline bool is_same_place(const char *path_a, const char *port_a, const c
                 return streq(path_a, path_b);
         return port_a && port_b && streq(port_a, port_b);
 }
+
+/* Whether port ("1-4.1.2") is below hub ("1-4"), at any depth. */
+bool is_port_below(const char *port, const char *hub);
+/* The same by ID_PATH; hub may also be the one of a host controller ("pci-0000:00:14.0"), whose ports are all below it. */
+bool is_path_below(const char *path, const char *hub);
+/* How many ports lie between the host controller and here: 2 for "1-4.1" and "pci-0000:00:14.0-usb-0:4.1", 0 for a host
+ * controller. */
+unsigned port_depth(const char *port);
+unsigned path_depth(const char *path);

@@ -13,7 +13,7 @@ enum phase {
         PHASE_UNUSABLE,    /* its policy cannot be used: no image, or one that is refused */
         PHASE_IGNORED,     /* its policy says action = ignore */
         PHASE_HELD,        /* its policy says action = hold, or somebody held the slot */
-        PHASE_QUEUED,      /* waits: for a free place (jobs-max), or for the next attempt */
+        PHASE_QUEUED,      /* waits: for a free place (jobs-max of station or hub), or for the next attempt */
         PHASE_DETACHING,   /* from run-time mode to DFU mode: DETACH, until the board is back on the port */
         PHASE_DOWNLOADING, /* from the first request in DFU mode to the last block */
         PHASE_VERIFYING,   /* the empty DNLOAD: the ROM reads back what it wrote */

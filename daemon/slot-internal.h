@@ -13,7 +13,9 @@ struct slot {
 
         struct board *board; /* what stands there, or stood there last */
         bool present;
-        bool seen; /* since slot_before_scan() */
+        bool seen;       /* since slot_before_scan() */
+        uint64_t ticket; /* in the order in which boards came: it keeps its turn through reloads and holds */
+        uint64_t hubs;   /* as hubs_above() */
 
         enum phase phase; /* without a job */
         char *message;
@@ -24,7 +26,7 @@ struct slot {
         bool has_job; /* also one that has ended, while its board stays, or its failure is to be seen */
         struct job job;
         char job_id[SD_ID128_STRING_MAX];
-        uint64_t ticket;     /* in the order of queueing */
+        char *waits;         /* queued: what for, or NULL */
         bool any, reset;     /* the policy's mode and after */
         bool released;       /* the policy would hold this board, a person had it flashed */
         unsigned job_devnum; /* the presence that the job is about */

@@ -5,6 +5,7 @@
 #include <systemd/sd-id128.h>
 
 #include "core/place.h"
+#include "core/places.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
 
@@ -32,6 +33,7 @@ int slot_new(struct slot_world *world, const char *name, const char *path, const
                 r = slot_timer_init(slot);
         if (r < 0)
                 return r;
+        slot_find_hubs(slot);
         *ret = take_ptr(slot);
         return 0;
 }
@@ -48,6 +50,7 @@ struct slot *slot_free(struct slot *slot)
         sd_event_source_disable_unref(slot->timer);
         free(slot->policy);
         free(slot->message);
+        free(slot->waits);
         free(slot->name);
         free(slot->path);
         free(slot->port);
@@ -111,6 +114,7 @@ enum phase slot_phase(const struct slot *slot)
 
 static void drop_job(struct slot *slot)
 {
+        (void)free_and_strdup(&slot->waits, NULL);
         slot->has_job = false;
         slot->settled = slot->released = false;
         slot->image = image_copy_unref(slot->image);
@@ -195,7 +199,6 @@ static void queue_job(struct slot *slot, const struct config_policy *policy, str
                 .retry_delay_usec = policy->retry_delay_usec,
                 .reattach_usec = slot->world->config->reattach_time_usec,
         };
-        static uint64_t tickets;
         sd_id128_t id;
 
         drop_job(slot);
@@ -208,7 +211,6 @@ static void queue_job(struct slot *slot, const struct config_policy *policy, str
         (void)free_and_strdup(&slot->message, NULL);
         slot->any = policy->mode == POLICY_MODE_ANY;
         slot->reset = policy->after == POLICY_RESET;
-        slot->ticket = ++tickets;
         slot->shown_phase = PHASE_MAX_;
         job_init(&slot->job, &params, slot->board->dfu.dfu_mode);
         slot->has_job = true;
@@ -335,13 +337,16 @@ static void take_board(struct slot *slot, struct board *board)
         (void)free_and_strdup(&slot->port, board->port);
         if (board->path)
                 (void)free_and_strdup(&slot->path, board->path);
+        slot_find_hubs(slot);
 }
 
 /* A board that nothing is under way with. */
 static void receive(struct slot *slot, bool same)
 {
         bool after_reset = same && clock_boottime_usec() < slot->reset_expected_until_usec;
+        static uint64_t tickets;
 
+        slot->ticket = ++tickets;
         slot->reset_expected_until_usec = 0;
         slot_note_job_presence(slot);
         if (after_reset)
@@ -417,6 +422,16 @@ void slot_job_ended(struct slot *slot)
 
 /* ---- places ---- */
 
+uint64_t slot_hubs(const struct slot *slot)
+{
+        return slot->hubs;
+}
+
+void slot_find_hubs(struct slot *slot)
+{
+        slot->hubs = hubs_above(slot->world->config, slot->path, slot->port);
+}
+
 bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket)
 {
         if (!slot->has_job || slot_held(slot) || !job_wants_place(&slot->job, clock_boottime_usec()))
@@ -425,8 +440,19 @@ bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket)
         return true;
 }
 
+/* Told with what is gathered, not at once: after a reload it may be another text for a thousand slots. */
+void slot_keep_waiting(struct slot *slot, const char *text)
+{
+        if (streq_ptr(slot->waits, text))
+                return;
+        /* Without memory for it the phase stands alone. */
+        if (free_and_strdup(&slot->waits, text) == 0)
+                slot->world->changed(slot->world->userdata, slot, false);
+}
+
 void slot_give_place(struct slot *slot)
 {
+        (void)free_and_strdup(&slot->waits, NULL);
         slot_job_event(slot, &(struct job_event){ .type = JOB_EV_PLACE });
 }
 

@@ -55,7 +55,7 @@ const char *slot_port(const struct slot *slot);
 /* Whether it is the port with this ID_PATH or, where either does not know that, this port path. */
 bool slot_is_at(const struct slot *slot, const char *path, const char *port);
 bool slot_is_occupied(const struct slot *slot); /* a board is on it */
-bool slot_is_running(const struct slot *slot);  /* it has a job under way: counts against jobs-max */
+bool slot_is_running(const struct slot *slot);  /* it has a job under way: counts against every jobs-max */
 bool slot_is_stuck(const struct slot *slot);
 bool slot_has_job(const struct slot *slot); /* one that has not ended: it runs, or waits */
 enum phase slot_phase(const struct slot *slot);
@@ -70,8 +70,14 @@ void slot_after_scan(struct slot *slot);
 /* Where nothing has begun: asks the policies again (they are others now). */
 void slot_reconsider(struct slot *slot);
 
-/* Its job waits for a place and its time has come; the lowest ticket has waited longest. */
+/* The hubs of the configuration that it is below, as hubs_above(). */
+uint64_t slot_hubs(const struct slot *slot);
+/* The configuration is another: finds them anew. */
+void slot_find_hubs(struct slot *slot);
+/* Its job waits for a place and its time has come; the lowest ticket is that of the board that came first. */
 bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket);
+/* It has to wait: text says for what. */
+void slot_keep_waiting(struct slot *slot, const char *text);
 void slot_give_place(struct slot *slot);
 /* The running attempt is aborted. by: the person who wants it ("user joe"), and then the board is left alone as long as it
  * stands there; NULL: the daemon stops, and the next one flashes the board. */

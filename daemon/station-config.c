@@ -180,6 +180,8 @@ static int adopt(struct station *station, struct config *config, struct reload_r
 
         station->config = config;
         station->world.config = config;
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_find_hubs(station->slots[i]);
         r = station_lay_out_slots(station);
         if (r == 0)
                 r = station_check_policies(station);
@@ -187,6 +189,7 @@ static int adopt(struct station *station, struct config *config, struct reload_r
         (void)free_and_strdup(&station->config_error, NULL);
         for (size_t i = 0; i < station->n_slots; i++)
                 slot_reconsider(station->slots[i]);
+        station_places_changed(station);
         station_rescan(station);
         server_changed(station->server);
         ret->slots = (unsigned)config->n_slots;
@@ -194,7 +197,8 @@ static int adopt(struct station *station, struct config *config, struct reload_r
         for (size_t i = 0; i < station->n_policies && r == 0; i++)
                 if (station->policies[i].unusable)
                         r = add_line(&ret->warnings, &ret->n_warnings, station->policies[i].unusable);
-        log_info("configuration loaded: %u slots, %u policies", ret->slots, ret->policies);
+        log_info("configuration loaded: %u slots, %zu hubs, %u policies", ret->slots, config->n_hubs,
+                 ret->policies);
         return r;
 }
 

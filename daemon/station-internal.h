@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the station share: station.c (boards, places, start and stop), station-config.c (what a
- * configuration means for slots and policies), station-answers.c (what the socket is told), hold.c (what people hold, and
- * the other orders that they give).
+ * What the files of the station share: station.c (boards, start and stop), station-places.c (who is flashed now and who
+ * waits), station-config.c (what a configuration means for slots and policies), station-answers.c (what the socket is
+ * told), hold.c (what people hold, and the other orders that they give).
  */
 #pragma once
 
@@ -25,6 +25,8 @@ struct station {
         struct slot *
                 *slots; /* the configured ones in their order, then the others in the order of their coming */
         size_t n_slots;
+        struct place_want *wants; /* room for those who want a place, n_wants of them */
+        size_t n_wants;
         struct policy_status *policies; /* as in config, with what is known of their images */
         size_t n_policies;
         char *config_error; /* why the last reload was refused */
@@ -36,6 +38,12 @@ struct station {
 int station_add_slot(struct station *station, const char *name, const char *path, const char *port,
                      struct slot **ret);
 int station_rescan(struct station *station);
+
+/* Slots with a job under way. */
+size_t station_n_running(const struct station *station);
+/* As slot_world has it. */
+void station_places_changed(void *userdata);
+int station_open_places(struct station *station);
 
 /* Makes the slots those of station->config; a slot that is there already, under whatever name, stays what it is. */
 int station_lay_out_slots(struct station *station);

@@ -26,7 +26,7 @@ int station_add_slot(struct station *station, const char *name, const char *path
         struct slot **slots;
         int r;
 
-        if (station->n_slots == SLOTS_MAX)
+        if (station->n_slots >= SLOTS_MAX)
                 return -ENOBUFS;
         slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
         if (!slots)
@@ -96,69 +96,7 @@ static void on_lost(void *userdata)
         station_rescan(userdata);
 }
 
-/* ---- places: as many jobs at once as jobs-max allows, first come first served ---- */
-
-static size_t n_running(const struct station *station)
-{
-        size_t n = 0;
-
-        for (size_t i = 0; i < station->n_slots; i++)
-                n += slot_is_running(station->slots[i]);
-        return n;
-}
-
-static struct slot *next_in_line(const struct station *station)
-{
-        struct slot *next = NULL;
-        uint64_t ticket, lowest = UINT64_MAX;
-
-        for (size_t i = 0; i < station->n_slots; i++)
-                if (slot_wants_place(station->slots[i], &ticket) && ticket < lowest) {
-                        next = station->slots[i];
-                        lowest = ticket;
-                }
-        return next;
-}
-
-static void give_places(struct station *station)
-{
-        unsigned max = station->config->jobs_max;
-        size_t running = n_running(station);
-        struct slot *slot;
-
-        while (!station->world.stopping && (max == 0 || running < max) && (slot = next_in_line(station))) {
-                slot_give_place(slot);
-                running++;
-        }
-}
-
-static bool all_is_recorded(const struct station *station)
-{
-        for (size_t i = 0; i < station->n_slots; i++)
-                if (slot_is_running(station->slots[i]) && !slot_is_stuck(station->slots[i]))
-                        return false;
-        return true;
-}
-
-static int on_places(sd_event_source *source, void *userdata)
-{
-        struct station *station = userdata;
-
-        (void)source;
-        give_places(station);
-        station_tell_systemd(station);
-        if (station->world.stopping && all_is_recorded(station))
-                sd_event_exit(station->world.event, 0);
-        return 0;
-}
-
-/* Later in the loop: whoever calls stands in the middle of a slot. */
-static void on_places_changed(void *userdata)
-{
-        struct station *station = userdata;
-
-        sd_event_source_set_enabled(station->places, SD_EVENT_ONESHOT);
-}
+/* ---- what the slots tell ---- */
 
 static void on_changed(void *userdata, struct slot *slot, bool phase_changed)
 {
@@ -167,19 +105,19 @@ static void on_changed(void *userdata, struct slot *slot, bool phase_changed)
         if (station->server)
                 server_slot_changed(station->server, slot_name(slot), phase_changed);
         if (phase_changed)
-                on_places_changed(station);
+                station_places_changed(station);
 }
 
 /* ---- the stop ---- */
 
 static void cancel_all(struct station *station)
 {
-        size_t running = n_running(station);
+        size_t running = station_n_running(station);
 
         log_notice("cancelling %zu running download%s", running, running == 1 ? "" : "s");
         for (size_t i = 0; i < station->n_slots; i++)
                 slot_cancel(station->slots[i], NULL);
-        on_places_changed(station);
+        station_places_changed(station);
 }
 
 static int on_stop_time(sd_event_source *source, uint64_t usec, void *userdata)
@@ -194,7 +132,7 @@ static int on_stop_time(sd_event_source *source, uint64_t usec, void *userdata)
 
 void station_stop(struct station *station)
 {
-        size_t running = n_running(station);
+        size_t running = station_n_running(station);
 
         if (station->world.stopping) {
                 cancel_all(station);
@@ -208,7 +146,7 @@ void station_stop(struct station *station)
         if (sd_event_add_time_relative(station->world.event, &station->stop_timer, CLOCK_BOOTTIME,
                                        station->config->stop_time_usec, 0, on_stop_time, station) < 0)
                 cancel_all(station);
-        on_places_changed(station);
+        station_places_changed(station);
 }
 
 /* ---- its making ---- */
@@ -246,22 +184,13 @@ static int open_hotplug(struct station *station)
         return r;
 }
 
-static int open_places(struct station *station)
-{
-        int r = sd_event_add_defer(station->world.event, &station->places, on_places, station);
-
-        if (r >= 0)
-                r = sd_event_source_set_enabled(station->places, SD_EVENT_OFF);
-        return MIN(r, 0);
-}
-
 /* The socket first: a second daemon is told so before it touches anything else. */
 static int open_all(struct station *station, const struct station_options *options)
 {
         int r = clock_boot_id(station->world.boot_id);
 
         if (r == 0)
-                r = open_places(station);
+                r = station_open_places(station);
         if (r == 0)
                 r = station_open_server(station, options);
         if (r == 0)
@@ -297,7 +226,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .holds = &station->holds,
                 .userdata = station,
                 .changed = on_changed,
-                .places_changed = on_places_changed,
+                .places_changed = station_places_changed,
                 .image_seen = station_image_seen,
         };
         r = open_all(station, options);
@@ -321,6 +250,7 @@ struct station *station_free(struct station *station)
         for (size_t i = 0; i < station->n_slots; i++)
                 slot_free(station->slots[i]);
         free(station->slots);
+        free(station->wants);
         if (station->world.ledger)
                 ledger_free(station->world.ledger);
         if (station->world.images)
@@ -355,6 +285,6 @@ int station_rescan(struct station *station)
 
 int station_start(struct station *station)
 {
-        on_places_changed(station); /* the first status line, also of a station without boards */
+        station_places_changed(station); /* the first status line, also of a station without boards */
         return station_rescan(station);
 }

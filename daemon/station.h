@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The station: what joins hotplug, slots, images, ledger and socket. It knows every slot, gives out the places that
- * jobs-max allows, in the order of queueing, and loads the configuration anew when it is told to.
+ * jobs-max of the station and of its hubs allows, in the order of the boards' coming, and loads the configuration anew when it is told to.
  */
 #pragma once
 

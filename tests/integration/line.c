@@ -424,6 +424,21 @@ int ctl(struct line *line, char **ret_output, const char *const *arguments)
         return status;
 }
 
+void expect_said(const char *said, const char *text)
+{
+        if (!said || !strstr(said, text))
+                fail_msg("expected: %s\nthere was: %s", text, said ? said : "nothing");
+}
+
+void expect_ctl(struct line *line, const char *text, const char *const *arguments)
+{
+        g_autofree char *said = NULL;
+
+        if (ctl(line, &said, arguments) != 0)
+                fail_msg("espdfuctl %s: %s", arguments[0], said);
+        expect_said(said, text);
+}
+
 /* ---- boards -------------------------------------------------------------------- */
 
 struct bed_board *plug_with(struct line *line, const char *port, const struct rom_config *config)

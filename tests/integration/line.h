@@ -57,6 +57,10 @@ void kill_daemon(struct line *line);
 void reload_daemon(struct line *line);
 /* Runs espdfuctl with this line's socket. Returns its exit status; *ret_output (to be freed; may be NULL) what it wrote. */
 int ctl(struct line *line, char **ret_output, const char *const *arguments);
+/* It does it, and says text ("" for anything). */
+void expect_ctl(struct line *line, const char *text, const char *const *arguments);
+/* said has text in it. */
+void expect_said(const char *said, const char *text);
 
 /* An S2 or S3 … in run-time mode, as it comes from the bag, with the timing of a quick bus. */
 struct bed_board *plug(struct line *line, const char *port, enum rom_chip chip);

@@ -34,22 +34,8 @@ static int end(void **state)
 
 /* ---- vocabulary ---- */
 
-#define ORDER(...) order((const char *[]){ __VA_ARGS__, NULL })
-
 /* espdfuctl with these arguments does it. */
-static void order(const char *const *arguments)
-{
-        g_autofree char *text = NULL;
-
-        if (ctl(&line, &text, arguments) != 0)
-                fail_msg("espdfuctl %s: %s", arguments[0], text);
-}
-
-static void expect_said(const char *said, const char *text)
-{
-        if (!said || !strstr(said, text))
-                fail_msg("expected: %s\nthere was: %s", text, said ? said : "nothing");
-}
+#define ORDER(...) expect_ctl(&line, "", (const char *[]){ __VA_ARGS__, NULL })
 
 static void expect_refused(const char *text, const char *const *arguments)
 {
@@ -61,10 +47,7 @@ static void expect_refused(const char *text, const char *const *arguments)
 
 static void expect_explained(const char *slot, const char *text)
 {
-        g_autofree char *said = NULL;
-
-        assert_int_equal(ctl(&line, &said, (const char *[]){ "explain", slot, NULL }), 0);
-        expect_said(said, text);
+        expect_ctl(&line, text, (const char *[]){ "explain", slot, NULL });
 }
 
 static unsigned times_flashed(struct bed_board *board)

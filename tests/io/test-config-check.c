@@ -58,7 +58,7 @@ static void test_good_configuration_is_counted(void **state)
         write_text("etc/espdfud.conf",
                    "[slot A1]\nport = 1-1\n[policy a]\naction = hold\n[policy b]\naction = ignore\n");
         assert_int_equal(RUN(check, etc), 0);
-        expect_text("out", "etc: ok, 1 slot, 2 policies\n");
+        expect_text("out", "etc: ok, 1 slot, 0 hubs, 2 policies\n");
         expect_text("err", "");
 }
 

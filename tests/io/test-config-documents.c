@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The installed configuration and the man page say what the table of keys says. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "core/config-keys.h"
@@ -27,6 +28,7 @@ static void test_installed_configuration_is_valid_and_touches_no_board(void **st
         assert_null(config->station_name);
         assert_int_equal(config->n_policies, 0);
         assert_int_equal(config->n_slots, 0);
+        assert_int_equal(config->n_hubs, 0);
 }
 
 static void test_installed_configuration_is_valid_with_every_semicolon_taken_away(void **state)
@@ -41,7 +43,22 @@ static void test_installed_configuration_is_valid_with_every_semicolon_taken_awa
         config = read_text(text, "");
         assert_string_equal(config->station_name, "line3-a");
         assert_int_equal(config->n_slots, 2);
+        assert_int_equal(config->n_hubs, 2);
         assert_int_equal(config->n_policies, 1);
+}
+
+/* Where, from a section's header on, one of another kind begins. */
+static const char *end_of_section(const char *at, const char *header)
+{
+        const char *end = at + strlen(at);
+
+        while ((at = strchr(at + 1, '['))) {
+                bool begins_line = at[-1] == '\n' || (at[-1] == ';' && at[-2] == '\n');
+
+                if (begins_line && !str_has_prefix(at, header))
+                        return at;
+        }
+        return end;
 }
 
 static void test_installed_configuration_has_every_key_with_its_default(void **state)
@@ -51,24 +68,46 @@ static void test_installed_configuration_has_every_key_with_its_default(void **s
 
         (void)state;
         for (size_t i = 0; (key = config_key_at(i)); i++) {
-                const char *value = key->default_value;
-                char line[128];
+                const char *section = config_section_to_string(key->section);
+                const char *value = key->default_value, *at, *end;
+                char header[64], line[128];
 
+                snprintf(header, sizeof(header), "[%s", section);
+                at = strstr(text, header);
+                assert_non_null(at);
+                end = end_of_section(at, header);
                 snprintf(line, sizeof(line), "\n;%s = %s%s", key->name, value ? value : "",
                          value ? "\n" : "");
-                if (!strstr(text, line))
-                        fail_msg("espdfud.conf has no line \"%s\"", line + 1);
+                at = strstr(at, line);
+                if (!at || at >= end)
+                        fail_msg("espdfud.conf has no line \"%s\" in [%s]", line + 1, section);
         }
 }
 
-/* Whether the man page has an item for the key, and in it, before the next item, its default. */
+/* ".Sh SLOT SECTIONS" and what stands below it. */
+static const char *man_section(const char *text, enum config_section section)
+{
+        char heading[64];
+        int n = snprintf(heading, sizeof(heading), "\n.Sh %s SECTION", config_section_to_string(section));
+
+        for (int i = (int)strlen("\n.Sh "); i < n; i++)
+                heading[i] = (char)toupper(heading[i]);
+        return strstr(text, heading);
+}
+
+/* Whether the man page has an item for the key in its section, and in it, before the next item, its default. */
 static bool documents(const char *text, const struct config_key *key)
 {
         char item[64], value[64];
         const char *at, *next, *found;
 
+        text = man_section(text, key->section);
+        assert_non_null(text);
         snprintf(item, sizeof(item), "\n.It Cm %s\n", key->name);
         at = strstr(text, item);
+        next = strstr(text + 1, "\n.Sh ");
+        if (at && next && at > next)
+                return false;
         if (!at || !key->default_value)
                 return at;
         snprintf(value, sizeof(value), "\nDefault: %s", key->default_value);

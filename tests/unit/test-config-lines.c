@@ -85,7 +85,7 @@ static void test_header_without_its_bracket_does_not_pass_into_the_section_befor
 
 static void test_every_broken_header_is_refused(void **state)
 {
-        static const char known[] = ": expected [station], [slot NAME] or [policy NAME]\n";
+        static const char known[] = ": expected [station], [slot NAME], [hub NAME] or [policy NAME]\n";
 
         (void)state;
         expect_messages("\n[station] x\n", LINE "[station] x: expected nothing after ]\n");

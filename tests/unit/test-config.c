@@ -37,6 +37,8 @@ static void test_everything_said_arrives(void **state)
                 "[station]\nname = line3-a\njobs-max = 12\nreattach-time = 500ms\nstop-time = 2min\n"
                 "[slot A1]\npath = pci-0000:00:14.0-usb-0:4.1\n"
                 "[slot A2]\nport = 1-4.2\n"
+                "[hub left]\npath = pci-0000:00:14.0-usb-0:4\njobs-max = 8\n"
+                "[hub right]\nport = 1-5\n"
                 "[policy gizmo]\nchip = esp32s3\nslot = A*\nport = 1-*\npath = pci-*\nserial = 7c:*\nmode = "
                 "any\n"
                 "image = /srv/gizmo.bin\nsha256 = " SHA
@@ -57,6 +59,14 @@ static void test_everything_said_arrives(void **state)
         assert_string_equal(config->slots[1].port, "1-4.2");
         assert_string_equal(config->slots[1].origin.file, "line3.conf");
         assert_int_equal(config->slots[1].origin.line, 8);
+        assert_int_equal(config->n_hubs, 2);
+        assert_string_equal(config->hubs[0].name, "left");
+        assert_string_equal(config->hubs[0].path, "pci-0000:00:14.0-usb-0:4");
+        assert_null(config->hubs[0].port);
+        assert_int_equal(config->hubs[0].jobs_max, 8);
+        assert_int_equal(config->hubs[0].origin.line, 10);
+        assert_string_equal(config->hubs[1].port, "1-5");
+        assert_int_equal(config->hubs[1].jobs_max, 0);
         assert_int_equal(config->n_policies, 1);
         assert_string_equal(gizmo->name, "gizmo");
         assert_ptr_equal(gizmo->chip, chip_by_name("esp32s3"));
@@ -74,7 +84,7 @@ static void test_everything_said_arrives(void **state)
         assert_int_equal(gizmo->retry_delay_usec, 1500 * USEC_PER_MSEC);
         assert_int_equal(gizmo->after, POLICY_RESET);
         assert_int_equal(gizmo->reflash, POLICY_REFLASH_NEVER);
-        assert_int_equal(gizmo->origin.line, 10);
+        assert_int_equal(gizmo->origin.line, 15);
 }
 
 /* The message that one line in a section that is otherwise right is answered with. */
@@ -91,6 +101,7 @@ static void expect_refused(const char *section, const char *line, const char *ex
 static void test_every_bad_value_is_told_with_what_was_expected(void **state)
 {
         static const char station[] = "[station]", slot[] = "[slot A1]", policy[] = "[policy a]\nimage = /a";
+        static const char hub[] = "[hub left]\nport = 1-4", far_hub[] = "[hub left]";
         static const char hold[] = "[policy a]\naction = hold";
         static const char hour[] = "a time such as 500ms, 10s or 1min, at most 1h";
         static const char ten[] = "a time such as 500ms, 10s or 1min, at most 10min";
@@ -107,6 +118,11 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(slot, "path = pci-0000:00:14.0-usb-0:4.1:1.0", path);
         expect_refused(slot, "port = usb1", "a port such as 1-4.1");
         expect_refused(slot, "port = 1-4.*", "a port such as 1-4.1");
+        expect_refused(hub, "jobs-max = 1025", "0 (no limit) to 1024");
+        expect_refused(hub, "jobs-max = few", "0 (no limit) to 1024");
+        expect_refused(far_hub, "port = 1-4.", "a port such as 1-4");
+        expect_refused(far_hub, "path = pci-*",
+                       "udev's ID_PATH of the port, such as pci-0000:00:14.0-usb-0:4");
         expect_refused(policy, "chip = esp32", "esp32s2, esp32s3, esp32p4 or esp32s31");
         expect_refused(policy, "mode = ROM", "rom or any");
         expect_refused(hold, "image = dfu.bin", "a file's absolute path");
@@ -160,7 +176,7 @@ static void test_all_errors_of_a_file_are_told_in_one_go(void **state)
                 "line3.conf:10: attempts = 0: expected 1 to 20\n"
                 "line3.conf:7: [policy gizmo]: action = flash: expected an image key beside it\n"
                 "line3.conf:11: reflash = never: expected always, since an ESP32-S2 does not tell its MAC\n"
-                "line3.conf:12: [polcy probe]: expected [station], [slot NAME] or [policy NAME]\n"
+                "line3.conf:12: [polcy probe]: expected [station], [slot NAME], [hub NAME] or [policy NAME]\n"
                 "line3.conf:14: [slot A2]: neither path nor port: expected one of them\n");
 }
 
@@ -218,14 +234,49 @@ static void test_two_slots_with_one_place_are_told_with_both_places(void **state
                         "(line3.conf:1)\n");
 }
 
-static void test_slot_and_policy_are_defined_once(void **state)
+static void test_hub_needs_exactly_one_place(void **state)
+{
+        (void)state;
+        expect_messages("[hub left]\njobs-max = 4\n",
+                        "line3.conf:1: [hub left]: neither path nor port: expected one of them\n");
+        expect_messages(
+                "[hub left]\npath = pci-x\njobs-max = 4\nport = 1-1\n",
+                "line3.conf:4: [hub left]: path and port: expected one of them, line 2 has the other\n");
+}
+
+static void test_two_hubs_with_one_place_are_told_with_both_places(void **state)
+{
+        (void)state;
+        expect_messages("[hub left]\nport = 1-1\n[hub right]\nport = 1-1\njobs-max = 4\n",
+                        "line3.conf:4: port = 1-1: expected a port that no other hub has, hub left has it "
+                        "(line3.conf:1)\n");
+        expect_messages("[hub left]\npath = pci-a\n[hub right]\npath = pci-a\n",
+                        "line3.conf:4: path = pci-a: expected a path that no other hub has, hub left has it "
+                        "(line3.conf:1)\n");
+        /* A hub below another, a slot of the same name, a slot on the hub's port: none of it is wrong. */
+        expect_messages("[hub left]\nport = 1-1\n[hub shelf]\nport = 1-1.2\n[slot left]\nport = 1-1\n", "");
+}
+
+static void test_hub_knows_its_keys(void **state)
+{
+        (void)state;
+        expect_messages("[hub left]\nport = 1-1\njob-max = 4\n",
+                        "line3.conf:3: job-max = 4: unknown key in [hub left], perhaps jobs-max: expected "
+                        "path, port or jobs-max\n");
+        expect_messages("[hub]\nport = 1-1\n",
+                        "line3.conf:1: [hub]: expected a name of 1 to 32 letters, digits and . _ + : @ -\n");
+}
+
+static void test_slot_hub_and_policy_are_defined_once(void **state)
 {
         (void)state;
         expect_messages("[slot A1]\nport = 1-1\n[slot A1]\nport = 1-1\n",
                         "line3.conf:3: [slot A1]: expected one definition, line3.conf:1 has another\n");
         expect_messages("[policy a]\nimage = /a\n\n[policy a]\nimage = /b\n",
                         "line3.conf:4: [policy a]: expected one definition, line3.conf:1 has another\n");
-        expect_messages("[policy a]\nimage = /a\n[slot a]\nport = 1-1\n", "");
+        expect_messages("[hub a]\nport = 1-1\n[hub a]\nport = 1-2\n",
+                        "line3.conf:3: [hub a]: expected one definition, line3.conf:1 has another\n");
+        expect_messages("[policy a]\nimage = /a\n[slot a]\nport = 1-1\n[hub a]\nport = 1-1\n", "");
 }
 
 static void test_names_are_short_and_plain(void **state)
@@ -325,26 +376,30 @@ static void test_section_does_not_go_on_in_the_next_file(void **state)
 }
 
 /* n sections "[slot s0]", "[slot s1]", …, each on its own port; to be freed. */
-static char *many_slots(unsigned n)
+static char *many(const char *section, unsigned n)
 {
         size_t size = (size_t)n * 48 + 1, at = 0;
         char *text = calloc(1, size);
 
         assert_non_null(text);
         for (unsigned i = 0; i < n; i++)
-                at += (size_t)snprintf(text + at, size - at, "[slot s%u]\nport = %u-%u\n", i, i / 200 + 1,
-                                       i % 200 + 1);
+                at += (size_t)snprintf(text + at, size - at, "[%s s%u]\nport = %u-%u\n", section, i,
+                                       i / 200 + 1, i % 200 + 1);
         return text;
 }
 
-static void test_slots_have_a_bound(void **state)
+static void test_slots_and_hubs_have_a_bound(void **state)
 {
-        _cleanup_(freep) char *enough = many_slots(CONFIG_SLOTS_MAX),
-                              *more = many_slots(CONFIG_SLOTS_MAX + 1);
+        _cleanup_(freep) char *enough = many("slot", CONFIG_SLOTS_MAX),
+                              *more = many("slot", CONFIG_SLOTS_MAX + 1);
+        _cleanup_(freep) char *hubs = many("hub", CONFIG_HUBS_MAX),
+                              *more_hubs = many("hub", CONFIG_HUBS_MAX + 1);
 
         (void)state;
         expect_messages(enough, "");
         expect_messages(more, "line3.conf:1025: [slot s512]: expected at most 512 of [slot NAME]\n");
+        expect_messages(hubs, "");
+        expect_messages(more_hubs, "line3.conf:129: [hub s64]: expected at most 64 of [hub NAME]\n");
 }
 
 static void test_errors_have_a_bound_and_the_others_are_counted(void **state)
@@ -395,7 +450,10 @@ int main(void)
                 cmocka_unit_test(test_key_twice_in_a_section_names_both_places),
                 cmocka_unit_test(test_slot_needs_exactly_one_place),
                 cmocka_unit_test(test_two_slots_with_one_place_are_told_with_both_places),
-                cmocka_unit_test(test_slot_and_policy_are_defined_once),
+                cmocka_unit_test(test_hub_needs_exactly_one_place),
+                cmocka_unit_test(test_two_hubs_with_one_place_are_told_with_both_places),
+                cmocka_unit_test(test_hub_knows_its_keys),
+                cmocka_unit_test(test_slot_hub_and_policy_are_defined_once),
                 cmocka_unit_test(test_names_are_short_and_plain),
                 cmocka_unit_test(test_slot_is_not_named_like_a_port),
                 cmocka_unit_test(test_policy_that_flashes_needs_an_image),
@@ -403,7 +461,7 @@ int main(void)
                 cmocka_unit_test(test_reflash_never_needs_a_chip_that_tells_its_mac),
                 cmocka_unit_test(test_later_file_overrides_the_station_alone),
                 cmocka_unit_test(test_section_does_not_go_on_in_the_next_file),
-                cmocka_unit_test(test_slots_have_a_bound),
+                cmocka_unit_test(test_slots_and_hubs_have_a_bound),
                 cmocka_unit_test(test_errors_have_a_bound_and_the_others_are_counted),
                 cmocka_unit_test(test_table_says_what_the_words_are),
         };

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/place.h"
+
+#define USB_MARK "-usb-0:" /* in an ID_PATH, between the host controller and the ports */
+
+bool is_port_below(const char *port, const char *hub)
+{
+        return str_has_prefix(port, hub) && port[strlen(hub)] == '.';
+}
+
+bool is_path_below(const char *path, const char *hub)
+{
+        if (strstr(hub, USB_MARK))
+                return is_port_below(path, hub);
+        return str_has_prefix(path, hub) && str_has_prefix(path + strlen(hub), USB_MARK);
+}
+
+static unsigned chain_depth(const char *chain)
+{
+        unsigned depth = 1;
+
+        for (; *chain; chain++)
+                depth += *chain == '.';
+        return depth;
+}
+
+unsigned port_depth(const char *port)
+{
+        const char *chain = strchr(port, '-');
+
+        return chain ? chain_depth(chain + 1) : 0;
+}
+
+unsigned path_depth(const char *path)
+{
+        const char *chain = strstr(path, USB_MARK);
+
+        return chain ? chain_depth(chain + strlen(USB_MARK)) : 0;
+}
