@@ -96,12 +96,13 @@ static int cannot_talk(int r, uint64_t timeout_usec)
 {
         switch (r) {
         case CONNECTION_TIMED_OUT:
-                client_error("espdfud does not answer within %u s", (unsigned)(timeout_usec / USEC_PER_SEC));
+                client_error("espdfud does not answer within %u s (systemctl status espdfud)",
+                             (unsigned)(timeout_usec / USEC_PER_SEC));
                 break;
         case CONNECTION_CLOSED:
-                client_error(
-                        "espdfud hung up: it stops, or could not start (systemctl status espdfud), or has too many "
-                        "clients, or this one reads too slowly");
+                client_error("espdfud hung up: it stops, or could not start (systemctl status espdfud), or "
+                             "has too many "
+                             "clients, or this one reads too slowly");
                 break;
         case CONNECTION_NONSENSE:
                 client_error("%s: what answers there does not speak varlink", client_socket);

@@ -150,6 +150,8 @@ static int refuse_unread(char **ret_why, const char *path, int error)
 
         if (error == -EFBIG)
                 return refuse(ret_why, path, "larger than 64 MiB");
+        if (error == -EINVAL)
+                return refuse(ret_why, path, "a device, a pipe or the like: expected a regular file");
         snprintf(why, sizeof(why), "%s%s", strerror(-error),
                  is_hidden_from_service(path)
                          ? ": the service sees nothing below /home, /root and /tmp; /srv is a good place"

@@ -100,9 +100,9 @@ static int commit_group(struct ledger_db *db, struct ledger_order *first, char *
 
         if (r == -ESTALE)
                 snprintf(trouble, size,
-                         "%s: moved or removed while in use: put it back, or restart espdfud; nothing is "
-                         "flashed "
-                         "until then",
+                         "%s: moved or removed while in use: put it back; nothing is flashed until then. A "
+                         "restart "
+                         "would begin a new ledger, and flash again what is plugged in",
                          db->path);
         else
                 snprintf(trouble, size, "%s: cannot be written: %s (%s); nothing is flashed until it can",

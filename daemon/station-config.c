@@ -93,6 +93,10 @@ void station_image_seen(void *userdata, const struct config_policy *policy, cons
         if (i >= station->n_policies)
                 return;
         status = &station->policies[i];
+        if (status->unusable && !why) {
+                station->policy_mended = true;
+                station_places_changed(station);
+        }
         /* Without memory it shows less; what is done does not depend on it. */
         (void)free_and_strdup(&status->unusable, why);
         (void)free_and_strdup(&status->sha256, copy ? copy->sha256 : NULL);
@@ -155,6 +159,15 @@ static int add_line(char ***lines, size_t *n, const char *text)
         return 0;
 }
 
+static int add_warning(struct reload_result *ret, const struct policy_status *policy)
+{
+        _cleanup_(freep) char *text = NULL;
+
+        if (asprintf(&text, "policy %s: %s", policy->name, policy->unusable) < 0)
+                return -ENOMEM;
+        return add_line(&ret->warnings, &ret->n_warnings, text);
+}
+
 static int refuse(struct station *station, const struct config_errors *errors, struct reload_result *ret)
 {
         int r = 0;
@@ -196,7 +209,7 @@ static int adopt(struct station *station, struct config *config, struct reload_r
         ret->policies = (unsigned)config->n_policies;
         for (size_t i = 0; i < station->n_policies && r == 0; i++)
                 if (station->policies[i].unusable)
-                        r = add_line(&ret->warnings, &ret->n_warnings, station->policies[i].unusable);
+                        r = add_warning(ret, &station->policies[i]);
         log_info("configuration loaded: %u slots, %zu hubs, %u policies", ret->slots, config->n_hubs,
                  ret->policies);
         return r;

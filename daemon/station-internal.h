@@ -32,6 +32,7 @@ struct station {
         char *config_error; /* why the last reload was refused */
         struct holds holds;
         uint64_t started_usec;
+        bool policy_mended; /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
 };
 

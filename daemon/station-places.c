@@ -104,11 +104,22 @@ static bool all_is_recorded(const struct station *station)
         return true;
 }
 
+/* Boards that came while their image could not be used, half copied perhaps, are looked at again. */
+static void reconsider_unusable(struct station *station)
+{
+        station->policy_mended = false;
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_phase(station->slots[i]) == PHASE_UNUSABLE)
+                        slot_reconsider(station->slots[i]);
+}
+
 static int on_places(sd_event_source *source, void *userdata)
 {
         struct station *station = userdata;
 
         (void)source;
+        if (station->policy_mended)
+                reconsider_unusable(station);
         give_places(station);
         station_tell_systemd(station);
         if (station->world.stopping && all_is_recorded(station))

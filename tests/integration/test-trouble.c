@@ -230,6 +230,30 @@ static void test_missing_image_makes_its_policy_alone_unusable(void **state)
         assert_non_null(strstr(text, "No such file"));
 }
 
+static void write_half_bin(size_t len)
+{
+        g_autofree char *path = line_path(&line, "half.bin");
+
+        assert_true(g_file_set_contents(path, (const char *)line.s2.data, (gssize)len, NULL));
+}
+
+static void test_board_that_came_while_its_image_was_copied_is_flashed_when_the_next_finds_it_whole(
+        void **state)
+{
+        struct bed_board *early, *late;
+
+        (void)state;
+        write_half_bin(line.s2.size / 2);
+        line_configure(&line, "[policy half]\nchip = esp32s2\nimage = @half.bin\n");
+        reload_daemon(&line);
+        early = plug(&line, "1-4.1", ROM_S2);
+        expect_phase(&line, "1-4.1", PHASE_UNUSABLE);
+        write_half_bin(line.s2.size);
+        late = plug(&line, "1-4.2", ROM_S2);
+        expect_flashed(&line, "1-4.2", late);
+        expect_flashed(&line, "1-4.1", early);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -245,6 +269,7 @@ int main(void)
                 TEST(test_image_that_calls_an_address_is_never_sent),
                 TEST(test_image_that_passes_the_end_of_the_flash_is_never_sent),
                 TEST(test_missing_image_makes_its_policy_alone_unusable),
+                TEST(test_board_that_came_while_its_image_was_copied_is_flashed_when_the_next_finds_it_whole),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
