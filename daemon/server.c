@@ -130,8 +130,10 @@ static void admit(struct server *server, int fd)
                 r = why ? -EUSERS : connection_new(server, fd, &peer, &c);
         }
         if (r < 0) {
-                if (!server->full_told)
-                        log_warning("socket: a client is turned away: %s", why ? why : strerror(-r));
+                if (!server->full_told && why)
+                        log_warning("socket: a client of user %u is turned away: %s", peer.uid, why);
+                else if (!server->full_told)
+                        log_warning("socket: a client is turned away: %s", strerror(-r));
                 server->full_told = true;
                 close(fd);
                 return;
