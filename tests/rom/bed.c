@@ -273,6 +273,16 @@ const char *bed_devnode(struct bed_board *board)
         return board->node->devnode;
 }
 
+uint64_t bed_first_transfer_usec(struct bed_board *board)
+{
+        uint64_t usec;
+
+        bed_lock(board->bed);
+        usec = board->node->first_transfer_usec;
+        bed_unlock(board->bed);
+        return usec;
+}
+
 const char *bed_syspath(struct bed_board *board)
 {
         return board->node->syspath;
