@@ -27,20 +27,13 @@ static void doom_watchers(struct server *server, const char *why)
                         connection_doom(c, why);
 }
 
-static int update_encode(const struct status_update *update, char **ret, size_t *ret_size)
-{
-        json_t *parameters = status_update_to_json(update);
-
-        return parameters ? varlink_reply_encode(NULL, parameters, true, ret, ret_size) : -ENOMEM;
-}
-
 /* To every watcher; a watcher who would miss it is disconnected. */
 static void tell_all(struct server *server, const struct status_update *update)
 {
         _cleanup_(freep) char *text = NULL;
         size_t size;
 
-        if (update_encode(update, &text, &size) < 0) {
+        if (status_update_to_reply(update, &text, &size) < 0) {
                 doom_watchers(server, "out of memory");
                 return;
         }
@@ -119,7 +112,7 @@ static int changes_since(struct server *server, uint64_t seen, char **ret, size_
                 if (r == 0)
                         station->n_slots++;
         }
-        return update_encode(&update, ret, ret_size);
+        return status_update_to_reply(&update, ret, ret_size);
 }
 
 /* The timer runs only while a watcher has something to be told. */
