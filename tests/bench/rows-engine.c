@@ -231,22 +231,31 @@ void bench_start(struct bench *bench)
                                         "the attempt's row in the ledger included",
                                         STATISTIC_MEDIAN,
                                         -1 };
+        static const struct row open_row = { "engine-open",
+                                             "of it: until the device node is open",
+                                             "ms",
+                                             "the rest is libusb's and the bed's",
+                                             STATISTIC_MEDIAN,
+                                             -1 };
         unsigned n = bench->scale->starts;
-        g_autofree double *samples = g_new(double, n);
+        g_autofree double *transfers = g_new(double, n), *opens = g_new(double, n);
         struct line line;
 
         open_gizmo_line(&line, 2048);
         for (unsigned i = 0; i < n; i++) {
                 struct bed_board *board = plug_gizmo(&line, "1-4.1", &bus_floor);
-                double since_boot, first;
+                struct bed_firsts firsts;
+                double decided;
 
                 expect_gizmo(&line, "1-4.1", board);
-                since_boot = (double)(g_get_real_time() - g_get_monotonic_time());
-                first = (double)bed_first_transfer_usec(board) + since_boot;
-                samples[i] = (first - decided_usec(&line)) / 1000;
+                firsts = bed_firsts(board);
+                decided = decided_usec(&line) - (double)(g_get_real_time() - g_get_monotonic_time());
+                transfers[i] = ((double)firsts.transfer_usec - decided) / 1000;
+                opens[i] = ((double)firsts.open_usec - decided) / 1000;
                 bed_pull(board);
                 expect_phase(&line, "1-4.1", PHASE_EMPTY);
         }
-        report_add(bench->report, &row, samples, n);
+        report_add(bench->report, &row, transfers, n);
+        report_add(bench->report, &open_row, opens, n);
         line_end(&line);
 }

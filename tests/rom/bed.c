@@ -273,14 +273,14 @@ const char *bed_devnode(struct bed_board *board)
         return board->node->devnode;
 }
 
-uint64_t bed_first_transfer_usec(struct bed_board *board)
+struct bed_firsts bed_firsts(struct bed_board *board)
 {
-        uint64_t usec;
+        struct bed_firsts firsts;
 
         bed_lock(board->bed);
-        usec = board->node->first_transfer_usec;
+        firsts = board->node->firsts;
         bed_unlock(board->bed);
-        return usec;
+        return firsts;
 }
 
 const char *bed_syspath(struct bed_board *board)
