@@ -72,7 +72,7 @@ struct server {
         size_t n_connections;
 
         uint64_t generation; /* counts changes while somebody watches */
-        struct watched_slot *slots;
+        struct watched_slot *slots; /* by name */
         size_t n_slots;
 };
 
