@@ -7,6 +7,8 @@
 
 #include "tests/bench/process.h"
 
+#define COST_ROUNDS_MAX 16
+
 /* One image for all: a flash of 4 MiB, and an application that fills what the row wants to be sent. */
 #define POLICY                                                                                               \
         "[station]\nstop-time = 0s\n"                                                                        \
@@ -15,7 +17,7 @@
 static const struct rom_timing bus_floor = { .transfer_usec = 80 };
 
 /* Returns the bytes that are sent to a board. */
-static double open_gizmo_line(struct line *line, size_t image_size)
+static double open_gizmo_line(struct line *line, size_t image_size, const char *const *environment)
 {
         const struct sample_spec spec = { .pid = 0x0002,
                                           .flash_size = 4 * MIB,
@@ -27,6 +29,7 @@ static double open_gizmo_line(struct line *line, size_t image_size)
         double payload;
 
         line_lay_out(line, POLICY);
+        line->environment = environment;
         line->quiet = true;
         path = line_path(line, "gizmo.bin");
         sample_image_make(&spec, &image);
@@ -117,6 +120,7 @@ static double transfers_of(struct bed_board *board)
 
 struct cost {
         double cpu_msec, transfers;
+        unsigned completed; /* downloads that the board found right */
 };
 
 static struct cost cost_of_station(struct line *line)
@@ -126,20 +130,22 @@ static struct cost cost_of_station(struct line *line)
         struct bed_board *board = plug_gizmo(line, "1-4.1", &bus_floor);
         struct cost cost;
 
-        expect_gizmo(line, "1-4.1", board);
+        expect_phase(line, "1-4.1", PHASE_FLASHED);
         run_for(line, 50 * USEC_PER_MSEC); /* the engine is reaped */
         assert_int_equal(process_children(daemon, NULL, 0), 0);
-        cost = (struct cost){ station_cpu_msec(daemon) - before, transfers_of(board) };
+        cost = (struct cost){ station_cpu_msec(daemon) - before, transfers_of(board),
+                              rom_counters(bed_rom(board))->completed };
         bed_pull(board);
         expect_phase(line, "1-4.1", PHASE_EMPTY);
         return cost;
 }
 
 /* Runs a program in the bed. Returns its processor time in ms. */
-static double cpu_of(struct line *line, const char *const *argv)
+static double cpu_of(struct line *line, const char *const *argv, const char *const *environment)
 {
         double before = children_cpu_msec();
-        struct bed_child *child = bed_spawn(line->bed, argv, NULL);
+        struct bed_child *child = bed_spawn(line->bed, argv,
+                                            &(struct bed_spawn_options){ .environment = environment });
 
         if (bed_wait_child(child, PATIENCE) != 0)
                 fail_msg("%s: %s", argv[0], bed_output(child));
@@ -151,11 +157,11 @@ static struct cost cost_of_dfu_util(struct line *line)
 {
         struct bed_board *board = plug_gizmo(line, "2-4.1", &bus_floor);
         g_autofree char *image = line_path(line, "gizmo.bin");
-        struct cost cost;
+        const char *const argv[] = { "dfu-util", "-p", "2-4.1", "-D", image, NULL };
+        struct cost cost = { .cpu_msec = cpu_of(line, argv, line->environment) };
 
-        cost.cpu_msec = cpu_of(line, (const char *[]){ "dfu-util", "-p", "2-4.1", "-D", image, NULL });
-        assert_int_equal(rom_counters(bed_rom(board))->completed, 1);
         cost.transfers = transfers_of(board);
+        cost.completed = rom_counters(bed_rom(board))->completed;
         bed_pull(board);
         return cost;
 }
@@ -165,14 +171,21 @@ static double cost_of_bed(struct bench *bench, struct line *line, const char *de
 {
         struct bed_board *board = plug_gizmo(line, "2-4.1", &bus_floor);
         g_autofree char *count = g_strdup_printf("%u", bench->scale->bare_transfers);
-        double msec = cpu_of(line,
-                             (const char *[]){ BARE_TRANSFERS, bed_devnode(board), count, depth, NULL });
+        const char *const argv[] = { BARE_TRANSFERS, bed_devnode(board), count, depth, NULL };
+        double msec = cpu_of(line, argv, NULL);
 
         bed_pull(board);
         return msec / bench->scale->bare_transfers;
 }
 
-void bench_cost(struct bench *bench)
+static void add_rows(struct bench *bench, const struct row *rows, size_t n,
+                     double (*samples)[COST_ROUNDS_MAX])
+{
+        for (size_t i = 0; i < n; i++)
+                report_add(bench->report, &rows[i], samples[i], bench->scale->cost_rounds);
+}
+
+static void bench_cost_on_bed(struct bench *bench)
 {
         static const struct row rows[] = {
                 { "cpu-ratio", "CPU per MiB: espdfud and engine, times dfu-util's", "", NULL,
@@ -186,14 +199,14 @@ void bench_cost(struct bench *bench)
                 { "transfers", "transfers per MiB: engine", "", NULL, STATISTIC_MAX, 16640 },
                 { "transfers-dfu-util", "transfers per MiB: dfu-util", "", NULL, STATISTIC_MAX, -1 },
         };
-        double samples[ARRAY_SIZE(rows)][16];
-        unsigned rounds = bench->scale->cost_rounds;
+        double samples[ARRAY_SIZE(rows)][COST_ROUNDS_MAX];
         struct line line;
-        double mib = open_gizmo_line(&line, bench->scale->image_size) / (double)MIB;
+        double mib = open_gizmo_line(&line, bench->scale->image_size, NULL) / (double)MIB;
 
-        for (unsigned i = 0; i < rounds; i++) {
+        for (unsigned i = 0; i < bench->scale->cost_rounds; i++) {
                 struct cost station = cost_of_station(&line), dfu_util = cost_of_dfu_util(&line);
 
+                assert_true(station.completed == 1 && dfu_util.completed == 1);
                 samples[0][i] = station.cpu_msec / dfu_util.cpu_msec;
                 samples[1][i] = station.cpu_msec / mib;
                 samples[2][i] = dfu_util.cpu_msec / mib;
@@ -202,9 +215,44 @@ void bench_cost(struct bench *bench)
                 samples[5][i] = station.transfers / mib;
                 samples[6][i] = dfu_util.transfers / mib;
         }
-        for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-                report_add(bench->report, &rows[i], samples[i], rounds);
+        add_rows(bench, rows, ARRAY_SIZE(rows), samples);
         line_end(&line);
+}
+
+/* Boards that are only looked at: what would be sent to them is answered in the program's process. */
+static void bench_cost_without_bed(struct bench *bench)
+{
+        static const struct row rows[] = {
+                { "cpu-ratio-bare", "the same without bed and bus, times dfu-util's", "",
+                  "transfers are answered in the process: programs, libusb, and their other system calls",
+                  STATISTIC_MEDIAN, 0.5 },
+                { "cpu-espdfu-bare", "without bed and bus: espdfud and engine", "ms", NULL, STATISTIC_MEDIAN,
+                  -1 },
+                { "cpu-dfu-util-bare", "without bed and bus: dfu-util", "ms", NULL, STATISTIC_MEDIAN, -1 },
+        };
+        static const char *const environment[] = { "LD_PRELOAD=" INSTANT_USBFS ":" BED_PRELOAD
+                                                   ":libumockdev-preload.so.0",
+                                                   NULL };
+        double samples[ARRAY_SIZE(rows)][COST_ROUNDS_MAX];
+        struct line line;
+        double mib = open_gizmo_line(&line, bench->scale->image_size, environment) / (double)MIB;
+
+        for (unsigned i = 0; i < bench->scale->cost_rounds; i++) {
+                struct cost station = cost_of_station(&line), dfu_util = cost_of_dfu_util(&line);
+
+                assert_true(station.transfers == 0 && dfu_util.transfers == 0);
+                samples[0][i] = station.cpu_msec / dfu_util.cpu_msec;
+                samples[1][i] = station.cpu_msec / mib;
+                samples[2][i] = dfu_util.cpu_msec / mib;
+        }
+        add_rows(bench, rows, ARRAY_SIZE(rows), samples);
+        line_end(&line);
+}
+
+void bench_cost(struct bench *bench)
+{
+        bench_cost_on_bed(bench);
+        bench_cost_without_bed(bench);
 }
 
 /* ---- its start ---- */
@@ -241,7 +289,7 @@ void bench_start(struct bench *bench)
         g_autofree double *transfers = g_new(double, n), *opens = g_new(double, n);
         struct line line;
 
-        open_gizmo_line(&line, 2048);
+        open_gizmo_line(&line, 2048, NULL);
         for (unsigned i = 0; i < n; i++) {
                 struct bed_board *board = plug_gizmo(&line, "1-4.1", &bus_floor);
                 struct bed_firsts firsts;

@@ -372,7 +372,8 @@ void start_daemon(struct line *line)
         const char *argv[12] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket };
         size_t n = 7;
         struct expectation e = { .line = line, .n_updates = line->n_updates };
-        struct bed_spawn_options show = { .show_output = getenv("LINE_SHOW") != NULL };
+        struct bed_spawn_options show = { .environment = line->environment,
+                                          .show_output = getenv("LINE_SHOW") != NULL };
 
         if (!line->quiet)
                 argv[n++] = "--verbose";

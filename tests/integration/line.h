@@ -32,10 +32,11 @@ struct line {
         struct bed *bed;
         char *dir; /* of everything: conf/, state/, socket, the images */
         struct bed_child *daemon;
-        const char *engine;         /* another program instead of espdfu-engine; NULL: that one */
-        bool quiet;                 /* the daemon says no more than it would in life */
-        struct sample_image s2, s3; /* also dir/s2.bin, dir/s3.bin */
-        int watch;                  /* the socket, or -1 */
+        const char *engine;             /* another program instead of espdfu-engine; NULL: that one */
+        const char *const *environment; /* of the daemon, beside the bed's: as in struct bed_spawn_options */
+        bool quiet;                     /* the daemon says no more than it would in life */
+        struct sample_image s2, s3;     /* also dir/s2.bin, dir/s3.bin */
+        int watch;                      /* the socket, or -1 */
         guint watch_source;
         struct varlink_input input;
         struct status_update status; /* as told last, whole */
