@@ -16,9 +16,9 @@ static const struct scale full = {
         .idle_usec = 20 * USEC_PER_SEC,
         .watch_rounds = 5,
         .watch_usec = 2 * USEC_PER_SEC,
-        .image_size = MIB,
-        .cost_rounds = 3,
-        .bare_transfers = 8000,
+        .image_size = 256 * KIB,
+        .cost_rounds = 5,
+        .bare_transfers = 4000,
         .starts = 30,
         .tolerance = 1,
 };
