@@ -13,9 +13,10 @@ struct scale {
         unsigned status_calls;
         uint64_t idle_usec;
         unsigned watch_rounds;
-        uint64_t watch_usec;  /* each half of a round */
-        size_t image_size;    /* bytes, of the rows about one board */
-        unsigned cost_rounds; /* of both programs */
+        uint64_t watch_usec;    /* each half of a round */
+        size_t image_size;      /* bytes, of the rows about one board */
+        size_t bare_image_size; /* of those without a bed, which are quick */
+        unsigned cost_rounds;   /* of both programs */
         unsigned bare_transfers;
         unsigned starts;
         double tolerance; /* as report_new() */

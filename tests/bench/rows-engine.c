@@ -8,7 +8,7 @@
 #include "tests/bench/process.h"
 
 #define COST_ROUNDS_MAX 16
-#define BARE_BOARDS     12 /* in a round: the kernel tells the processor time of engines in steps of 10 ms */
+#define BARE_BOARDS     4 /* in a round: the kernel tells the processor time of engines in steps of 10 ms */
 
 /* One image for all: a flash of 4 MiB, and an application that fills what the row wants to be sent. */
 #define POLICY                                                                                               \
@@ -244,7 +244,7 @@ static void bench_cost_without_bed(struct bench *bench)
                                                    NULL };
         double samples[ARRAY_SIZE(rows)][COST_ROUNDS_MAX];
         struct line line;
-        double mib = open_gizmo_line(&line, bench->scale->image_size, environment) * BARE_BOARDS /
+        double mib = open_gizmo_line(&line, bench->scale->bare_image_size, environment) * BARE_BOARDS /
                      (double)MIB;
 
         for (unsigned i = 0; i < bench->scale->cost_rounds; i++) {
