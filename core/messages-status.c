@@ -99,11 +99,12 @@ static int print_policies(const struct status_update *update, struct bytes *out)
                                     station->n_policies, sizeof(*station->policies), out);
 }
 
-int status_update_to_reply(const struct status_update *update, char **ret, size_t *ret_size)
+int status_update_to_reply(const struct status_update *update, bool continues, char **ret, size_t *ret_size)
 {
         _cleanup_(bytes_done) struct bytes out = { 0 };
         const struct station_status *station = &update->station;
-        int r = print(&out, "{\"continues\":true,\"parameters\":{\"station\":");
+        int r = print(&out, continues ? "{\"continues\":true,\"parameters\":{\"station\":"
+                                      : "{\"parameters\":{\"station\":");
 
         if (r == 0)
                 r = fields_to_text(station_fields, ARRAY_SIZE(station_fields), station, &out);

@@ -33,7 +33,7 @@ static void tell_all(struct server *server, const struct status_update *update)
         _cleanup_(freep) char *text = NULL;
         size_t size;
 
-        if (status_update_to_reply(update, &text, &size) < 0) {
+        if (status_update_to_reply(update, true, &text, &size) < 0) {
                 doom_watchers(server, "out of memory");
                 return;
         }
@@ -135,7 +135,7 @@ static int changes_since(struct server *server, uint64_t seen, char **ret, size_
                 if (r == 0)
                         station->n_slots++;
         }
-        return status_update_to_reply(&update, ret, ret_size);
+        return status_update_to_reply(&update, true, ret, ret_size);
 }
 
 /* The timer runs only while a watcher has something to be told. */
@@ -275,11 +275,15 @@ void method_status(struct connection *c)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
         _cleanup_(status_update_done) struct status_update update = { 0 };
+        _cleanup_(freep) char *text = NULL;
+        size_t size;
         int r;
 
         if (connection_refuse(c, &args))
                 return;
         r = whole(c->server, &update);
+        if (r == 0)
+                r = status_update_to_reply(&update, c->call.more, &text, &size);
         if (r < 0) {
                 connection_fail(c, r);
                 return;
@@ -288,5 +292,5 @@ void method_status(struct connection *c)
                 c->stream = STREAM_WATCH;
                 c->seen = c->server->generation;
         }
-        connection_reply(c, status_update_to_json(&update), c->call.more);
+        connection_reply_text(c, text, size, c->call.more);
 }

@@ -171,20 +171,23 @@ static void test_a_change_names_no_policies(void **state)
 /* What a watcher is sent is what it would be as JSON, however it is printed. */
 static void expect_reply_is_json(const struct status_update *update)
 {
-        struct varlink_reply reply;
         json_t *parameters = status_update_to_json(update);
-        char *text;
-        size_t size;
 
-        assert_int_equal(status_update_to_reply(update, &text, &size), 0);
-        assert_int_equal(strlen(text) + 1, size);
-        assert_int_equal(varlink_reply_parse(text, size - 1, &reply), 0);
-        assert_true(reply.continues);
-        assert_null(reply.error);
-        assert_true(json_equal(reply.parameters, parameters));
-        varlink_reply_done(&reply);
+        for (int continues = 0; continues < 2; continues++) {
+                struct varlink_reply reply;
+                char *text;
+                size_t size;
+
+                assert_int_equal(status_update_to_reply(update, continues, &text, &size), 0);
+                assert_int_equal(strlen(text) + 1, size);
+                assert_int_equal(varlink_reply_parse(text, size - 1, &reply), 0);
+                assert_int_equal(reply.continues, continues);
+                assert_null(reply.error);
+                assert_true(json_equal(reply.parameters, parameters));
+                varlink_reply_done(&reply);
+                free(text);
+        }
         json_decref(parameters);
-        free(text);
 }
 
 static void test_a_reply_is_printed_as_json_has_it(void **state)
