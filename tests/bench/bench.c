@@ -12,13 +12,13 @@
 
 static const struct scale full = {
         .boards = BOARDS_MAX,
-        .status_calls = 400,
+        .status_calls = 300,
         .idle_usec = 20 * USEC_PER_SEC,
         .watch_rounds = 5,
-        .watch_usec = 2 * USEC_PER_SEC,
+        .watch_usec = 3 * USEC_PER_SEC / 2,
         .image_size = 256 * KIB,
         .bare_image_size = MIB,
-        .cost_rounds = 5,
+        .cost_rounds = 4,
         .bare_transfers = 3000,
         .starts = 30,
         .tolerance = 1,
