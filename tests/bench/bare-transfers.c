@@ -18,9 +18,10 @@
 #define STATUS_SIZE 6
 
 struct transfer {
-        struct usbdevfs_urb urb;
         unsigned char buffer[SETUP_SIZE + STATUS_SIZE];
         bool in_flight;
+        struct usbdevfs_urb
+                urb; /* last: it ends in an array of any length, which control transfers do not have */
 };
 
 static struct transfer transfers[DEPTH_MAX];
