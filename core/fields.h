@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "core/bytes.h"
 #include "core/verdict.h"
 
 #define FIELD_TEXT_MAX  4096
@@ -54,3 +55,9 @@ int fields_array_from_json(const struct field *fields, size_t n_fields, const js
 json_t *strings_to_json(char *const *strings, size_t n);
 /* As fields_array_from_json(). */
 int strings_from_json(const json_t *array, char ***ret, size_t *ret_n);
+
+/* As _to_json, printed: appended to out. 0 or -ENOMEM; then there is half of it. */
+int fields_to_text(const struct field *fields, size_t n_fields, const void *structure, struct bytes *out);
+int fields_array_to_text(const struct field *fields, size_t n_fields, const void *items, size_t n,
+                         size_t size, struct bytes *out);
+int strings_to_text(char *const *strings, size_t n, struct bytes *out);

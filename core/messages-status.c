@@ -84,6 +84,52 @@ json_t *status_update_to_json(const struct status_update *update)
                          "whole", update->whole, "gone", strings_to_json(update->gone, update->n_gone));
 }
 
+static int print(struct bytes *out, const char *text)
+{
+        return bytes_append(out, text, strlen(text));
+}
+
+static int print_policies(const struct status_update *update, struct bytes *out)
+{
+        const struct station_status *station = &update->station;
+
+        if (!update->whole)
+                return print(out, "null");
+        return fields_array_to_text(policy_fields, ARRAY_SIZE(policy_fields), station->policies,
+                                    station->n_policies, sizeof(*station->policies), out);
+}
+
+int status_update_to_reply(const struct status_update *update, bool continues, char **ret, size_t *ret_size)
+{
+        _cleanup_(bytes_done) struct bytes out = { 0 };
+        const struct station_status *station = &update->station;
+        int r = print(&out, continues ? "{\"continues\":true,\"parameters\":{\"station\":"
+                                      : "{\"parameters\":{\"station\":");
+
+        if (r == 0)
+                r = fields_to_text(station_fields, ARRAY_SIZE(station_fields), station, &out);
+        if (r == 0)
+                r = print(&out, ",\"slots\":");
+        if (r == 0)
+                r = fields_array_to_text(slot_fields, ARRAY_SIZE(slot_fields), station->slots,
+                                         station->n_slots, sizeof(*station->slots), &out);
+        if (r == 0)
+                r = print(&out, ",\"policies\":");
+        if (r == 0)
+                r = print_policies(update, &out);
+        if (r == 0)
+                r = print(&out, update->whole ? ",\"whole\":true,\"gone\":" : ",\"whole\":false,\"gone\":");
+        if (r == 0)
+                r = strings_to_text(update->gone, update->n_gone, &out);
+        if (r == 0)
+                r = bytes_append(&out, "}}", sizeof("}}"));
+        if (r < 0)
+                return r;
+        *ret_size = out.len;
+        *ret = (char *)take_ptr(out.data);
+        return 0;
+}
+
 int status_update_from_json(const json_t *parameters, struct status_update *ret)
 {
         _cleanup_(status_update_done) struct status_update update = { 0 };

@@ -15,6 +15,9 @@
 #define STATION_INTERFACE "io.espdfu.Station1"
 
 json_t *status_update_to_json(const struct status_update *update);
+/* A whole reply of `Status`, with its NUL: what varlink_reply_encode() makes of the above, at a tenth of the cost.
+ * Returns 0 or -ENOMEM; *ret is to be freed. */
+int status_update_to_reply(const struct status_update *update, bool continues, char **ret, size_t *ret_size);
 int status_update_from_json(const json_t *parameters, struct status_update *ret);
 
 /* Cancel's reply. */

@@ -94,15 +94,24 @@ static void call_finished(struct connection *c)
         c->busy = false;
 }
 
+void connection_reply_text(struct connection *c, const char *text, size_t size, bool continues)
+{
+        if (!c->call.oneway)
+                connection_queue(c, text, size);
+        if (!continues)
+                call_finished(c);
+}
+
 static void send_reply(struct connection *c, const char *error, json_t *parameters, bool continues)
 {
         _cleanup_(freep) char *text = NULL;
         size_t size;
 
-        if (!parameters || varlink_reply_encode(error, parameters, continues, &text, &size) < 0)
-                connection_doom(c, "out of memory");
-        else if (!c->call.oneway)
-                connection_queue(c, text, size);
+        if (parameters && varlink_reply_encode(error, parameters, continues, &text, &size) == 0) {
+                connection_reply_text(c, text, size, continues);
+                return;
+        }
+        connection_doom(c, "out of memory");
         if (!continues)
                 call_finished(c);
 }

@@ -71,8 +71,8 @@ struct server {
         struct connection *connections;
         size_t n_connections;
 
-        uint64_t generation; /* counts changes while somebody watches */
-        struct watched_slot *slots;
+        uint64_t generation;        /* counts changes while somebody watches */
+        struct watched_slot *slots; /* by name */
         size_t n_slots;
 };
 
@@ -88,6 +88,8 @@ void connection_queue(struct connection *c, const char *text, size_t size);
 
 /* They take parameters over; NULL is out of memory, which dooms the connection. Without continues the call is done. */
 void connection_reply(struct connection *c, json_t *parameters, bool continues);
+/* As connection_reply(), the whole message printed already, and borrowed. */
+void connection_reply_text(struct connection *c, const char *text, size_t size, bool continues);
 /* error: its full name. The call is done. */
 void connection_error(struct connection *c, const char *error, json_t *parameters);
 /* Whether a parameter of the call is wrong; then the peer has been told and the call is done. */

@@ -27,20 +27,13 @@ static void doom_watchers(struct server *server, const char *why)
                         connection_doom(c, why);
 }
 
-static int update_encode(const struct status_update *update, char **ret, size_t *ret_size)
-{
-        json_t *parameters = status_update_to_json(update);
-
-        return parameters ? varlink_reply_encode(NULL, parameters, true, ret, ret_size) : -ENOMEM;
-}
-
 /* To every watcher; a watcher who would miss it is disconnected. */
 static void tell_all(struct server *server, const struct status_update *update)
 {
         _cleanup_(freep) char *text = NULL;
         size_t size;
 
-        if (update_encode(update, &text, &size) < 0) {
+        if (status_update_to_reply(update, true, &text, &size) < 0) {
                 doom_watchers(server, "out of memory");
                 return;
         }
@@ -58,42 +51,65 @@ static void forget_slots(struct server *server)
         server->n_slots = 0;
 }
 
-static struct watched_slot *find_slot(struct server *server, const char *name)
+/* Slots stand in the order of their names: every message of every engine looks for its own. Returns where this one is, or
+ * would be. */
+static size_t place_of(const struct server *server, const char *name)
 {
-        for (size_t i = 0; i < server->n_slots; i++)
-                if (streq(server->slots[i].name, name))
-                        return &server->slots[i];
-        return NULL;
+        size_t from = 0, to = server->n_slots;
+
+        while (from < to) {
+                size_t middle = from + (to - from) / 2;
+
+                if (strcmp(server->slots[middle].name, name) < 0)
+                        from = middle + 1;
+                else
+                        to = middle;
+        }
+        return from;
+}
+
+static bool is_at(const struct server *server, size_t place, const char *name)
+{
+        return place < server->n_slots && streq(server->slots[place].name, name);
+}
+
+static int insert_slot(struct server *server, size_t place, const char *name)
+{
+        struct watched_slot *slots = reallocarray(server->slots, server->n_slots + 1, sizeof(*slots));
+        char *copy;
+
+        if (!slots)
+                return -ENOMEM;
+        server->slots = slots;
+        copy = strdup(name);
+        if (!copy)
+                return -ENOMEM;
+        memmove(slots + place + 1, slots + place, (server->n_slots - place) * sizeof(*slots));
+        server->n_slots++;
+        slots[place] = (struct watched_slot){ .name = copy };
+        return 0;
 }
 
 static int note_slot(struct server *server, const char *name)
 {
-        struct watched_slot *slot = find_slot(server, name);
-        _cleanup_(freep) char *copy = NULL;
+        size_t place = place_of(server, name);
+        int r = is_at(server, place, name) ? 0 : insert_slot(server, place, name);
 
-        if (!slot) {
-                slot = realloc(server->slots, (server->n_slots + 1) * sizeof(*slot));
-                if (!slot)
-                        return -ENOMEM;
-                server->slots = slot;
-                copy = strdup(name);
-                if (!copy)
-                        return -ENOMEM;
-                slot += server->n_slots++;
-                slot->name = take_ptr(copy);
-        }
-        slot->changed = ++server->generation;
-        return 0;
+        if (r == 0)
+                server->slots[place].changed = ++server->generation;
+        return r;
 }
 
 static void forget_slot(struct server *server, const char *name)
 {
-        struct watched_slot *slot = find_slot(server, name);
+        size_t place = place_of(server, name);
 
-        if (!slot)
+        if (!is_at(server, place, name))
                 return;
-        free(slot->name);
-        *slot = server->slots[--server->n_slots];
+        free(server->slots[place].name);
+        server->n_slots--;
+        memmove(server->slots + place, server->slots + place + 1,
+                (server->n_slots - place) * sizeof(*server->slots));
 }
 
 /* The slots that changed after the generation seen. Slots that are no more have been told by their change of phase. */
@@ -119,7 +135,7 @@ static int changes_since(struct server *server, uint64_t seen, char **ret, size_
                 if (r == 0)
                         station->n_slots++;
         }
-        return update_encode(&update, ret, ret_size);
+        return status_update_to_reply(&update, true, ret, ret_size);
 }
 
 /* The timer runs only while a watcher has something to be told. */
@@ -259,11 +275,15 @@ void method_status(struct connection *c)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
         _cleanup_(status_update_done) struct status_update update = { 0 };
+        _cleanup_(freep) char *text = NULL;
+        size_t size;
         int r;
 
         if (connection_refuse(c, &args))
                 return;
         r = whole(c->server, &update);
+        if (r == 0)
+                r = status_update_to_reply(&update, c->call.more, &text, &size);
         if (r < 0) {
                 connection_fail(c, r);
                 return;
@@ -272,5 +292,5 @@ void method_status(struct connection *c)
                 c->stream = STREAM_WATCH;
                 c->seen = c->server->generation;
         }
-        connection_reply(c, status_update_to_json(&update), c->call.more);
+        connection_reply_text(c, text, size, c->call.more);
 }

@@ -94,7 +94,7 @@ void line_begin(struct line *line, const char *config)
         start_daemon(line);
 }
 
-static void stop_watching(struct line *line)
+void stop_watching(struct line *line)
 {
         if (line->watch < 0)
                 return;
@@ -192,7 +192,7 @@ static gboolean on_watch(gint fd, GIOCondition condition, gpointer userdata)
         return G_SOURCE_CONTINUE;
 }
 
-static void start_watching(struct line *line)
+void start_watching(struct line *line)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_(freep) char *call = NULL;
@@ -369,12 +369,18 @@ void start_daemon(struct line *line)
 {
         g_autofree char *conf = line_path(line, "conf"), *state = line_path(line, "state"),
                         *socket = line_path(line, "socket");
-        const char *const argv[] = { ESPDFUD,    "--config", conf,        "--state", state,
-                                     "--socket", socket,     "--verbose", NULL };
+        const char *argv[12] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket };
+        size_t n = 7;
         struct expectation e = { .line = line, .n_updates = line->n_updates };
+        struct bed_spawn_options show = { .environment = line->environment,
+                                          .show_output = getenv("LINE_SHOW") != NULL };
 
-        struct bed_spawn_options show = { .show_output = getenv("LINE_SHOW") != NULL };
-
+        if (!line->quiet)
+                argv[n++] = "--verbose";
+        if (line->engine) {
+                argv[n++] = "--engine";
+                argv[n++] = line->engine;
+        }
         line->daemon = bed_spawn(line->bed, argv, &show);
         expect_log(line, "is ready on");
         start_watching(line);

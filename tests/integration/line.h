@@ -32,8 +32,11 @@ struct line {
         struct bed *bed;
         char *dir; /* of everything: conf/, state/, socket, the images */
         struct bed_child *daemon;
-        struct sample_image s2, s3; /* also dir/s2.bin, dir/s3.bin */
-        int watch;                  /* the socket, or -1 */
+        const char *engine;             /* another program instead of espdfu-engine; NULL: that one */
+        const char *const *environment; /* of the daemon, beside the bed's: as in struct bed_spawn_options */
+        bool quiet;                     /* the daemon says no more than it would in life */
+        struct sample_image s2, s3;     /* also dir/s2.bin, dir/s3.bin */
+        int watch;                      /* the socket, or -1 */
         guint watch_source;
         struct varlink_input input;
         struct status_update status; /* as told last, whole */
@@ -51,6 +54,9 @@ void line_configure(struct line *line, const char *config);
 char *line_path(const struct line *line, const char *name); /* to be freed */
 
 void start_daemon(struct line *line);
+/* start_daemon() watches, stop_daemon() ends it: a watcher costs the daemon something. */
+void start_watching(struct line *line);
+void stop_watching(struct line *line);
 /* SIGTERM; fails unless it exits with 0. */
 void stop_daemon(struct line *line);
 void kill_daemon(struct line *line);

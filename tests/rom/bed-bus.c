@@ -243,6 +243,8 @@ void transfer_submit(struct transfer *t)
         struct bed_board *board = t->client->node->board;
 
         t->submitted_usec = bed_now();
+        if (board->node->firsts.transfer_usec == 0)
+                board->node->firsts.transfer_usec = t->submitted_usec;
         g_queue_push_tail(&board->queue, t);
         board_run(board, t->submitted_usec);
         g_cond_signal(&board->bed->changed);

@@ -126,6 +126,8 @@ static void on_open(UMockdevIoctlBase *handler, UMockdevIoctlClient *peer, gpoin
 
         (void)handler;
         bed_lock(node->board->bed);
+        if (node->firsts.open_usec == 0)
+                node->firsts.open_usec = bed_now();
         client = g_new0(struct client, 1);
         client->node = node;
         client->peer = g_object_ref(peer);

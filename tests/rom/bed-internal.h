@@ -22,6 +22,7 @@ struct node {
         char *properties; /* "NAME=value\n…", as udev would have them */
         char *tags;       /* ":espdfu:" */
         uint64_t usec_initialized;
+        struct bed_firsts firsts;
         bool gone;
         bool attached;         /* umockdev has a handler for the device node, and it is this node's */
         GQueue openers;        /* processes that opened it and have no client yet */

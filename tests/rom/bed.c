@@ -273,6 +273,16 @@ const char *bed_devnode(struct bed_board *board)
         return board->node->devnode;
 }
 
+struct bed_firsts bed_firsts(struct bed_board *board)
+{
+        struct bed_firsts firsts;
+
+        bed_lock(board->bed);
+        firsts = board->node->firsts;
+        bed_unlock(board->bed);
+        return firsts;
+}
+
 const char *bed_syspath(struct bed_board *board)
 {
         return board->node->syspath;

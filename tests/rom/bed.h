@@ -69,6 +69,11 @@ bool bed_is_present(struct bed_board *board);
 /* "/dev/bus/usb/001/005" and the sysfs path of the present, or last, stay. Valid until the next one. */
 const char *bed_devnode(struct bed_board *board);
 const char *bed_syspath(struct bed_board *board);
+/* When a program first opened the node of this stay, and first sent a transfer: on the monotonic clock; 0: none did yet. */
+struct bed_firsts {
+        uint64_t open_usec, transfer_usec;
+};
+struct bed_firsts bed_firsts(struct bed_board *board);
 /* A property of udev that the next stay of this board has; value NULL removes it. TAGS sets CURRENT_TAGS, too. */
 void bed_set_property(struct bed_board *board, const char *name, const char *value);
 /* Sends one more event about the board: "change". */

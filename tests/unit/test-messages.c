@@ -9,6 +9,7 @@
 
 #include "core/interface.h"
 #include "core/messages.h"
+#include "core/varlink.h"
 #include "tests/unit/idl.h"
 
 static struct idl *station;
@@ -165,6 +166,54 @@ static void test_a_change_names_no_policies(void **state)
         assert_int_equal(got.station.n_slots, 0);
         status_update_done(&got);
         json_decref(wire);
+}
+
+/* What a watcher is sent is what it would be as JSON, however it is printed. */
+static void expect_reply_is_json(const struct status_update *update)
+{
+        json_t *parameters = status_update_to_json(update);
+
+        for (int continues = 0; continues < 2; continues++) {
+                struct varlink_reply reply;
+                char *text;
+                size_t size;
+
+                assert_int_equal(status_update_to_reply(update, continues, &text, &size), 0);
+                assert_int_equal(strlen(text) + 1, size);
+                assert_int_equal(varlink_reply_parse(text, size - 1, &reply), 0);
+                assert_int_equal(reply.continues, continues);
+                assert_null(reply.error);
+                assert_true(json_equal(reply.parameters, parameters));
+                varlink_reply_done(&reply);
+                free(text);
+        }
+        json_decref(parameters);
+}
+
+static void test_a_reply_is_printed_as_json_has_it(void **state)
+{
+        struct slot_status slots[2];
+        struct policy_status policy;
+        char *gone[1], *long_text = calloc(1, 10000);
+        struct status_update update = two_slots(slots, &policy, gone);
+
+        (void)state;
+        expect_reply_is_json(&update);
+        update.whole = false;
+        expect_reply_is_json(&update);
+        gone[0] = (char *)"a \"quoted\" \\ name\n\x01\x7f \xc3\xa4 \xff\xfe";
+        slots[0].message = gone[0];
+        slots[1].phase = PHASE_STUCK;
+        slots[1].bytes_done = UINT64_MAX;
+        slots[1].bytes_total = (uint64_t)INT64_MAX;
+        expect_reply_is_json(&update);
+        memset(long_text, 'x', 9999);
+        slots[0].last_message = long_text;
+        memcpy(long_text + 4094, "\xe2\x82\xac", 3); /* where it is cut */
+        expect_reply_is_json(&update);
+        update = (struct status_update){ .station = { .uptime_usec = UINT64_MAX } };
+        expect_reply_is_json(&update);
+        free(long_text);
 }
 
 static void test_every_word_is_one_that_the_interface_names(void **state)
@@ -389,6 +438,7 @@ int main(void)
                 cmocka_unit_test(test_the_checker_sees_what_is_wrong),
                 cmocka_unit_test(test_status_conforms_and_survives_the_journey),
                 cmocka_unit_test(test_a_change_names_no_policies),
+                cmocka_unit_test(test_a_reply_is_printed_as_json_has_it),
                 cmocka_unit_test(test_every_word_is_one_that_the_interface_names),
                 cmocka_unit_test(test_what_a_board_says_becomes_valid_text),
                 cmocka_unit_test(test_a_number_over_what_json_carries_is_capped),
