@@ -6,10 +6,10 @@ points("station") as $ours | points("dfu-util") as $theirs
 | ([$ours[].n, $theirs[].n, 1] | max) as $right
 | def x: 60 + . / $right * 500 | round;
   def y: 320 - . / $top * 290 | round;
-  def line($points; $colour; $label):
+  def line($points; $colour; $name):
         "<polyline fill=\"none\" stroke=\"\($colour)\" stroke-width=\"2\" points=\"\([$points[] | "\(.n | x),\(.s | y)"] | join(" "))\"/>",
         ($points[] | "<circle cx=\"\(.n | x)\" cy=\"\(.s | y)\" r=\"3\" fill=\"\($colour)\"><title>\(.n) boards: \(.s) s</title></circle>"),
-        (if $points != [] then "<text x=\"\($points[-1].n | x + 6)\" y=\"\($points[-1].s | y + 4)\" fill=\"\($colour)\">\($label)</text>" else empty end);
+        (if $points != [] then "<text x=\"\($points[-1].n | x + 6)\" y=\"\($points[-1].s | y + 4)\" fill=\"\($colour)\">\($name)</text>" else empty end);
   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 660 360\" font-family=\"sans-serif\" font-size=\"12\">",
   "<path d=\"M60 20V320H570\" fill=\"none\" stroke=\"black\"/>",
   (range(0; 6) | . / 5 * $top | "<text x=\"54\" y=\"\(y + 4)\" text-anchor=\"end\">\(round)</text><path d=\"M56 \(y)H60\" stroke=\"black\"/>"),
