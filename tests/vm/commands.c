@@ -158,6 +158,7 @@ static size_t take_figures(const struct port *p, struct figure ret[static FIGURE
                 { "download-usec", f->download_usec },
                 { "plugged-at", f->plugged_at },
                 { "download-at", f->download_at },
+                { "completed-at", f->completed_at },
         };
         size_t n = 0;
 

@@ -240,6 +240,7 @@ static void begin(struct port *p)
         struct urb *urb = list_take(&p->control, p->control.first->seqnum);
         struct rom_setup setup = rom_setup_parse(urb->setup);
         uint64_t start = MAX(urb->arrived_usec, p->free_at);
+        uint64_t completed = rom_counters(p->rom)->completed;
         bool enumerates = setup.bmRequestType == FROM_DEVICE_STANDARD && setup.bRequest == GET_DESCRIPTOR &&
                           setup.wValue == DEVICE_DESCRIPTOR && setup.wLength == ENUMERATION_LENGTH;
 
@@ -254,6 +255,8 @@ static void begin(struct port *p)
         if (!p->was_reset)
                 rom_control(p->rom, &setup, urb->data, &p->reply);
         p->done_at = p->reply.answer == ROM_SILENCE ? USEC_INFINITY : start + p->reply.delay_usec;
+        if (rom_counters(p->rom)->completed > completed)
+                p->figures.completed_at = p->done_at;
         note_download(p, &setup, start);
 }
 
