@@ -9,9 +9,6 @@
 /* Each costs the time of one block; an error is found at most so many blocks late. */
 #define STATUS_EVERY 256
 #define POLL_FDS_MAX 16
-/* While so much stands in the queue, completions may gather, for so long. */
-#define GATHER_KEEP  (DEPTH / 2)
-#define GATHER_LIMIT USEC_PER_MSEC
 
 /* bmRequestType: class, interface. */
 #define REQUEST_OUT (LIBUSB_ENDPOINT_OUT | LIBUSB_REQUEST_TYPE_CLASS | LIBUSB_RECIPIENT_INTERFACE)
@@ -32,10 +29,6 @@ struct download {
         struct dfu dfu;
         struct slot slots[DFU_DEPTH_MAX]; /* by tag; transfers are made at their first use */
         size_t n_in_flight;
-        size_t n_done;        /* completions since looked_usec */
-        uint64_t looked_usec; /* 0: not yet */
-        uint64_t
-                transfer_usec; /* what a transfer takes while the device has nothing else to do; 0: not known */
 };
 
 static uint64_t now_usec(void)
@@ -86,7 +79,6 @@ static void LIBUSB_CALL on_completion(struct libusb_transfer *t)
 
         slot->in_flight = false;
         slot->download->n_in_flight--;
-        slot->download->n_done++;
         complete(slot, result_of(t), t->actual_length < 0 ? 0 : (size_t)t->actual_length);
 }
 
@@ -223,47 +215,6 @@ static int timeout_msec(uint64_t now, uint64_t until)
         return (int)MIN(msec, (uint64_t)INT32_MAX);
 }
 
-/* The least that was seen, forgotten slowly: so erasing and programming do not count. */
-static void measure_transfers(struct download *d, uint64_t now)
-{
-        uint64_t seen;
-
-        if (d->looked_usec != 0 && d->n_done > 0) {
-                seen = (now - d->looked_usec) / d->n_done;
-                d->transfer_usec = d->transfer_usec == 0
-                                           ? seen
-                                           : MIN(seen, d->transfer_usec + d->transfer_usec / 8 + 1);
-        }
-        d->looked_usec = now;
-        d->n_done = 0;
-}
-
-/*
- * Lets completions gather while the bus has work, so that many are reaped and replaced at one waking: waking for each
- * costs more than all that is done then. Only the daemon and a signal end it earlier.
- */
-static int let_gather(struct download *d, uint64_t now)
-{
-        struct pollfd fds[] = {
-                { .fd = d->signal_fd, .events = POLLIN },
-                { .fd = d->channel->fd, .events = POLLIN },
-        };
-        size_t spare = d->n_in_flight > GATHER_KEEP ? d->n_in_flight - GATHER_KEEP : 0;
-        uint64_t usec;
-        struct timespec limit;
-
-        measure_transfers(d, now);
-        usec = MIN(spare * d->transfer_usec, GATHER_LIMIT);
-        if (d->dfu.stage != DFU_STAGE_SEND || usec == 0)
-                return 0;
-        limit = (struct timespec){ .tv_nsec = (long)(usec * 1000) };
-        if (ppoll(fds, ARRAY_SIZE(fds), &limit, NULL) < 0 && errno != EINTR)
-                return -errno;
-        if (fds[0].revents || fds[1].revents)
-                dfu_cancel(&d->dfu);
-        return 0;
-}
-
 /* Waits for whatever comes first. The first two of fds are the signal's and the channel's. */
 static int wait_for_event(struct download *d, uint64_t now)
 {
@@ -301,12 +252,8 @@ int download_run(struct download *d, const struct dfu **ret)
 
                 if (r < 0 && r != -EPIPE && r != -ECONNRESET)
                         return r;
-                r = let_gather(d, now);
+                r = wait_for_event(d, now);
                 if (r == 0)
-                        r = reap(d);
-                if (r == 0 && d->n_done == 0)
-                        r = wait_for_event(d, now);
-                if (r == 0 && d->n_done == 0)
                         r = reap(d);
                 if (r < 0)
                         return r;
