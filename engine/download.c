@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/download.h"
 
-#include <poll.h>
 #include <time.h>
 
-/* Enough to keep the bus busy while this process is not scheduled for 2.5 ms (80 us a block). */
-#define DEPTH 32
+#include "engine/wait.h"
+
+/* Enough to keep the bus busy while this process is not scheduled for 5 ms (80 us a block). */
+#define DEPTH 64
 /* Each costs the time of one block; an error is found at most so many blocks late. */
 #define STATUS_EVERY 256
-#define POLL_FDS_MAX 16
 
 /* bmRequestType: class, interface. */
 #define REQUEST_OUT (LIBUSB_ENDPOINT_OUT | LIBUSB_REQUEST_TYPE_CLASS | LIBUSB_RECIPIENT_INTERFACE)
@@ -25,7 +25,7 @@ struct download {
         struct board *board;
         const struct payload *payload;
         struct channel *channel;
-        int signal_fd;
+        struct waiter waiter;
         struct dfu dfu;
         struct slot slots[DFU_DEPTH_MAX]; /* by tag; transfers are made at their first use */
         size_t n_in_flight;
@@ -193,56 +193,6 @@ static int tell_progress(struct download *d, uint64_t now)
 
 /* ---- the loop ---- */
 
-static int usb_poll_fds(struct download *d, struct pollfd *fds, size_t max, size_t *n)
-{
-        const struct libusb_pollfd **list = libusb_get_pollfds(d->board->usb);
-
-        if (!list)
-                return -ENOMEM;
-        for (size_t i = 0; list[i] && *n < max; i++)
-                fds[(*n)++] = (struct pollfd){ .fd = list[i]->fd, .events = list[i]->events };
-        libusb_free_pollfds(list);
-        return 0;
-}
-
-static int timeout_msec(uint64_t now, uint64_t until)
-{
-        uint64_t msec;
-
-        if (until == USEC_INFINITY)
-                return -1;
-        msec = until <= now ? 0 : (until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
-        return (int)MIN(msec, (uint64_t)INT32_MAX);
-}
-
-/* Waits for whatever comes first. The first two of fds are the signal's and the channel's. */
-static int wait_for_event(struct download *d, uint64_t now)
-{
-        struct pollfd fds[POLL_FDS_MAX] = {
-                { .fd = d->signal_fd, .events = POLLIN },
-                { .fd = d->channel->fd, .events = POLLIN }, /* the daemon says nothing: its end closed */
-        };
-        size_t n = 2;
-        uint64_t until = MIN(dfu_deadline(&d->dfu), channel_deadline(d->channel));
-        int r = usb_poll_fds(d, fds, ARRAY_SIZE(fds), &n);
-
-        if (r < 0)
-                return r;
-        if (poll(fds, n, timeout_msec(now, until)) < 0 && errno != EINTR)
-                return -errno;
-        if (fds[0].revents || fds[1].revents)
-                dfu_cancel(&d->dfu);
-        return 0;
-}
-
-static int reap(struct download *d)
-{
-        struct timeval none = { 0 };
-        int r = libusb_handle_events_timeout_completed(d->board->usb, &none, NULL);
-
-        return r == LIBUSB_SUCCESS || r == LIBUSB_ERROR_INTERRUPTED ? 0 : -EIO;
-}
-
 int download_run(struct download *d, const struct dfu **ret)
 {
         *ret = &d->dfu;
@@ -252,11 +202,11 @@ int download_run(struct download *d, const struct dfu **ret)
 
                 if (r < 0 && r != -EPIPE && r != -ECONNRESET)
                         return r;
-                r = wait_for_event(d, now);
-                if (r == 0)
-                        r = reap(d);
+                r = waiter_wait(&d->waiter, now, MIN(dfu_deadline(&d->dfu), channel_deadline(d->channel)));
                 if (r < 0)
                         return r;
+                if (r > 0)
+                        dfu_cancel(&d->dfu);
                 dfu_expired(&d->dfu, now_usec());
         }
         return 0;
@@ -302,7 +252,7 @@ int download_new(struct board *board, const struct payload *payload, struct chan
         d->board = board;
         d->payload = payload;
         d->channel = channel;
-        d->signal_fd = signal_fd;
+        waiter_init(&d->waiter, board->usb, signal_fd, channel->fd);
         start(d);
         *ret = d;
         return 0;
@@ -317,6 +267,7 @@ struct download *download_free(struct download *d)
                 libusb_free_transfer(d->slots[i].transfer);
                 free(d->slots[i].buffer);
         }
+        waiter_done(&d->waiter);
         free(d);
         return NULL;
 }

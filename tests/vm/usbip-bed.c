@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@
 #define SAMPLE_APP_SIZE 180000 /* bytes: with the rest about what a small application has */
 
 /* What an epoll event is about: a port's number is its own, the rest follows. */
-enum { EVENT_TIMER = VHCI_PORTS_MAX, EVENT_LISTENER, EVENT_SESSION };
+enum { EVENT_LISTENER = VHCI_PORTS_MAX, EVENT_SESSION };
 
 struct session {
         int fd; /* -EBADF: free */
@@ -41,7 +40,7 @@ struct server {
         struct bed bed;
         struct port ports[VHCI_PORTS_MAX];
         struct session sessions[SESSIONS_MAX];
-        int epoll_fd, timer_fd, listener;
+        int epoll_fd, listener;
 };
 
 static uint64_t now_usec(void)
@@ -142,15 +141,13 @@ static void accept_session(struct server *server)
 
 /* ---- the loop ---- */
 
-static void set_timer(struct server *server, uint64_t at)
+/* For epoll_pwait2(): the time that is left until then. */
+static struct timespec time_left(uint64_t at)
 {
-        struct itimerspec when = { 0 };
+        uint64_t now = now_usec(), left = at > now ? at - now : 0;
 
-        if (at != USEC_INFINITY) {
-                when.it_value.tv_sec = (time_t)(at / USEC_PER_SEC);
-                when.it_value.tv_nsec = (long)(at % USEC_PER_SEC * 1000);
-        }
-        timerfd_settime(server->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+        return (struct timespec){ .tv_sec = (time_t)(left / USEC_PER_SEC),
+                                  .tv_nsec = (long)(left % USEC_PER_SEC * 1000) };
 }
 
 /* Everything that is due; returns when the next thing is. */
@@ -180,12 +177,7 @@ static void dispatch(struct server *server, uint64_t what)
 {
         if (what < VHCI_PORTS_MAX)
                 port_receive(&server->ports[what], now_usec());
-        else if (what == EVENT_TIMER) {
-                uint64_t ticks;
-
-                if (read(server->timer_fd, &ticks, sizeof(ticks)) < 0)
-                        return; /* it was set anew in between */
-        } else if (what == EVENT_LISTENER)
+        else if (what == EVENT_LISTENER)
                 accept_session(server);
         else
                 session_receive(server, &server->sessions[what - EVENT_SESSION]);
@@ -195,10 +187,11 @@ static int loop(struct server *server)
 {
         while (!server->bed.ends) {
                 struct epoll_event events[EVENTS_MAX];
-                int n;
+                uint64_t due = run_due(server);
+                struct timespec left = time_left(due);
+                int n = epoll_pwait2(server->epoll_fd, events, EVENTS_MAX, due == USEC_INFINITY ? NULL : &left,
+                                     NULL);
 
-                set_timer(server, run_due(server));
-                n = epoll_wait(server->epoll_fd, events, EVENTS_MAX, -1);
                 if (n < 0 && errno != EINTR)
                         return -errno;
                 for (int i = 0; i < n; i++)
@@ -231,16 +224,14 @@ static int server_open(struct server *server, const char *path)
         if (r < 0)
                 return r;
         server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        server->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
         server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (server->epoll_fd < 0 || server->timer_fd < 0 || server->listener < 0)
+        if (server->epoll_fd < 0 || server->listener < 0)
                 return -errno;
         unlink(path);
         if (bind(server->listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
             listen(server->listener, SESSIONS_MAX) < 0)
                 return -errno;
-        r = watch(server, server->timer_fd, EVENT_TIMER);
-        return r < 0 ? r : watch(server, server->listener, EVENT_LISTENER);
+        return watch(server, server->listener, EVENT_LISTENER);
 }
 
 static int serve(const char *path)
