@@ -29,6 +29,9 @@ all as $f
         [row("plug to verdict, dfu-util to station"; "\(m("plug.plug-to-verdict.dfu-util") / m("plug.plug-to-verdict.station") | round2) (\($f["plug.plug-to-verdict.station"] | spread))"; "at least 5";
              m("plug.plug-to-verdict.dfu-util") >= 5 * m("plug.plug-to-verdict.station"))]
      else [] end)
+  + (if has_all(["plug.own"]) then
+        [row("plug to verdict, not enumeration, bus or flash"; $f["plug.own"] | spread; "at most 300000 us"; m("plug.own") <= 300000)]
+     else [] end)
   + (if has_all(["hang.alone.download-median", "hang.beside.download-median"]) then
         [row("30 boards beside one that hangs"; "\(m("hang.beside.download-median") / m("hang.alone.download-median") | round2) times (\($f["hang.beside.download-median"] | spread))"; "at most 1.05";
              m("hang.beside.download-median") <= 1.05 * m("hang.alone.download-median"))]

@@ -157,6 +157,7 @@ static size_t take_figures(const struct port *p, struct figure ret[static FIGURE
                 { "queue-max", f->queue_max },
                 { "download-usec", f->download_usec },
                 { "plugged-at", f->plugged_at },
+                { "detach-at", f->detach_at },
                 { "download-at", f->download_at },
                 { "completed-at", f->completed_at },
         };

@@ -220,8 +220,11 @@ static void answer_submit(struct port *p, uint32_t seqnum, int status, uint32_t 
 
 /* ---- endpoint 0 ---- */
 
-static void note_download(struct port *p, const struct rom_setup *setup, uint64_t start)
+static void note_request(struct port *p, const struct rom_setup *setup, uint64_t start)
 {
+        if (setup->bmRequestType == TO_INTERFACE_CLASS && setup->bRequest == ROM_DETACH &&
+            p->figures.detach_at == 0)
+                p->figures.detach_at = start;
         if (setup->bmRequestType != TO_INTERFACE_CLASS || setup->bRequest != ROM_DNLOAD)
                 return;
         if (p->download_from == 0)
@@ -257,7 +260,7 @@ static void begin(struct port *p)
         p->done_at = p->reply.answer == ROM_SILENCE ? USEC_INFINITY : start + p->reply.delay_usec;
         if (rom_counters(p->rom)->completed > completed)
                 p->figures.completed_at = p->done_at;
-        note_download(p, &setup, start);
+        note_request(p, &setup, start);
 }
 
 /* The transfer on the bus is over. */

@@ -47,8 +47,8 @@ struct port_figures {
         unsigned unlinked;                /* URBs that the host took back before they were answered */
         unsigned queue_max;               /* control transfers that stood at endpoint 0 together */
         uint64_t download_usec;           /* of the last download: first DNLOAD's SETUP to last one's end */
-        /* CLOCK_MONOTONIC: first on the bus; the first DNLOAD of all; the last answer that made a download complete. */
-        uint64_t plugged_at, download_at, completed_at;
+        /* CLOCK_MONOTONIC: first on the bus; the first DETACH and DNLOAD; the last answer that made a download complete. */
+        uint64_t plugged_at, detach_at, download_at, completed_at;
 };
 
 struct port {
