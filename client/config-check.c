@@ -80,6 +80,22 @@ static void print_errors(const struct config_errors *errors)
                 fprintf(stderr, "and %zu more\n", errors->total - errors->n_lines);
 }
 
+/* Their numbers are known where the hubs are: to the daemon. */
+static void tell_ranges(const struct config *config)
+{
+        char first[CONFIG_NAME_MAX + 1];
+
+        for (size_t i = 0; i < config->n_ranges; i++) {
+                const struct config_slot *range = &config->ranges[i];
+
+                range_slot_name(first, range->name, 1);
+                client_say(stdout,
+                           "%s:%u: [slot %s]: %s, … for the ports %s: espdfud numbers them by its hubs",
+                           range->origin.file, range->origin.line, range->name, first,
+                           range->path ? range->path : range->port);
+        }
+}
+
 static int check(const char *dir, const char *vendor_dir, struct config_errors *errors)
 {
         _cleanup_(config_freep) struct config *config = NULL;

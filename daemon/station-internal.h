@@ -31,6 +31,7 @@ struct station {
         size_t n_policies;
         char *config_error; /* why the last reload was refused */
         struct holds holds;
+        struct layouts layouts; /* the hubs that ranges of slots are numbered by */
         uint64_t started_usec;
         bool policy_mended; /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
@@ -45,6 +46,13 @@ size_t station_n_running(const struct station *station);
 /* As slot_world has it. */
 void station_places_changed(void *userdata);
 int station_open_places(struct station *station);
+
+/* layout.c: gives the ports of config's ranges their slots. At the start (reload: false) a range that has hubs already keeps
+ * what it has. What is wrong, or different from before, is logged; *warnings (may be NULL) gets it too. */
+int station_number_ranges(struct station *station, struct config *config, bool reload,
+                          struct config_errors *warnings);
+/* As hotplug_ops has it. */
+void station_on_hub(void *userdata, const char *path, const char *port, unsigned n_ports);
 
 /* Makes the slots those of station->config; a slot that is there already, under whatever name, stays what it is. */
 int station_lay_out_slots(struct station *station);

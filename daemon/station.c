@@ -176,7 +176,9 @@ static int open_engine(struct station *station, const struct station_options *op
 
 static int open_hotplug(struct station *station)
 {
-        static const struct hotplug_ops ops = { .arrived = on_arrived, .left = on_left, .lost = on_lost };
+        static const struct hotplug_ops ops = {
+                .arrived = on_arrived, .left = on_left, .hub = station_on_hub, .lost = on_lost
+        };
         int r = hotplug_new(station->world.event, &ops, station, &station->hotplug);
 
         if (r < 0)
@@ -231,6 +233,8 @@ int station_new(sd_event *event, const struct station_options *options, struct c
         };
         r = open_all(station, options);
         if (r == 0)
+                r = station_number_ranges(station, config, false, NULL);
+        if (r == 0)
                 r = station_lay_out_slots(station);
         if (r == 0)
                 r = station_check_policies(station);
@@ -263,6 +267,7 @@ struct station *station_free(struct station *station)
         config_free(station->config);
         free(station->config_error);
         holds_done(&station->holds);
+        layouts_done(&station->layouts);
         free(station);
         return NULL;
 }
