@@ -4,6 +4,7 @@
 #include "client/say.h"
 #include "core/config-keys.h"
 #include "core/policy-image.h"
+#include "core/slot-range.h"
 #include "io/config-dir.h"
 #include "io/file.h"
 
@@ -112,6 +113,7 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
         client_say(stdout, "%s: ok, %zu slot%s, %zu hub%s, %zu polic%s", dir, config->n_slots,
                    config->n_slots == 1 ? "" : "s", config->n_hubs, config->n_hubs == 1 ? "" : "s",
                    config->n_policies, config->n_policies == 1 ? "y" : "ies");
+        tell_ranges(config);
         return EXIT_DONE;
 }
 
