@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* espdfuctl cancel, hold, release: what people order. Each slot is a call of its own; all are tried. */
+/* espdfuctl cancel, hold, release, retry: what people order. Each slot is a call of its own; all are tried. */
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -99,6 +99,25 @@ static int release(const char *where, const char *reason)
         return r;
 }
 
+static int retry(const char *where, const char *reason)
+{
+        _cleanup_(slot_status_done) struct slot_status slot = { 0 };
+        json_t *reply;
+        int r = order(STATION_INTERFACE ".Retry", where, reason, REPLY_TIMEOUT, &reply);
+
+        if (r != EXIT_DONE)
+                return r;
+        r = slot_reply_from_json(reply, &slot);
+        json_decref(reply);
+        if (r < 0)
+                return client_misread(r);
+        if (slot.phase == PHASE_QUEUED || phase_is_running(slot.phase))
+                return say_of(where, "started again");
+        client_error("%s: not started again: %s%s%s", where, phase_to_string(slot.phase),
+                     slot.message ? ": " : "", slot.message ? slot.message : "");
+        return EXIT_FAILED;
+}
+
 /* The worst exit code of all; without a slot one call about the station. */
 static int for_each(int argc, char **argv, const char *reason, int (*run)(const char *, const char *))
 {
@@ -147,4 +166,18 @@ int verb_release(int argc, char **argv)
         int r = client_options(argc, argv, NULL, 0, INT_MAX);
 
         return r == CLIENT_GO_ON ? for_each(argc, argv, NULL, release) : r;
+}
+
+int verb_retry(int argc, char **argv)
+{
+        int r = client_options(argc, argv, NULL, 0, INT_MAX);
+
+        if (r != CLIENT_GO_ON)
+                return r;
+        if (optind == argc) {
+                client_error("retry: expected the slots whose boards are to be tried again: see espdfuctl "
+                             "retry --help");
+                return EXIT_USAGE;
+        }
+        return for_each(argc, argv, NULL, retry);
 }

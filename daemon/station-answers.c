@@ -192,6 +192,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .cancel = station_cancel,
                 .hold = station_hold,
                 .release = station_release,
+                .retry = station_retry,
         };
 
         station->server_options = (struct server_options){

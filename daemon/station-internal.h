@@ -75,6 +75,10 @@ int station_cancel(void *userdata, const char *where, const char *who, char **re
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
 int station_release(void *userdata, const char *where, const char *who, bool *ret_was_held, char **ret_why);
 
+/* retry.c: as server_ops and slot_world have them. */
+int station_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
+void station_retried(void *userdata, struct slot *slot, uint64_t order, int r);
+
 /* The status line of `systemctl status`. */
 void station_tell_systemd(struct station *station);
 int station_open_server(struct station *station, const struct station_options *options);

@@ -230,6 +230,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .changed = on_changed,
                 .places_changed = station_places_changed,
                 .image_seen = station_image_seen,
+                .retried = station_retried,
         };
         r = open_all(station, options);
         if (r == 0)

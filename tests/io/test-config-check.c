@@ -162,6 +162,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 in_temp_dir(test_good_configuration_is_counted),
+                in_temp_dir(test_range_of_slots_is_shown_as_far_as_it_is_known_without_hubs),
                 in_temp_dir(test_every_error_is_a_line_on_stderr),
                 in_temp_dir(test_errors_past_the_bound_are_counted),
                 in_temp_dir(test_policy_whose_image_is_missing_is_told),
