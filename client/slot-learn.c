@@ -129,8 +129,7 @@ static int check_writable(const char *path)
         if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) == 0)
                 return EXIT_DONE;
         r = errno;
-        client_error("%s: cannot be written: %s: %s: nobody is asked for a board", path, dir,
-                     strerror(errno));
+        client_error("%s: cannot be written: %s: %s: nobody is asked for a board", path, dir, strerror(r));
         return r == EACCES ? EXIT_NOT_PERMITTED : EXIT_FAILED;
 }
 

@@ -171,7 +171,11 @@ static int on_history(void *userdata, const char *slot, const char *mac, int64_t
                       struct attempt_record **ret, size_t *ret_n)
 {
         struct station *station = userdata;
+        const struct slot *found = slot ? station_find_slot(station, slot) : NULL;
 
+        /* The record is by name, and has slots that are no more. */
+        if (found)
+                slot = slot_name(found);
         return ledger_history(station->world.ledger, slot, mac, before, limit, ret, ret_n);
 }
 
