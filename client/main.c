@@ -14,8 +14,8 @@ static const struct verb {
         const char *name, *arguments, *help;
         int (*run)(int argc, char **argv);
 } verbs[] = {
-        { "status", "[--watch] [--json]", "Show every slot: its board, policy, progress and last result",
-          verb_status },
+        { "status", "[SLOT|PORT…] [--watch] [--json]",
+          "Show every slot, or these: its board, policy, progress and last result", verb_status },
         { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
           verb_explain },
         { "history", "[--slot SLOT] [--mac MAC] [--limit N|--all] [--json]",
