@@ -58,6 +58,8 @@ int client_next_until(struct connection *connection, uint64_t timeout_usec, cons
 int client_ask(const char *method, json_t *parameters, json_t **ret);
 /* The same, for a method that answers when something has ended. */
 int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret);
+/* The configuration is read again; warnings are said, and how many there are of what is told. */
+int client_reload(unsigned *ret_slots, unsigned *ret_policies);
 /* For a reply that could not be read. */
 int client_misread(int r);
 

@@ -167,14 +167,11 @@ static int check_unnamed_in_file(const struct learning *l)
 }
 
 /* Only root and the group may reload; and what has errors now would be refused in the end. */
-static int check_reload(void)
+static int reload(void)
 {
-        json_t *reply;
-        int r = client_ask(STATION_INTERFACE ".Reload", NULL, &reply);
+        unsigned slots, policies;
 
-        if (r == EXIT_DONE)
-                json_decref(reply);
-        return r;
+        return client_reload(&slots, &policies);
 }
 
 /* Whether this name is one of those that are learned now. */
@@ -485,7 +482,7 @@ static int put_in_force(const struct learning *l)
         int r = write_output(l);
 
         if (r == EXIT_DONE)
-                r = check_reload();
+                r = reload();
         return r == EXIT_DONE ? show(l) : r;
 }
 
@@ -501,7 +498,7 @@ static int learn(struct learning *l)
         if (r == EXIT_DONE)
                 r = check_unnamed_in_file(l);
         if (r == EXIT_DONE)
-                r = check_reload();
+                r = reload();
         if (r == EXIT_DONE)
                 r = begin_watch(l);
         if (r == EXIT_DONE)
