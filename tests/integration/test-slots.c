@@ -160,7 +160,7 @@ static void test_cancelled_board_is_tried_again(void **state)
 {
         (void)state;
         cancel_on("1-4.1");
-        SAYS("1-4.1: started again", "retry", HUB ".1");
+        SAYS(HUB ".1: started again", "retry", HUB ".1");
         expect_log(&line, "has its board tried again");
         expect_bytes_done(&line, "1-4.1", 1024);
         assert_int_equal(slot_of(&line, "1-4.1")->attempt, 1);
@@ -210,10 +210,14 @@ static void test_retry_says_what_there_is_instead(void **state)
 
 static void test_failed_board_gets_all_attempts_again(void **state)
 {
-        struct bed_board *board = plug(&line, "1-4.1", ROM_S2);
+        struct bed_board *board;
 
         (void)state;
-        bed_occupy(board, 0);
+        ORDER("hold");
+        board = plug(&line, "1-4.1", ROM_S2);
+        expect_phase(&line, "1-4.1", PHASE_HELD);
+        bed_occupy(board, 2);
+        ORDER("release");
         expect_phase(&line, "1-4.1", PHASE_FAILED);
         bed_occupy(board, -1);
         assert_int_equal(slot_of(&line, "1-4.1")->attempt, 2);
