@@ -53,17 +53,18 @@ static int place_other(struct station *station, struct slot *slot)
 int station_lay_out_slots(struct station *station)
 {
         _cleanup_(freep) struct slot **old = station->slots;
-        size_t n_old = station->n_slots;
+        size_t n_old = station->n_slots, room = n_old + station->config->n_slots + 1;
         int r = 0;
 
         /* Room for all that there can be, so that nothing is lost between the lists. */
         station->n_slots = 0;
-        station->slots = calloc(n_old + station->config->n_slots + 1, sizeof(struct slot *));
+        station->slots = calloc(room, sizeof(struct slot *));
         if (!station->slots) {
                 station->slots = take_ptr(old);
                 station->n_slots = n_old;
                 return -ENOMEM;
         }
+        station->slots_room = room;
         for (size_t i = 0; i < station->config->n_slots && r == 0; i++)
                 r = place_configured(station, &station->config->slots[i], old, n_old);
         for (size_t i = 0; i < n_old; i++)

@@ -24,8 +24,8 @@ struct station {
         struct server *server;
         struct slot *
                 *slots; /* the configured ones in their order, then the others in the order of their coming */
-        size_t n_slots;
-        struct place_want *wants; /* room for those who want a place, n_wants of them */
+        size_t n_slots, slots_room; /* room in slots; it never shrinks while they are laid out */
+        struct place_want *wants;   /* room for those who want a place, n_wants of them */
         size_t n_wants;
         struct policy_status *policies; /* as in config, with what is known of their images */
         size_t n_policies;

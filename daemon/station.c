@@ -28,14 +28,17 @@ int station_add_slot(struct station *station, const char *name, const char *path
 
         if (station->n_slots >= SLOTS_MAX)
                 return -ENOBUFS;
-        slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
-        if (!slots)
-                return -ENOMEM;
-        station->slots = slots;
-        r = slot_new(&station->world, name, path, port, &slots[station->n_slots]);
+        if (station->n_slots == station->slots_room) {
+                slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
+                if (!slots)
+                        return -ENOMEM;
+                station->slots = slots;
+                station->slots_room = station->n_slots + 1;
+        }
+        r = slot_new(&station->world, name, path, port, &station->slots[station->n_slots]);
         if (r < 0)
                 return r;
-        *ret = slots[station->n_slots++];
+        *ret = station->slots[station->n_slots++];
         return 0;
 }
 

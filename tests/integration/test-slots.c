@@ -146,6 +146,17 @@ static void test_damaged_layout_is_told_and_made_anew(void **state)
         flash("1-4.3", "B3");
 }
 
+static void test_reload_may_put_new_slots_before_those_that_are_there(void **state)
+{
+        (void)state;
+        configure("[slot C1]\nport = 1-4.3\n[slot C2]\nport = 1-4.4\n", "2 slots");
+        configure("[slot A1]\nport = 1-4.1\n[slot C1]\nport = 1-4.3\n[slot A2]\nport = 1-4.2\n"
+                  "[slot C2]\nport = 1-4.4\n",
+                  "4 slots");
+        flash("1-4.3", "C1");
+        flash("1-4.2", "A2");
+}
+
 /* ---- retry ---- */
 
 static void cancel_on(const char *port)
@@ -433,6 +444,7 @@ int main(void)
                 TEST(test_hub_that_comes_is_told_and_numbered_with_the_reload),
                 TEST(test_port_with_a_name_of_its_own_is_not_in_the_range),
                 TEST(test_damaged_layout_is_told_and_made_anew),
+                TEST(test_reload_may_put_new_slots_before_those_that_are_there),
                 TEST(test_cancelled_board_is_tried_again),
                 TEST(test_retry_stands_also_when_the_daemon_is_killed_right_after),
                 TEST(test_retry_says_what_there_is_instead),
