@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* espdfuctl cancel, hold, release: what people order. Each slot is a call of its own; all are tried. */
+/* espdfuctl cancel, hold, release, retry: what people order. Each slot is a call of its own; all are tried. */
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -49,18 +49,27 @@ static int order(const char *method, const char *where, const char *reason, uint
 
 /* ---- one slot each ---- */
 
-static int cancel(const char *where, const char *reason)
+/* The same where the answer is the slot as it is then. */
+static int order_slot(const char *method, const char *where, uint64_t timeout_usec, struct slot_status *ret)
 {
-        _cleanup_(slot_status_done) struct slot_status slot = { 0 };
         json_t *reply;
-        int r = order(STATION_INTERFACE ".Cancel", where, reason, CANCEL_TIMEOUT, &reply);
+        int r = order(method, where, NULL, timeout_usec, &reply);
 
         if (r != EXIT_DONE)
                 return r;
-        r = slot_reply_from_json(reply, &slot);
+        r = slot_reply_from_json(reply, ret);
         json_decref(reply);
-        if (r < 0)
-                return client_misread(r);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+static int cancel(const char *where, const char *reason)
+{
+        _cleanup_(slot_status_done) struct slot_status slot = { 0 };
+        int r = order_slot(STATION_INTERFACE ".Cancel", where, CANCEL_TIMEOUT, &slot);
+
+        (void)reason;
+        if (r != EXIT_DONE)
+                return r;
         if (slot.phase == PHASE_CANCELLED)
                 return say_of(where, slot.message ? slot.message : "cancelled");
         client_error("%s: not cancelled: %s%s%s", where, phase_to_string(slot.phase),
@@ -97,6 +106,21 @@ static int release(const char *where, const char *reason)
                 r = client_misread(-EPROTO);
         json_decref(reply);
         return r;
+}
+
+static int retry(const char *where, const char *reason)
+{
+        _cleanup_(slot_status_done) struct slot_status slot = { 0 };
+        int r = order_slot(STATION_INTERFACE ".Retry", where, REPLY_TIMEOUT, &slot);
+
+        (void)reason;
+        if (r != EXIT_DONE)
+                return r;
+        if (slot.phase == PHASE_QUEUED || phase_is_running(slot.phase))
+                return say_of(where, "started again");
+        client_error("%s: not started again: %s%s%s", where, phase_to_string(slot.phase),
+                     slot.message ? ": " : "", slot.message ? slot.message : "");
+        return EXIT_FAILED;
 }
 
 /* The worst exit code of all; without a slot one call about the station. */
@@ -147,4 +171,18 @@ int verb_release(int argc, char **argv)
         int r = client_options(argc, argv, NULL, 0, INT_MAX);
 
         return r == CLIENT_GO_ON ? for_each(argc, argv, NULL, release) : r;
+}
+
+int verb_retry(int argc, char **argv)
+{
+        int r = client_options(argc, argv, NULL, 0, INT_MAX);
+
+        if (r != CLIENT_GO_ON)
+                return r;
+        if (optind == argc) {
+                client_error("retry: expected the slots whose boards are to be tried again: see espdfuctl "
+                             "retry --help");
+                return EXIT_USAGE;
+        }
+        return for_each(argc, argv, NULL, retry);
 }

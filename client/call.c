@@ -168,6 +168,8 @@ static int error_said(const struct varlink_reply *reply)
                              parameter(reply, "where"));
         else if (streq(reply->error, STATION_INTERFACE ".NotReleased"))
                 client_error("%s: not released: %s", parameter(reply, "where"), parameter(reply, "message"));
+        else if (streq(reply->error, STATION_INTERFACE ".NotRetried"))
+                client_error("%s: %s", parameter(reply, "where"), parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".Failed"))
                 client_error("espdfud: %s", parameter(reply, "message"));
         else if (str_has_prefix(reply->error, "org.varlink.service."))
@@ -178,26 +180,32 @@ static int error_said(const struct varlink_reply *reply)
         return EXIT_FAILED;
 }
 
-static int receive(struct connection *connection, uint64_t timeout_usec, const sigset_t *mask,
-                   struct varlink_reply *ret)
+/* What came of connection_receive(). */
+static int received(int r, uint64_t timeout_usec, const sigset_t *mask, struct varlink_reply *reply,
+                    struct varlink_reply *ret)
 {
-        struct varlink_reply reply;
-        int r;
-
-        r = connection_receive(connection, timeout_usec, mask, &reply);
         if (r == CONNECTION_INTERRUPTED && mask)
                 return CLIENT_INTERRUPTED;
         if (r == CONNECTION_READER_LEFT)
                 return CLIENT_READER_LEFT;
         if (r != 0)
                 return cannot_talk(r, timeout_usec);
-        if (reply.error) {
-                r = error_said(&reply);
-                varlink_reply_done(&reply);
+        if (reply->error) {
+                r = error_said(reply);
+                varlink_reply_done(reply);
                 return r;
         }
-        *ret = reply;
+        *ret = *reply;
         return EXIT_DONE;
+}
+
+static int receive(struct connection *connection, uint64_t timeout_usec, const sigset_t *mask,
+                   struct varlink_reply *ret)
+{
+        struct varlink_reply reply;
+        int r = connection_receive(connection, timeout_usec, mask, &reply);
+
+        return received(r, timeout_usec, mask, &reply, ret);
 }
 
 int client_reply(struct connection *connection, struct varlink_reply *ret)
@@ -209,6 +217,17 @@ int client_next(struct connection *connection, const sigset_t *mask, struct varl
 {
         connection_watch_reader(connection, STDOUT_FILENO);
         return receive(connection, USEC_INFINITY, mask, ret);
+}
+
+int client_next_until(struct connection *connection, uint64_t timeout_usec, const sigset_t *mask,
+                      struct varlink_reply *ret)
+{
+        struct varlink_reply reply;
+        int r = connection_receive(connection, timeout_usec, mask, &reply);
+
+        if (r == CONNECTION_TIMED_OUT)
+                return CLIENT_TIMED_OUT;
+        return received(r, timeout_usec, mask, &reply, ret);
 }
 
 int client_ask(const char *method, json_t *parameters, json_t **ret)

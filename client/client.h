@@ -21,6 +21,8 @@ int verb_history(int argc, char **argv);
 int verb_hold(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_reload(int argc, char **argv);
+int verb_retry(int argc, char **argv);
+int verb_slot(int argc, char **argv);
 int verb_status(int argc, char **argv);
 
 /* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */
@@ -48,10 +50,16 @@ int client_reply(struct connection *connection, struct varlink_reply *ret);
 #define CLIENT_INTERRUPTED (-2)
 #define CLIENT_READER_LEFT (-3)
 int client_next(struct connection *connection, const sigset_t *mask, struct varlink_reply *ret);
+/* The same with an end, CLIENT_TIMED_OUT, of which nothing is said. stdout may be whatever it is. */
+#define CLIENT_TIMED_OUT (-4)
+int client_next_until(struct connection *connection, uint64_t timeout_usec, const sigset_t *mask,
+                      struct varlink_reply *ret);
 /* One call with one reply, whose parameters are *ret (to be released). */
 int client_ask(const char *method, json_t *parameters, json_t **ret);
 /* The same, for a method that answers when something has ended. */
 int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret);
+/* The configuration is read again; warnings are said, and how many there are of what is told. */
+int client_reload(unsigned *ret_slots, unsigned *ret_policies);
 /* For a reply that could not be read. */
 int client_misread(int r);
 

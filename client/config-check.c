@@ -4,6 +4,7 @@
 #include "client/say.h"
 #include "core/config-keys.h"
 #include "core/policy-image.h"
+#include "core/slot-range.h"
 #include "io/config-dir.h"
 #include "io/file.h"
 
@@ -80,6 +81,22 @@ static void print_errors(const struct config_errors *errors)
                 fprintf(stderr, "and %zu more\n", errors->total - errors->n_lines);
 }
 
+/* Their numbers are known where the hubs are: to the daemon. */
+static void tell_ranges(const struct config *config)
+{
+        char first[CONFIG_NAME_MAX + 1];
+
+        for (size_t i = 0; i < config->n_ranges; i++) {
+                const struct config_slot *range = &config->ranges[i];
+
+                range_slot_name(first, range->name, 1);
+                client_say(stdout,
+                           "%s:%u: [slot %s]: %s, … for the ports %s: espdfud numbers them by its hubs",
+                           range->origin.file, range->origin.line, range->name, first,
+                           range->path ? range->path : range->port);
+        }
+}
+
 static int check(const char *dir, const char *vendor_dir, struct config_errors *errors)
 {
         _cleanup_(config_freep) struct config *config = NULL;
@@ -96,6 +113,7 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
         client_say(stdout, "%s: ok, %zu slot%s, %zu hub%s, %zu polic%s", dir, config->n_slots,
                    config->n_slots == 1 ? "" : "s", config->n_hubs, config->n_hubs == 1 ? "" : "s",
                    config->n_policies, config->n_policies == 1 ? "y" : "ies");
+        tell_ranges(config);
         return EXIT_DONE;
 }
 

@@ -14,8 +14,8 @@ static const struct verb {
         const char *name, *arguments, *help;
         int (*run)(int argc, char **argv);
 } verbs[] = {
-        { "status", "[--watch] [--json]", "Show every slot: its board, policy, progress and last result",
-          verb_status },
+        { "status", "[SLOT|PORT…] [--watch] [--json]",
+          "Show every slot, or these: its board, policy, progress and last result", verb_status },
         { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
           verb_explain },
         { "history", "[--slot SLOT] [--mac MAC] [--limit N|--all] [--json]",
@@ -24,6 +24,9 @@ static const struct verb {
         { "hold", "[SLOT|PORT…] [--reason TEXT]", "Begin nothing new in a slot, or in the whole station",
           verb_hold },
         { "release", "[SLOT|PORT…]", "Lift a hold; or flash a board that its policy holds", verb_release },
+        { "retry", "SLOT|PORT…", "Try a board again whose job failed or was cancelled", verb_retry },
+        { "slot", "learn NAME… [--output FILE] [--replace] [--timeout SECONDS]",
+          "Give ports names, by plugging a board into each", verb_slot },
         { "reload", "", "Read the configuration again", verb_reload },
         { "image", "build|info|verify …", "Make, show and check DFU images; without the daemon", verb_image },
         { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",

@@ -91,7 +91,8 @@ static void print_events(struct station_status *station, const struct status_upd
 {
         print_hold(station, &update->station);
         for (size_t i = 0; i < update->n_gone; i++)
-                print_event(&(struct slot_status){ .slot = update->gone[i] }, "gone");
+                if (status_find(station, update->gone[i]))
+                        print_event(&(struct slot_status){ .slot = update->gone[i] }, "gone");
         for (size_t i = 0; i < update->station.n_slots; i++) {
                 const struct slot_status *slot = &update->station.slots[i];
 
@@ -138,18 +139,49 @@ static int draw(const struct station_status *station)
         return 0;
 }
 
+/* The first reply is whole. Later a reload may take a slot away that was named. */
+static int check_first(struct station_status *station, const struct station_status *first, status_pick pick)
+{
+        const char *missing = station->name ? NULL : status_pick_missing(pick, first);
+
+        if (missing)
+                return status_no_such_slot(missing);
+        return EXIT_DONE;
+}
+
+/* As it came, but for the slots. What it says is looked at only where somebody named slots. */
+static int take_json(struct station_status *station, const struct varlink_reply *reply, status_pick pick)
+{
+        _cleanup_(status_update_done) struct status_update update = { 0 };
+        int r = EXIT_DONE;
+
+        if (*pick && !station->name) {
+                r = status_update_from_json(reply->parameters, &update);
+                if (r < 0)
+                        return client_misread(r);
+                r = check_first(station, &update.station, pick);
+                station->name = take_ptr(update.station.name);
+        }
+        status_keep_picked_json(reply->parameters, pick);
+        return r == EXIT_DONE ? client_print_json(reply->parameters, true) : r;
+}
+
 /* One reply. */
 static int take_update(struct station_status *station, const struct varlink_reply *reply, bool json,
-                       bool screen)
+                       bool screen, status_pick pick)
 {
         _cleanup_(status_update_done) struct status_update update = { 0 };
         int r;
 
         if (json)
-                return client_print_json(reply->parameters, true);
+                return take_json(station, reply, pick);
         r = status_update_from_json(reply->parameters, &update);
         if (r < 0)
                 return client_misread(r);
+        r = check_first(station, &update.station, pick);
+        if (r != EXIT_DONE)
+                return r;
+        status_keep_picked(&update.station, pick);
         if (!screen) {
                 print_events(station, &update);
                 r = client_flush();
@@ -161,7 +193,7 @@ static int take_update(struct station_status *station, const struct varlink_repl
 }
 
 static int watch_loop(struct connection *connection, struct station_status *station, bool json, bool screen,
-                      const sigset_t *mask)
+                      status_pick pick, const sigset_t *mask)
 {
         int r;
 
@@ -178,7 +210,7 @@ static int watch_loop(struct connection *connection, struct station_status *stat
                 }
                 if (r != EXIT_DONE)
                         return r;
-                r = take_update(station, &reply, json, screen);
+                r = take_update(station, &reply, json, screen, pick);
                 varlink_reply_done(&reply);
                 if (r != EXIT_DONE)
                         return r;
@@ -190,7 +222,7 @@ static int watch_loop(struct connection *connection, struct station_status *stat
         return EXIT_DONE;
 }
 
-int status_watch(struct connection *connection, bool json)
+int status_watch(struct connection *connection, bool json, status_pick pick)
 {
         _cleanup_(station_status_done) struct station_status station = { 0 };
         bool screen = !json && table_on_screen();
@@ -200,7 +232,7 @@ int status_watch(struct connection *connection, bool json)
         catch_signals(&mask);
         if (screen)
                 fputs(SCREEN_ENTER, stdout);
-        r = watch_loop(connection, &station, json, screen, &mask);
+        r = watch_loop(connection, &station, json, screen, pick, &mask);
         if (screen) {
                 _cleanup_(freep) char *text = NULL;
                 struct table_style style;

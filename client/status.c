@@ -1,28 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfuctl status: the station now, or as it changes. */
+#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 
+#include "client/status-pick.h"
 #include "client/status-table.h"
 #include "client/status-watch.h"
 
-static int print_status(const json_t *parameters)
+static int print_status(struct station_status *station)
 {
-        _cleanup_(status_update_done) struct status_update update = { 0 };
         _cleanup_(freep) char *text = NULL;
         struct table_style style;
         int r;
 
         table_style_of_stdout(&style);
-        r = status_update_from_json(parameters, &update);
-        if (r == 0)
-                r = status_table_render(&update.station, &style, &text);
+        r = status_table_render(station, &style, &text);
         if (r < 0)
                 return client_misread(r);
         fputs(text, stdout);
         return EXIT_DONE;
 }
 
-static int status_once(bool json)
+static int show(json_t *parameters, bool json, status_pick pick)
+{
+        _cleanup_(status_update_done) struct status_update update = { 0 };
+        const char *missing;
+        int r;
+
+        if (json && !*pick)
+                return client_print_json(parameters, false);
+        r = status_update_from_json(parameters, &update);
+        if (r < 0)
+                return client_misread(r);
+        missing = status_pick_missing(pick, &update.station);
+        if (missing)
+                return status_no_such_slot(missing);
+        if (json) {
+                status_keep_picked_json(parameters, pick);
+                return client_print_json(parameters, false);
+        }
+        status_keep_picked(&update.station, pick);
+        return print_status(&update.station);
+}
+
+static int status_once(bool json, status_pick pick)
 {
         json_t *parameters;
         int r;
@@ -30,7 +52,7 @@ static int status_once(bool json)
         r = client_ask(STATION_INTERFACE ".Status", NULL, &parameters);
         if (r != EXIT_DONE)
                 return r;
-        r = json ? client_print_json(parameters, false) : print_status(parameters);
+        r = show(parameters, json, pick);
         json_decref(parameters);
         return r;
 }
@@ -45,11 +67,11 @@ int verb_status(int argc, char **argv)
         };
         int r;
 
-        r = client_options(argc, argv, options, ARRAY_SIZE(options), 0);
+        r = client_options(argc, argv, options, ARRAY_SIZE(options), INT_MAX);
         if (r != CLIENT_GO_ON)
                 return r;
         if (!watch)
-                return status_once(json);
+                return status_once(json, argv + optind);
         r = client_call(STATION_INTERFACE ".Status", NULL, true, &connection);
-        return r == EXIT_DONE ? status_watch(connection, json) : r;
+        return r == EXIT_DONE ? status_watch(connection, json, argv + optind) : r;
 }

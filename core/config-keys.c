@@ -5,6 +5,7 @@
 #include "core/config-values.h"
 #include "core/digest.h"
 #include "core/glob.h"
+#include "core/slot-range.h"
 
 static const char *const section_words[CONFIG_SECTION_MAX_] = {
         [CONFIG_STATION] = "station",
@@ -44,6 +45,17 @@ static int parse_id_path(const struct config_key *key, const char *value, void *
 {
         (void)key;
         return value_is_id_path(value) ? free_and_strdup(field, value) : -EINVAL;
+}
+
+/* A slot's, or that of a range of slots; which of them the section wants is known when it has ended. */
+static int parse_slot_port(const struct config_key *key, const char *value, void *field)
+{
+        return value_is_port_range(value) ? free_and_strdup(field, value) : parse_port(key, value, field);
+}
+
+static int parse_slot_id_path(const struct config_key *key, const char *value, void *field)
+{
+        return value_is_path_range(value) ? free_and_strdup(field, value) : parse_id_path(key, value, field);
 }
 
 static int parse_glob(const struct config_key *key, const char *value, void *field)
@@ -117,11 +129,11 @@ static const struct config_key keys[] = {
           parse_time, NULL, STATION(stop_time_usec), .max = 3600 * USEC_PER_SEC },
 
         { CONFIG_SLOT, "path", NULL, "udev's ID_PATH of the port, such as pci-0000:00:14.0-usb-0:4.1",
-          "the port by udev's ID_PATH, which survives reboots",
-          parse_id_path, NULL, SLOT(path) },
+          "the port by udev's ID_PATH, which survives reboots; in [slot B*] all below a hub: …-usb-0:2.*",
+          parse_slot_id_path, NULL, SLOT(path) },
         { CONFIG_SLOT, "port", NULL, "a port such as 1-4.1",
-          "the port by bus and hub ports; bus numbers can change with a reboot",
-          parse_port, NULL, SLOT(port) },
+          "the port by bus and hub ports, in [slot B*] 1-2.*; bus numbers can change with a reboot",
+          parse_slot_port, NULL, SLOT(port) },
 
         { CONFIG_HUB, "path", NULL, "udev's ID_PATH of the port, such as pci-0000:00:14.0-usb-0:4",
           "the hub's own port by udev's ID_PATH; that of a host controller means all of its ports",

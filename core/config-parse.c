@@ -9,6 +9,7 @@
 #include "core/config-keys.h"
 #include "core/config-values.h"
 #include "core/ini-reader.h"
+#include "core/slot-range.h"
 
 #define TITLE_SIZE (CONFIG_LINE_MAX + 3) /* "[slot A1]" */
 
@@ -102,9 +103,58 @@ static void check_one_place(struct parser *p)
                       p->title, MIN(path, port));
 }
 
-static void check_slot(struct parser *p, const struct config_slot *slot)
+/* A range has a * in its name and at the end of its place, a slot in neither. */
+static void check_star(struct parser *p, const char *key, const char *place, bool wants_star)
+{
+        bool has_star = place && is_range_name(place);
+
+        if (!place || has_star == wants_star)
+                return;
+        if (wants_star)
+                fault(p, said(p, key), "%s = %s: expected the ports below a hub, %s, since %s has a *", key,
+                      place, streq(key, "path") ? "such as pci-0000:00:14.0-usb-0:2.*" : "such as 1-2.*",
+                      p->title);
+        else
+                fault(p, said(p, key),
+                      "%s = %s: expected one port, or a * for the number in the section's name: "
+                      "[slot %s*]",
+                      key, place, ((const struct config_slot *)p->object)->name);
+}
+
+static void check_ranges_apart(struct parser *p, const char *key, const char *place,
+                               const struct config_slot *other, const char *others_place)
+{
+        if (ranges_overlap(place, others_place))
+                fault(p, said(p, key),
+                      "%s = %s: expected ports that are in no other range, [slot %s] has them "
+                      "(%s:%u)",
+                      key, place, other->name, other->origin.file, other->origin.line);
+}
+
+static void check_range(struct parser *p, const struct config_slot *range)
 {
         check_one_place(p);
+        check_star(p, "path", range->path, true);
+        check_star(p, "port", range->port, true);
+        for (size_t i = 0; i + 1 < p->config->n_ranges; i++) {
+                const struct config_slot *other = &p->config->ranges[i];
+
+                if (streq(range->name, other->name))
+                        continue; /* that is told already */
+                check_ranges_apart(p, "path", range->path, other, other->path);
+                check_ranges_apart(p, "port", range->port, other, other->port);
+        }
+}
+
+static void check_slot(struct parser *p, const struct config_slot *slot)
+{
+        if (is_range_name(slot->name)) {
+                check_range(p, slot);
+                return;
+        }
+        check_one_place(p);
+        check_star(p, "path", slot->path, false);
+        check_star(p, "port", slot->port, false);
         for (size_t i = 0; i + 1 < p->config->n_slots; i++)
                 check_apart(p, slot_placed(slot), slot_placed(&p->config->slots[i]));
 }
@@ -210,6 +260,44 @@ static int begin(struct parser *p, const char *name, char **ret_name, struct con
         return r < 0 ? r : config_set_defaults(p->section, p->object);
 }
 
+/* The names of a range are taken, whether there is a port for each or not: hubs come and go. */
+static void check_range_names(struct parser *p, const char *name)
+{
+        const struct config *c = p->config;
+        const char *wrong = range_name_fault(name);
+
+        if (wrong) {
+                fault(p, p->header_line, "%s: expected %s", p->title, wrong);
+                return;
+        }
+        for (size_t i = 0; i < c->n_slots; i++)
+                if (range_gives_name(name, c->slots[i].name))
+                        fault(p, p->header_line,
+                              "%s: expected names that no other slot has, [slot %s] has one (%s:%u)",
+                              p->title, c->slots[i].name, c->slots[i].origin.file, c->slots[i].origin.line);
+        for (size_t i = 0; i < c->n_ranges; i++)
+                if (!streq(name, c->ranges[i].name) && ranges_share_a_name(name, c->ranges[i].name))
+                        fault(p, p->header_line,
+                              "%s: expected names that no other slot has, [slot %s] gives some of them "
+                              "(%s:%u)",
+                              p->title, c->ranges[i].name, c->ranges[i].origin.file,
+                              c->ranges[i].origin.line);
+}
+
+static int begin_range(struct parser *p, const char *name)
+{
+        struct config *c = p->config;
+        struct config_slot *range;
+
+        for (size_t i = 0; i < c->n_ranges; i++)
+                check_unique(p, name, c->ranges[i].name, &c->ranges[i].origin);
+        check_range_names(p, name);
+        if (!check_count(p, c->n_ranges, CONFIG_SLOTS_MAX))
+                return 0;
+        p->object = range = ADD_ITEM(c->ranges, c->n_ranges);
+        return range ? begin(p, name, &range->name, &range->origin) : -ENOMEM;
+}
+
 /* The new slot is the object of the keys that follow; none, and those are skipped, where there are too many. */
 static int begin_slot(struct parser *p, const char *name)
 {
@@ -218,6 +306,11 @@ static int begin_slot(struct parser *p, const char *name)
 
         for (size_t i = 0; i < c->n_slots; i++)
                 check_unique(p, name, c->slots[i].name, &c->slots[i].origin);
+        for (size_t i = 0; i < c->n_ranges; i++)
+                if (!range_name_fault(c->ranges[i].name) && range_gives_name(c->ranges[i].name, name))
+                        fault(p, p->header_line,
+                              "%s: expected a name that [slot %s] does not give to a port (%s:%u)", p->title,
+                              c->ranges[i].name, c->ranges[i].origin.file, c->ranges[i].origin.line);
         if (!check_count(p, c->n_slots, CONFIG_SLOTS_MAX))
                 return 0;
         p->object = slot = ADD_ITEM(c->slots, c->n_slots);
@@ -301,8 +394,9 @@ static void on_section(void *userdata, unsigned line, const char *text)
                 p->object = p->config;
                 break;
         case CONFIG_SLOT:
-                check_name(p, name);
-                p->r = begin_slot(p, name);
+                if (!is_range_name(name))
+                        check_name(p, name);
+                p->r = is_range_name(name) ? begin_range(p, name) : begin_slot(p, name);
                 break;
         case CONFIG_HUB:
                 check_name(p, name);

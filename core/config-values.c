@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/config-values.h"
 #include "core/glob.h"
+#include "core/place.h"
 
-#define DIGITS     "0123456789"
-#define HUB_LEVELS 6 /* the kernel's MAX_TOPO_LEVEL: a root port and five hubs below it */
+#define DIGITS "0123456789"
 
 /* Digits at the start of text, at most max in value. Returns how many, 0 where there are none or too large a value. */
 static size_t leading_number(const char *text, uint64_t max, uint64_t *ret)
@@ -70,7 +70,7 @@ bool value_is_name(const char *text, size_t max)
 /* Ports with dots between them, "4.1", and nothing else. */
 static bool is_port_chain(const char *text)
 {
-        for (unsigned level = 0; level < HUB_LEVELS; level++) {
+        for (unsigned level = 0; level < PLACE_DEPTH_MAX; level++) {
                 uint64_t port = 0;
                 size_t n = leading_number(text, 255, &port);
 
@@ -95,13 +95,12 @@ bool value_is_port(const char *text)
 
 bool value_is_id_path(const char *text)
 {
-        static const char mark[] = "-usb-0:";
-        const char *usb = strstr(text, mark);
+        const char *usb = strstr(text, PLACE_USB_MARK);
 
         for (const char *s = text; *s; s++)
                 if (*s <= ' ' || *s > '~')
                         return false;
         if (*text == '\0' || glob_is_glob(text))
                 return false;
-        return !usb || is_port_chain(usb + sizeof(mark) - 1);
+        return !usb || is_port_chain(usb + strlen(PLACE_USB_MARK));
 }

@@ -77,11 +77,14 @@ struct config *config_free(struct config *config)
                 return NULL;
         for (size_t i = 0; i < config->n_slots; i++)
                 slot_done(&config->slots[i]);
+        for (size_t i = 0; i < config->n_ranges; i++)
+                slot_done(&config->ranges[i]);
         for (size_t i = 0; i < config->n_hubs; i++)
                 hub_done(&config->hubs[i]);
         for (size_t i = 0; i < config->n_policies; i++)
                 policy_done(&config->policies[i]);
         free(config->slots);
+        free(config->ranges);
         free(config->hubs);
         free(config->policies);
         free(config->station_name);

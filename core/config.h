@@ -84,6 +84,10 @@ struct config {
         uint64_t stop_time_usec;     /* how long running downloads may go on after SIGTERM */
         struct config_slot *slots;   /* in the order read */
         size_t n_slots;
+        /* [slot B*]: in the order read, path or port with the * too. Their slots stand in slots, behind the others, once
+         * config_add_range_slots() has put them there (core/slot-range.h). */
+        struct config_slot *ranges;
+        size_t n_ranges;
         struct config_hub *hubs; /* in the order read */
         size_t n_hubs;
         struct config_policy *policies; /* in the order read: the first that matches wins */

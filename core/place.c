@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/place.h"
 
-#define USB_MARK "-usb-0:" /* in an ID_PATH, between the host controller and the ports */
-
 bool is_port_below(const char *port, const char *hub)
 {
         return str_has_prefix(port, hub) && port[strlen(hub)] == '.';
@@ -10,9 +8,9 @@ bool is_port_below(const char *port, const char *hub)
 
 bool is_path_below(const char *path, const char *hub)
 {
-        if (strstr(hub, USB_MARK))
+        if (strstr(hub, PLACE_USB_MARK))
                 return is_port_below(path, hub);
-        return str_has_prefix(path, hub) && str_has_prefix(path + strlen(hub), USB_MARK);
+        return str_has_prefix(path, hub) && str_has_prefix(path + strlen(hub), PLACE_USB_MARK);
 }
 
 static unsigned chain_depth(const char *chain)
@@ -33,7 +31,7 @@ unsigned port_depth(const char *port)
 
 unsigned path_depth(const char *path)
 {
-        const char *chain = strstr(path, USB_MARK);
+        const char *chain = strstr(path, PLACE_USB_MARK);
 
-        return chain ? chain_depth(chain + strlen(USB_MARK)) : 0;
+        return chain ? chain_depth(chain + strlen(PLACE_USB_MARK)) : 0;
 }

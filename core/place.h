@@ -4,6 +4,9 @@
 
 #include "core/util.h"
 
+#define PLACE_USB_MARK  "-usb-0:" /* in an ID_PATH, between the host controller and the ports */
+#define PLACE_DEPTH_MAX 6         /* the kernel's MAX_TOPO_LEVEL: a root port and five hubs below it */
+
 /* Whether two are one port: by ID_PATH or, where either does not know that, by port path. Any may be NULL. */
 static inline bool is_same_place(const char *path_a, const char *port_a, const char *path_b,
                                  const char *port_b)

@@ -16,6 +16,7 @@ enum stream {
         STREAM_WATCH,   /* Status: whenever something changed */
         STREAM_HISTORY, /* History: whenever the peer has taken a page */
         STREAM_CANCEL,  /* Cancel: one reply, when the slot rests */
+        STREAM_RETRY,   /* Retry: one reply, when it has begun */
 };
 
 struct history_position {
@@ -43,6 +44,7 @@ struct connection {
         uint64_t seen; /* STREAM_WATCH: the server's generation that the peer has been told */
         struct history_position history;
         char *cancelled; /* STREAM_CANCEL: the slot's name; owned */
+        uint64_t retry;  /* STREAM_RETRY: the order's number */
 
         bool eof;    /* the peer says no more */
         bool gone;   /* the peer listens no more; what it asked before is still done */
@@ -114,6 +116,7 @@ void method_reload(struct connection *c);
 void method_cancel(struct connection *c);
 void method_hold(struct connection *c);
 void method_release(struct connection *c);
+void method_retry(struct connection *c);
 /* The slot (NULL: any) is not as it was: who waits for it to rest is told. */
 void cancel_look(struct server *server, const char *slot);
 

@@ -24,13 +24,34 @@ struct hotplug *hotplug_free(struct hotplug *h)
         return NULL;
 }
 
+/* How many ports it has; 0: it is no hub. */
+static unsigned hub_ports(struct udev_device *device)
+{
+        const char *class = udev_device_get_sysattr_value(device, "bDeviceClass");
+        const char *ports = streq_ptr(class, "09") ? udev_device_get_sysattr_value(device, "maxchild") : NULL;
+
+        return ports ? (unsigned)strtoul(ports, NULL, 10) : 0;
+}
+
+static void look_at_hub(struct hotplug *h, struct udev_device *device)
+{
+        unsigned n_ports = hub_ports(device);
+
+        if (n_ports > 0)
+                h->ops->hub(h->userdata, udev_device_get_property_value(device, "ID_PATH"),
+                            udev_device_get_sysname(device), n_ports);
+}
+
 static void device_arrived(struct hotplug *h, struct udev_device *device)
 {
+        const char *action = udev_device_get_action(device); /* NULL: it was there */
         struct board *board;
         int r = board_from_udev(device, &board);
 
         if (r == 0)
                 h->ops->arrived(h->userdata, board);
+        else if (r > 0 && (!action || streq(action, "add")))
+                look_at_hub(h, device);
         else if (r < 0 && r != -ENOENT && r != -ENODEV) /* these two: gone again, and its own event says so */
                 log_warning("USB device %s cannot be looked at: %s", udev_device_get_syspath(device),
                             strerror(-r));
@@ -113,18 +134,22 @@ static bool rules_are_through(struct udev_device *device)
                udev_device_get_property_value(device, "ID_PATH") || access("/run/udev/control", F_OK) < 0;
 }
 
-static void tell_of(struct hotplug *h, const char *syspath)
+static int tell_of(struct hotplug *h, const char *syspath, void *userdata)
 {
         struct udev_device *device = udev_device_new_from_syspath(h->udev, syspath);
 
+        (void)userdata;
         if (!device)
-                return; /* gone again */
+                return 0; /* gone again */
         if (rules_are_through(device))
                 device_arrived(h, device);
         udev_device_unref(device);
+        return 0;
 }
 
-int hotplug_scan(struct hotplug *h)
+/* Calls use() for each USB device, with userdata, that has this attribute (NULL: for all). */
+static int each_device(struct hotplug *h, const char *attribute, const char *value,
+                       int (*use)(struct hotplug *h, const char *syspath, void *userdata), void *userdata)
 {
         struct udev_enumerate *enumerate = udev_enumerate_new(h->udev);
         struct udev_list_entry *entry;
@@ -135,11 +160,36 @@ int hotplug_scan(struct hotplug *h)
         r = udev_enumerate_add_match_subsystem(enumerate, "usb");
         if (r >= 0)
                 r = udev_enumerate_add_match_property(enumerate, "DEVTYPE", "usb_device");
+        if (r >= 0 && attribute)
+                r = udev_enumerate_add_match_sysattr(enumerate, attribute, value);
         if (r >= 0)
                 r = udev_enumerate_scan_devices(enumerate);
         if (r >= 0)
-                udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(enumerate))
-                        tell_of(h, udev_list_entry_get_name(entry));
+                udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(enumerate)) if (r >= 0)
+                        r = use(h, udev_list_entry_get_name(entry), userdata);
         udev_enumerate_unref(enumerate);
         return MIN(r, 0);
+}
+
+int hotplug_scan(struct hotplug *h)
+{
+        return each_device(h, NULL, NULL, tell_of, NULL);
+}
+
+static int add_hub(struct hotplug *h, const char *syspath, void *userdata)
+{
+        struct udev_device *device = udev_device_new_from_syspath(h->udev, syspath);
+        unsigned n_ports = device ? hub_ports(device) : 0;
+        int r = 0;
+
+        if (n_ports > 0)
+                r = seen_hubs_add(userdata, udev_device_get_property_value(device, "ID_PATH"),
+                                  udev_device_get_sysname(device), n_ports);
+        udev_device_unref(device);
+        return r == -ENOMEM ? r : 0; /* one that cannot be is none */
+}
+
+int hotplug_find_hubs(struct hotplug *h, struct seen_hubs *hubs)
+{
+        return each_device(h, "bDeviceClass", "09", add_hub, hubs);
 }

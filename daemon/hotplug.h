@@ -7,6 +7,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "core/slot-range.h"
 #include "daemon/board.h"
 
 struct hotplug;
@@ -16,6 +17,8 @@ struct hotplug_ops {
         void (*arrived)(void *userdata, struct board *board);
         /* port: sysfs's name; devnum: of what left, 0 where udev does not say. */
         void (*left)(void *userdata, const char *port, unsigned devnum);
+        /* A hub came, or was there at a scan. port: sysfs's name of it; path: its ID_PATH, or NULL. */
+        void (*hub)(void *userdata, const char *path, const char *port, unsigned n_ports);
         /* Events were lost: what is there, and what is no more, only a scan can tell. */
         void (*lost)(void *userdata);
 };
@@ -25,5 +28,7 @@ int hotplug_new(sd_event *event, const struct hotplug_ops *ops, void *userdata, 
 struct hotplug *hotplug_free(struct hotplug *hotplug);
 DEFINE_CLEANUP(struct hotplug, hotplug_free)
 
-/* Tells of every board that is there now. */
+/* Tells of every board and hub that is there now. */
 int hotplug_scan(struct hotplug *hotplug);
+/* Adds the hubs that are there now. */
+int hotplug_find_hubs(struct hotplug *hotplug, struct seen_hubs *hubs);

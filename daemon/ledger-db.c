@@ -38,6 +38,8 @@ static const char *const stmt_texts[STMT_MAX_] = {
                 " initialized_usec = excluded.initialized_usec, verdict = excluded.verdict, message = "
                 "excluded.message"
                 " WHERE excluded.boot_id <> boot_id OR excluded.initialized_usec >= initialized_usec",
+        [STMT_PRESENCE_FORGET] = "DELETE FROM presence WHERE path = ?1 AND boot_id = ?2 AND devnum = ?3"
+                                 " AND initialized_usec = ?4",
         [STMT_PRESENCE_PRUNE] = "DELETE FROM presence WHERE boot_id <> ?1",
         [STMT_PRESENCES] = "SELECT path, boot_id, devnum, initialized_usec, verdict, message FROM presence"
                            " ORDER BY initialized_usec DESC LIMIT ?1",

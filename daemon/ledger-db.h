@@ -19,6 +19,7 @@ enum ledger_stmt {
         STMT_ATTEMPT_EXISTS,
         STMT_ATTEMPTS_LEFT_OPEN,
         STMT_PRESENCE_PUT,
+        STMT_PRESENCE_FORGET,
         STMT_PRESENCE_PRUNE,
         STMT_PRESENCES,
         STMT_LAST_SEQUENCE,

@@ -76,12 +76,34 @@ void ledger_index_put_presence(struct ledger_index *index, struct ledger_presenc
                 index->n_presences++;
 }
 
+static bool is_same_presence(const struct ledger_presence *p, const struct presence_key *key)
+{
+        return p->devnum == key->devnum && p->initialized_usec == key->initialized_usec &&
+               streq(p->path, key->path) && streq(p->boot_id, key->boot_id);
+}
+
+void ledger_index_forget_presence(struct ledger_index *index, const struct ledger_presence *presence)
+{
+        const struct presence_key key = { presence->boot_id, presence->path, presence->devnum,
+                                          presence->initialized_usec };
+
+        for (struct ledger_presence **link = &index->presences; *link; link = &(*link)->next) {
+                struct ledger_presence *old = *link;
+
+                if (!is_same_presence(old, &key))
+                        continue;
+                *link = old->next;
+                ledger_presence_free(old);
+                index->n_presences--;
+                return;
+        }
+}
+
 const struct ledger_presence *ledger_index_presence(const struct ledger_index *index,
                                                     const struct presence_key *key)
 {
         for (const struct ledger_presence *p = index->presences; p; p = p->next)
-                if (p->devnum == key->devnum && p->initialized_usec == key->initialized_usec &&
-                    streq(p->path, key->path) && streq(p->boot_id, key->boot_id))
+                if (is_same_presence(p, key))
                         return p;
         return NULL;
 }

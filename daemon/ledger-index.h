@@ -41,6 +41,7 @@ void ledger_index_done(struct ledger_index *index);
 
 /* Takes ownership. One presence for a path: the latest. */
 void ledger_index_put_presence(struct ledger_index *index, struct ledger_presence *presence);
+void ledger_index_forget_presence(struct ledger_index *index, const struct ledger_presence *presence);
 const struct ledger_presence *ledger_index_presence(const struct ledger_index *index,
                                                     const struct presence_key *key);
 

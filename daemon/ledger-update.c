@@ -97,6 +97,26 @@ int ledger_db_attempt_close(struct ledger_db *db, int64_t id, const struct attem
         return 0;
 }
 
+static void bind_presence(sqlite3_stmt *stmt, const struct ledger_presence *presence)
+{
+        ledger_bind_text(stmt, 1, presence->path, LEDGER_NAME_MAX);
+        ledger_bind_text(stmt, 2, presence->boot_id, LEDGER_NAME_MAX);
+        sqlite3_bind_int64(stmt, 3, presence->devnum);
+        ledger_bind_u64(stmt, 4, presence->initialized_usec);
+}
+
+int ledger_db_presence_forget(struct ledger_db *db, const struct ledger_presence *presence)
+{
+        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
+        int r;
+
+        r = ledger_db_stmt(db, STMT_PRESENCE_FORGET, &stmt);
+        if (r < 0)
+                return r;
+        bind_presence(stmt, presence);
+        return ledger_db_step(db, stmt);
+}
+
 int ledger_db_presence_put(struct ledger_db *db, const struct ledger_presence *presence)
 {
         _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
@@ -105,10 +125,7 @@ int ledger_db_presence_put(struct ledger_db *db, const struct ledger_presence *p
         r = ledger_db_stmt(db, STMT_PRESENCE_PUT, &stmt);
         if (r < 0)
                 return r;
-        ledger_bind_text(stmt, 1, presence->path, LEDGER_NAME_MAX);
-        ledger_bind_text(stmt, 2, presence->boot_id, LEDGER_NAME_MAX);
-        sqlite3_bind_int64(stmt, 3, presence->devnum);
-        ledger_bind_u64(stmt, 4, presence->initialized_usec);
+        bind_presence(stmt, presence);
         ledger_bind_text(stmt, 5, verdict_to_string(presence->verdict), LEDGER_NAME_MAX);
         ledger_bind_text(stmt, 6, presence->message, LEDGER_MESSAGE_MAX);
         return ledger_db_step(db, stmt);

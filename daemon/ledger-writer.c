@@ -64,6 +64,8 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
         int r;
 
         order->work.r = 0;
+        if (order->work.forget)
+                return ledger_db_presence_forget(db, order->work.presence);
         if (!order->work.close)
                 return ledger_db_attempt_open(db, &order->work.record, &order->work.id);
         r = carry_out_close(db, order);

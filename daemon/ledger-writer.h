@@ -20,10 +20,11 @@ struct ledger_order {
 
         struct {
                 struct ledger_order *next; /* the thread's queue */
-                bool close;                /* close row id; else open one */
+                bool close;                /* close row id; else open one … */
+                bool forget;               /* … unless presence is to be forgotten */
                 int64_t id;                /* of close; result of open */
                 struct attempt_record record;
-                struct ledger_presence *presence; /* of close: final with this, or NULL */
+                struct ledger_presence *presence; /* of close: final with this, or NULL; of forget */
                 /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed. */
                 int r;
                 int64_t sequence;

@@ -233,6 +233,24 @@ int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt
         return push(ledger, &order);
 }
 
+int ledger_presence_forget(struct ledger *ledger, const struct presence_key *presence, ledger_done_t done,
+                           void *userdata)
+{
+        static const struct attempt_record none;
+        _cleanup_(ledger_order_freep) struct ledger_order *order = NULL;
+        int r;
+
+        if (!presence->boot_id || !presence->path || !done)
+                return -EINVAL;
+        r = make_order(&none, done, userdata, &order);
+        if (r == 0)
+                r = make_presence(presence, &none, &order->work.presence);
+        if (r < 0)
+                return r;
+        order->work.forget = true;
+        return push(ledger, &order);
+}
+
 void ledger_forget(struct ledger *ledger, void *userdata)
 {
         for (struct ledger_order *order = ledger->orders; order; order = order->next)
@@ -269,9 +287,11 @@ static void tell(struct ledger *ledger, struct ledger_order *order)
 {
         if (order->work.r == 0 && order->work.close)
                 remember(ledger, order);
+        if (order->work.r == 0 && order->work.forget)
+                ledger_index_forget_presence(&ledger->index, order->work.presence);
         if (order->done)
                 order->done(order->userdata, order->work.r, order->work.id, order->work.sequence);
-        else if (order->work.r == 0 && !order->work.close)
+        else if (order->work.r == 0 && !order->work.close && !order->work.forget)
                 close_forgotten(ledger, order);
 }
 

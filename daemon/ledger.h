@@ -67,6 +67,12 @@ int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *reco
 int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt_record *record,
                          const struct presence_key *presence, ledger_done_t done, void *userdata);
 /*
+ * This presence is as one that has no verdict yet, also after a crash: a person wants its board to be tried again. No
+ * error if it had none. Results as above, the callback's id and sequence are 0.
+ */
+int ledger_presence_forget(struct ledger *ledger, const struct presence_key *presence, ledger_done_t done,
+                           void *userdata);
+/*
  * No callback of an order with this userdata will run any more; the order itself stands. A row that is opened
  * for nobody is closed at once as VERDICT_CANCELLED.
  */

@@ -33,6 +33,17 @@ static void refuse_slot(struct connection *c, const char *error, const char *whe
         connection_error(c, error, json_pack("{s:s}", "where", where));
 }
 
+/* A refusal that says where and why. The text may come from a file's name. */
+static void refuse_with_text(struct connection *c, const char *error, const char *where, const char *why)
+{
+        _cleanup_(freep) char *text = text_to_utf8(why, TEXT_MAX);
+
+        if (text)
+                connection_error(c, error, json_pack("{s:s, s:s}", "where", where, "message", text));
+        else
+                connection_fail(c, -ENOMEM);
+}
+
 /* ---- cancel ---- */
 
 static bool is_at_rest(enum phase phase)
@@ -129,7 +140,7 @@ void method_release(struct connection *c)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
         const char *where = varlink_arg_text(&args, "where");
-        _cleanup_(freep) char *why = NULL, *text = NULL;
+        _cleanup_(freep) char *why = NULL;
         char who[PEER_NAME_MAX];
         bool was_held = false;
         int r;
@@ -142,11 +153,59 @@ void method_release(struct connection *c)
                 connection_fail(c, r);
         else if (r == SERVER_NO_SUCH_SLOT)
                 refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where ? where : "");
-        else if (r > 0 && !(text = text_to_utf8(why, TEXT_MAX)))
-                connection_fail(c, -ENOMEM);
         else if (r > 0)
-                connection_error(c, STATION_INTERFACE ".NotReleased",
-                                 json_pack("{s:s, s:s}", "where", where ? where : "", "message", text));
+                refuse_with_text(c, STATION_INTERFACE ".NotReleased", where ? where : "", why);
         else
                 connection_reply(c, json_pack("{s:b}", "was_held", was_held), false);
+}
+
+/* ---- retry ---- */
+
+void method_retry(struct connection *c)
+{
+        struct varlink_arguments args = { .object = c->call.parameters };
+        const char *where = varlink_arg_text_needed(&args, "where");
+        _cleanup_(freep) char *why = NULL;
+        char who[PEER_NAME_MAX];
+        int r;
+
+        if (connection_refuse(c, &args))
+                return;
+        peer_name(c->peer.uid, who);
+        r = c->server->ops->retry(c->server->userdata, where, who, &c->retry, &why);
+        if (r < 0)
+                connection_fail(c, r);
+        else if (r == SERVER_NO_SUCH_SLOT)
+                refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where);
+        else if (r > 0)
+                refuse_with_text(c, STATION_INTERFACE ".NotRetried", where, why);
+        else if (c->call.oneway)
+                connection_reply(c, json_object(), false);
+        else
+                c->stream = STREAM_RETRY;
+}
+
+static void tell_retried(struct connection *c, const char *slot, int r, const char *text)
+{
+        struct slot_status status;
+
+        if (r < 0 && text) {
+                connection_error(c, STATION_INTERFACE ".Failed", json_pack("{s:s}", "message", text));
+                return;
+        }
+        if (r == 0)
+                r = c->server->ops->slot(c->server->userdata, slot, &status);
+        if (r != 0) {
+                connection_fail(c, r < 0 ? r : -ENXIO);
+                return;
+        }
+        connection_reply(c, slot_reply_to_json(&status), false);
+        slot_status_done(&status);
+}
+
+void server_retried(struct server *server, uint64_t order, const char *slot, int r, const char *text)
+{
+        for (struct connection *c = server->connections; c; c = c->next)
+                if (c->stream == STREAM_RETRY && c->retry == order)
+                        tell_retried(c, slot, r, text);
 }

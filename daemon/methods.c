@@ -78,6 +78,7 @@ static const struct method {
         { STATION_INTERFACE ".Cancel", method_cancel, true },
         { STATION_INTERFACE ".Hold", method_hold, true },
         { STATION_INTERFACE ".Release", method_release, true },
+        { STATION_INTERFACE ".Retry", method_retry, true },
 };
 
 /* A method that is not in the table: is it the interface or the method that is not there? */

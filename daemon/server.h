@@ -26,6 +26,7 @@ enum {
         SERVER_NO_SUCH_SLOT = 1,
         SERVER_NOTHING_RUNNING,
         SERVER_NOT_RELEASED,
+        SERVER_NOT_RETRIED,
 };
 
 /*
@@ -55,6 +56,9 @@ struct server_ops {
         /* 0; SERVER_NO_SUCH_SLOT; SERVER_NOT_RELEASED with the reason. */
         int (*release)(void *userdata, const char *where, const char *who, bool *ret_was_held,
                        char **ret_why);
+        /* 0 with a number (not 0) by which server_retried() tells what came of it, later; SERVER_NO_SUCH_SLOT;
+         * SERVER_NOT_RETRIED with the reason. */
+        int (*retry)(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
 };
 
 struct server_peer {
@@ -89,6 +93,9 @@ DEFINE_CLEANUP(struct server, server_free)
 void server_slot_changed(struct server *server, const char *slot, bool phase_changed);
 /* Everything may be different (a reload): who watches gets the whole station again. */
 void server_changed(struct server *server);
+
+/* The retry with this number has begun (0), or could not, and why (text; NULL: r says it). slot: as it is called now. */
+void server_retried(struct server *server, uint64_t order, const char *slot, int r, const char *text);
 
 /* For tests and the log. */
 size_t server_n_connections(const struct server *server);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of a slot share: slot.c (boards, policies), slot-job.c (the job's actions), slot-status.c (what shows). */
+/* What the files of a slot share: slot.c (boards, policies), slot-job.c (the job's actions), slot-retry.c
+ * (a person wants another job), slot-status.c (what shows). */
 #pragma once
 
 #include <systemd/sd-id128.h>
@@ -33,6 +34,7 @@ struct slot {
         uint64_t job_initialized_usec;
         int64_t row; /* of the attempt, while it is open */
         struct runner *runner;
+        uint64_t retry_order;               /* slot_retry() waits for the ledger; 0: it does not */
         uint64_t reset_expected_until_usec; /* until then the same board's arrival follows our own reset */
 
         enum phase shown_phase; /* what was told last */
@@ -45,6 +47,8 @@ struct presence_key slot_presence(const struct slot *slot);
 void slot_job_event(struct slot *slot, const struct job_event *event);
 /* Whose stay the job's verdict will be about: a board that comes after the job's own had left is another. */
 void slot_note_job_presence(struct slot *slot);
+/* Asks the policies about its board, which the ledger has forgotten; a board that a person had released stays released. */
+void slot_begin_again(struct slot *slot);
 /* Why nothing begins here, or NULL: what people hold, be it the slot or the station. */
 const char *slot_held(const struct slot *slot);
 /* Tells what shows, and sets the timer. */

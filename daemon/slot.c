@@ -42,6 +42,8 @@ struct slot *slot_free(struct slot *slot)
 {
         if (slot->world->ledger)
                 ledger_forget(slot->world->ledger, slot);
+        if (slot->retry_order)
+                slot->world->retried(slot->world->userdata, slot, slot->retry_order, -ENXIO);
         if (slot->runner)
                 runner_free(slot->runner);
         if (slot->board)
@@ -278,6 +280,19 @@ static void consider(struct slot *slot)
         case POLICY_ACTION_MAX_:
                 break;
         }
+}
+
+void slot_begin_again(struct slot *slot)
+{
+        struct board_facts facts = board_facts(slot->board, slot->name);
+        const struct config_policy *policy = slot->released ? policy_for(slot->world->config, &facts) : NULL;
+
+        if (!policy || policy->action != POLICY_HOLD || !policy->image) {
+                consider(slot);
+                return;
+        }
+        flash_by(slot, policy);
+        slot->released = slot->has_job;
 }
 
 void slot_reconsider(struct slot *slot)

@@ -35,6 +35,8 @@ struct slot_world {
         void (*changed)(void *userdata, struct slot *slot, bool phase_changed);
         /* A place may be free, or one may be wanted: look at slot_wants_place() of all. Called from the loop alone. */
         void (*places_changed)(void *userdata);
+        /* What came of slot_retry(): 0, or a negative errno, and the board is left as it was. */
+        void (*retried)(void *userdata, struct slot *slot, uint64_t order, int r);
         /* What came of looking at a policy's image; copy or why is NULL. */
         void (*image_seen)(void *userdata, const struct config_policy *policy, const struct image_copy *copy,
                            const char *why);
@@ -88,6 +90,13 @@ void slot_holds_changed(struct slot *slot);
 /* A board whose policy says action = hold is flashed, once, with the image that this policy names. Returns 0; 1: no such
  * board is here; 2: it cannot be, *ret_why (owned) says for what reason; -ENOMEM. */
 int slot_release(struct slot *slot, char **ret_why);
+
+/*
+ * A board whose job failed or was cancelled, or whose policy could not be used, is begun with as if it had just come: a new
+ * job with all attempts. world->retried says in the loop when that is certain, also after a crash, and has begun; order
+ * is handed to it. Returns 0; 1: there is nothing to retry, and *ret_why (owned) says what there is; a negative errno.
+ */
+int slot_retry(struct slot *slot, uint64_t order, char **ret_why);
 
 int slot_status(const struct slot *slot, struct slot_status *ret);
 int slot_explain(const struct slot *slot, struct explanation *ret);

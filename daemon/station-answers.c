@@ -171,7 +171,11 @@ static int on_history(void *userdata, const char *slot, const char *mac, int64_t
                       struct attempt_record **ret, size_t *ret_n)
 {
         struct station *station = userdata;
+        const struct slot *found = slot ? station_find_slot(station, slot) : NULL;
 
+        /* The record is by name, and has slots that are no more. */
+        if (found)
+                slot = slot_name(found);
         return ledger_history(station->world.ledger, slot, mac, before, limit, ret, ret_n);
 }
 
@@ -192,6 +196,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .cancel = station_cancel,
                 .hold = station_hold,
                 .release = station_release,
+                .retry = station_retry,
         };
 
         station->server_options = (struct server_options){

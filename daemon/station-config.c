@@ -53,17 +53,18 @@ static int place_other(struct station *station, struct slot *slot)
 int station_lay_out_slots(struct station *station)
 {
         _cleanup_(freep) struct slot **old = station->slots;
-        size_t n_old = station->n_slots;
+        size_t n_old = station->n_slots, room = n_old + station->config->n_slots + 1;
         int r = 0;
 
         /* Room for all that there can be, so that nothing is lost between the lists. */
         station->n_slots = 0;
-        station->slots = calloc(n_old + station->config->n_slots + 1, sizeof(struct slot *));
+        station->slots = calloc(room, sizeof(struct slot *));
         if (!station->slots) {
                 station->slots = take_ptr(old);
                 station->n_slots = n_old;
                 return -ENOMEM;
         }
+        station->slots_room = room;
         for (size_t i = 0; i < station->config->n_slots && r == 0; i++)
                 r = place_configured(station, &station->config->slots[i], old, n_old);
         for (size_t i = 0; i < n_old; i++)
@@ -168,6 +169,16 @@ static int add_warning(struct reload_result *ret, const struct policy_status *po
         return add_line(&ret->warnings, &ret->n_warnings, text);
 }
 
+/* What became of ranges of slots. */
+static int add_warnings(struct reload_result *ret, const struct config_errors *warnings)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < warnings->n_lines && r == 0; i++)
+                r = add_line(&ret->warnings, &ret->n_warnings, warnings->lines[i]);
+        return r;
+}
+
 static int refuse(struct station *station, const struct config_errors *errors, struct reload_result *ret)
 {
         int r = 0;
@@ -188,9 +199,14 @@ static int refuse(struct station *station, const struct config_errors *errors, s
 
 static int adopt(struct station *station, struct config *config, struct reload_result *ret)
 {
+        _cleanup_(config_errors_done) struct config_errors warnings = { 0 };
         struct config *old = station->config;
-        int r;
+        int r = station_number_ranges(station, config, true, &warnings);
 
+        if (r < 0) {
+                config_free(config);
+                return r;
+        }
         station->config = config;
         station->world.config = config;
         for (size_t i = 0; i < station->n_slots; i++)
@@ -207,6 +223,8 @@ static int adopt(struct station *station, struct config *config, struct reload_r
         server_changed(station->server);
         ret->slots = (unsigned)config->n_slots;
         ret->policies = (unsigned)config->n_policies;
+        if (r == 0)
+                r = add_warnings(ret, &warnings);
         for (size_t i = 0; i < station->n_policies && r == 0; i++)
                 if (station->policies[i].unusable)
                         r = add_warning(ret, &station->policies[i]);

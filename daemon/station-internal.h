@@ -24,13 +24,14 @@ struct station {
         struct server *server;
         struct slot *
                 *slots; /* the configured ones in their order, then the others in the order of their coming */
-        size_t n_slots;
-        struct place_want *wants; /* room for those who want a place, n_wants of them */
+        size_t n_slots, slots_room; /* room in slots; it never shrinks while they are laid out */
+        struct place_want *wants;   /* room for those who want a place, n_wants of them */
         size_t n_wants;
         struct policy_status *policies; /* as in config, with what is known of their images */
         size_t n_policies;
         char *config_error; /* why the last reload was refused */
         struct holds holds;
+        struct layouts layouts; /* the hubs that ranges of slots are numbered by */
         uint64_t started_usec;
         bool policy_mended; /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
@@ -45,6 +46,13 @@ size_t station_n_running(const struct station *station);
 /* As slot_world has it. */
 void station_places_changed(void *userdata);
 int station_open_places(struct station *station);
+
+/* layout.c: gives the ports of config's ranges their slots. At the start (reload: false) a range that has hubs already keeps
+ * what it has. What is wrong, or different from before, is logged; *warnings (may be NULL) gets it too. */
+int station_number_ranges(struct station *station, struct config *config, bool reload,
+                          struct config_errors *warnings);
+/* As hotplug_ops has it. */
+void station_on_hub(void *userdata, const char *path, const char *port, unsigned n_ports);
 
 /* Makes the slots those of station->config; a slot that is there already, under whatever name, stays what it is. */
 int station_lay_out_slots(struct station *station);
@@ -66,6 +74,10 @@ int station_add_held_slots(struct station *station);
 int station_cancel(void *userdata, const char *where, const char *who, char **ret_slot);
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
 int station_release(void *userdata, const char *where, const char *who, bool *ret_was_held, char **ret_why);
+
+/* retry.c: as server_ops and slot_world have them. */
+int station_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
+void station_retried(void *userdata, struct slot *slot, uint64_t order, int r);
 
 /* The status line of `systemctl status`. */
 void station_tell_systemd(struct station *station);

@@ -28,14 +28,17 @@ int station_add_slot(struct station *station, const char *name, const char *path
 
         if (station->n_slots >= SLOTS_MAX)
                 return -ENOBUFS;
-        slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
-        if (!slots)
-                return -ENOMEM;
-        station->slots = slots;
-        r = slot_new(&station->world, name, path, port, &slots[station->n_slots]);
+        if (station->n_slots == station->slots_room) {
+                slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
+                if (!slots)
+                        return -ENOMEM;
+                station->slots = slots;
+                station->slots_room = station->n_slots + 1;
+        }
+        r = slot_new(&station->world, name, path, port, &station->slots[station->n_slots]);
         if (r < 0)
                 return r;
-        *ret = slots[station->n_slots++];
+        *ret = station->slots[station->n_slots++];
         return 0;
 }
 
@@ -176,7 +179,9 @@ static int open_engine(struct station *station, const struct station_options *op
 
 static int open_hotplug(struct station *station)
 {
-        static const struct hotplug_ops ops = { .arrived = on_arrived, .left = on_left, .lost = on_lost };
+        static const struct hotplug_ops ops = {
+                .arrived = on_arrived, .left = on_left, .hub = station_on_hub, .lost = on_lost
+        };
         int r = hotplug_new(station->world.event, &ops, station, &station->hotplug);
 
         if (r < 0)
@@ -228,8 +233,11 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .changed = on_changed,
                 .places_changed = station_places_changed,
                 .image_seen = station_image_seen,
+                .retried = station_retried,
         };
         r = open_all(station, options);
+        if (r == 0)
+                r = station_number_ranges(station, config, false, NULL);
         if (r == 0)
                 r = station_lay_out_slots(station);
         if (r == 0)
@@ -263,6 +271,7 @@ struct station *station_free(struct station *station)
         config_free(station->config);
         free(station->config_error);
         holds_done(&station->holds);
+        layouts_done(&station->layouts);
         free(station);
         return NULL;
 }

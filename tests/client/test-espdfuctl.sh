@@ -74,7 +74,7 @@ wait_for_line() { # text in a file that grows; gives up after 10 s
 # ---- stories ----
 
 story="without a daemon the exit code is 3"
-for verb in status explain history reload "cancel A1" hold release; do
+for verb in status explain history reload "cancel A1" hold release "retry A1"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 3
@@ -86,7 +86,7 @@ ctl
 expect_code 2
 ctl --help
 expect_code 0
-expect_out "status [--watch] [--json]"
+expect_out "status [SLOT|PORT…] [--watch] [--json]"
 expect_out "Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted"
 ctl --version
 expect_code 0
@@ -104,6 +104,7 @@ for verb in status explain history reload; do
         ctl $verb --wrong
         expect_code 2
         expect_err "espdfuctl: $verb: --wrong is not understood: see espdfuctl $verb --help"
+        [ $verb != status ] || continue
         ctl $verb a b
         expect_code 2
         expect_err "is not understood: see espdfuctl $verb --help"
@@ -181,6 +182,24 @@ expect_out '"phase": "no-policy"'
 expect_out '"mac": null'
 [ "$(grep '"slot":' "$dir/stdout" | tr -dc 'A0-9')" = A1A2A3A4A5 ] || broken "expected A1 to A5 in order"
 
+story="status of some slots, by name and port"
+ctl status 1-4.3 A1
+expect_code 0
+expect_quiet
+expect_out "line3-a   up 4 d 2 h"
+expect_out "A3    1-4.3"
+[ "$(grep -c '^A[0-9]' "$dir/stdout")" -eq 2 ] || broken "expected two slots"
+ctl status --json A2
+expect_code 0
+[ "$(grep '"slot":' "$dir/stdout" | tr -dc 'A0-9')" = A2 ] || broken "expected A2 alone"
+expect_out '"name": "line3-a"'
+for how in "" --json --watch "--watch --json"; do
+        # shellcheck disable=SC2086
+        ctl status $how A1 Z9
+        expect_code 1
+        expect_err "espdfuctl: Z9: no slot has this name, port or path: see espdfuctl status"
+done
+
 story="a locale without UTF-8"
 LC_ALL=C ctl status
 expect_code 0
@@ -257,6 +276,15 @@ expect_code 1
 expect_err "A1: not cancelled: stuck"
 tell phase A1 downloading
 tell phase A2 verifying
+
+story="retry says what there is instead"
+ctl retry A3 Z9
+expect_code 1
+expect_err "espdfuctl: A3: is empty; nothing to retry"
+expect_err "espdfuctl: Z9: no slot has this name, port or path: see espdfuctl status"
+ctl retry
+expect_code 2
+expect_err "retry: expected the slots whose boards are to be tried again: see espdfuctl retry --help"
 
 story="hold and release"
 ctl hold --reason "new jig" A1 1-4.2
@@ -400,12 +428,16 @@ story="who may only look"
 start_daemon peer
 ctl status
 expect_code 0
-for verb in reload "cancel A1" hold "hold A1" "release A1 A2"; do
+for verb in reload "cancel A1" hold "hold A1" "release A1 A2" "retry A4"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 4
         expect_err "only root and the members of the group espdfu may do this"
 done
+ctl slot learn --timeout 1 --output "$dir/learned.conf" A9
+expect_code 4
+expect_err "only root and the members of the group espdfu may do this"
+expect_not_out "Plug a board"
 stop_daemon
 
 story="a socket that may not be opened"

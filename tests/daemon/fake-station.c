@@ -266,6 +266,23 @@ static int fake_release(void *userdata, const char *where, const char *who, bool
         return 0;
 }
 
+/* A4 failed; it begins when the test says server_retried(). */
+static int fake_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = fake_find(s, where);
+
+        if (s->error)
+                return s->error;
+        if (!slot)
+                return SERVER_NO_SUCH_SLOT;
+        if (slot->phase != PHASE_FAILED)
+                return asprintf(ret_why, "is empty; nothing to retry") < 0 ? -ENOMEM : SERVER_NOT_RETRIED;
+        snprintf(s->ordered, sizeof(s->ordered), "retry %s by %s", slot->slot, who);
+        *ret_order = ++s->n_retries;
+        return 0;
+}
+
 const struct server_ops fake_station_ops = {
         .status = fake_status,
         .header = fake_header,
@@ -276,6 +293,7 @@ const struct server_ops fake_station_ops = {
         .cancel = fake_cancel,
         .hold = fake_hold,
         .release = fake_release,
+        .retry = fake_retry,
 };
 
 static const struct station_status line3_header = {

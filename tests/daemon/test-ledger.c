@@ -285,6 +285,31 @@ static void test_presence_survives_a_restart_of_the_daemon(void **state)
         assert_true(ledger_last_of_slot(s->ledger, "A1")->final);
 }
 
+static void test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either(void **state)
+{
+        struct station *s = *state;
+        struct presence_key other = presence_a;
+        struct answer answer = { 0 };
+
+        station_start(s, BOOT, NOON);
+        attempt(s, slot_a1, 3, VERDICT_BOARD_ERROR, NOON, &presence_a);
+        other.devnum++;
+        assert_int_equal(ledger_presence_forget(s->ledger, &other, take_answer, &answer), 0);
+        wait_for(s, &answer);
+        assert_int_equal(answer.r, 0);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_BOARD_ERROR);
+        answer = (struct answer){ 0 };
+        assert_int_equal(ledger_presence_forget(s->ledger, &presence_a, take_answer, &answer), 0);
+        wait_for(s, &answer);
+        assert_int_equal(answer.r, 0);
+        assert_int_equal(on_disk(s, "SELECT count(*) FROM presence"), 0);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE);
+        station_restart(s);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
+}
+
 static void test_presence_ends_with_a_replug_another_port_or_another_boot(void **state)
 {
         struct station *s = *state;
@@ -548,6 +573,7 @@ int main(void)
                 STATION_TEST(test_stop_waits_for_the_disk_and_tells_nobody),
                 STATION_TEST(test_orders_without_bound_are_refused),
                 STATION_TEST(test_presence_survives_a_restart_of_the_daemon),
+                STATION_TEST(test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either),
                 STATION_TEST(test_presence_ends_with_a_replug_another_port_or_another_boot),
                 STATION_TEST(test_presences_of_older_boots_are_dropped),
                 STATION_TEST(test_late_verdict_of_a_gone_board_does_not_cover_the_next),

@@ -91,6 +91,8 @@ static void test_who_may_only_look_orders_nothing(void **state)
         expect_error(c, STATION "NotPermitted", "method", STATION "Hold");
         call_at(c, "Release", "A1");
         expect_error(c, STATION "NotPermitted", "method", STATION "Release");
+        call_at(c, "Retry", "A4");
+        expect_error(c, STATION "NotPermitted", "method", STATION "Retry");
         assert_string_equal(w.station.ordered, "");
         hang_up(c);
 }
@@ -289,6 +291,59 @@ static void test_release_says_whether_it_was_held_or_why_it_stays(void **state)
         hang_up(c);
 }
 
+/* ---- retry ---- */
+
+static void test_retry_answers_when_the_station_says_that_it_has_begun(void **state)
+{
+        struct client *c = connect_to_act();
+        json_t *slot;
+
+        (void)state;
+        call_at(c, "Retry", "1-4.4");
+        expect_no_answer(c);
+        assert_string_equal(w.station.ordered, "retry A4 by 3999999");
+        server_retried(w.server, w.station.n_retries + 1, "A4", 0, NULL); /* another's */
+        expect_no_answer(c);
+        fake_station_slot(&w.station, "A4")->phase = PHASE_QUEUED;
+        server_retried(w.server, w.station.n_retries, "A4", 0, NULL);
+        slot = json_object_get(expect_answer(c, "Retry"), "slot");
+        assert_string_equal(json_string_value(json_object_get(slot, "phase")), "queued");
+        hang_up(c);
+        expect_idle();
+}
+
+static void test_retry_that_cannot_be_recorded_fails_with_the_reason(void **state)
+{
+        struct client *c = connect_to_act();
+
+        (void)state;
+        call_at(c, "Retry", "A4");
+        expect_no_answer(c);
+        server_retried(w.server, w.station.n_retries, "A4", -ENOSPC, "the disk is full");
+        expect_error(c, STATION "Failed", "message", "the disk is full");
+        call_at(c, "Retry", "A4");
+        expect_no_answer(c);
+        server_retried(w.server, w.station.n_retries, "A4", -ENXIO, NULL);
+        expect_error(c, STATION "Failed", "message", strerror(ENXIO));
+        hang_up(c);
+}
+
+static void test_retry_is_refused_with_what_there_is(void **state)
+{
+        struct client *c = connect_to_act();
+
+        (void)state;
+        call_at(c, "Retry", "A3");
+        expect_refusal(c, "NotRetried", "A3");
+        assert_string_equal(json_string_value(json_object_get(c->reply.parameters, "message")),
+                            "is empty; nothing to retry");
+        call_at(c, "Retry", "Z9");
+        expect_refusal(c, "NoSuchSlot", "Z9");
+        call_at(c, "Retry", NULL);
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "where");
+        hang_up(c);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -304,6 +359,9 @@ int main(void)
                 TEST(test_hold_says_what_will_be_shown),
                 TEST(test_a_reason_is_one_short_printable_line),
                 TEST(test_release_says_whether_it_was_held_or_why_it_stays),
+                TEST(test_retry_answers_when_the_station_says_that_it_has_begun),
+                TEST(test_retry_that_cannot_be_recorded_fails_with_the_reason),
+                TEST(test_retry_is_refused_with_what_there_is),
         };
 
         return cmocka_run_group_tests(tests, read_interface, drop_interface);

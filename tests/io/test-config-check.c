@@ -51,6 +51,20 @@ static int run(char **argv)
 
 static char check[] = "check", etc[] = "etc";
 
+static void test_range_of_slots_is_shown_as_far_as_it_is_known_without_hubs(void **state)
+{
+        (void)state;
+        make_dir("etc");
+        write_text("etc/espdfud.conf",
+                   "[slot A1]\nport = 1-1\n[slot B*]\npath = pci-0000:00:14.0-usb-0:2.*\n");
+        assert_int_equal(RUN(check, etc), 0);
+        expect_text("out",
+                    "etc: ok, 1 slot, 0 hubs, 0 policies\n"
+                    "etc/espdfud.conf:3: [slot B*]: B1, … for the ports pci-0000:00:14.0-usb-0:2.*: espdfud "
+                    "numbers them by its hubs\n");
+        expect_text("err", "");
+}
+
 static void test_good_configuration_is_counted(void **state)
 {
         (void)state;
@@ -148,6 +162,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 in_temp_dir(test_good_configuration_is_counted),
+                in_temp_dir(test_range_of_slots_is_shown_as_far_as_it_is_known_without_hubs),
                 in_temp_dir(test_every_error_is_a_line_on_stderr),
                 in_temp_dir(test_errors_past_the_bound_are_counted),
                 in_temp_dir(test_policy_whose_image_is_missing_is_told),

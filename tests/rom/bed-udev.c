@@ -371,8 +371,23 @@ void node_remove(struct bed *bed, struct node *node)
 
 /* ---- hubs ------------------------------------------------------------------------------- */
 
-/* A hub of high speed, with nothing that anybody would ask it. port is NULL for the one in the computer. */
-static void add_hub(struct bed *bed, unsigned bus, const char *syspath, const char *devpath)
+#define HUB_PORTS 16 /* of one that is made on the way to a board */
+
+/* What udev says of it; devpath: "4.1", "0" for the one in the computer. */
+static char *hub_properties(unsigned bus, unsigned devnum, const char *devpath)
+{
+        bool root = streq(devpath, "0");
+
+        return g_strdup_printf(
+                "DEVTYPE=usb_device\nDEVNAME=/dev/bus/usb/%03u/%03u\nPRODUCT=1d6b/2/100\nTYPE=9/0/1\n"
+                "BUSNUM=%03u\nDEVNUM=%03u\nMAJOR=%u\nMINOR=%u\nID_PATH=pci-0000:00:%02x.0%s%s\n",
+                bus, devnum, bus, devnum, USB_MAJOR, minor_of(bus, devnum), 0x13 + bus,
+                root ? "" : "-usb-0:", root ? "" : devpath);
+}
+
+/* A hub of high speed, with nothing that anybody would ask it. Its properties, to be freed. */
+static char *add_hub(struct bed *bed, unsigned bus, const char *syspath, const char *devpath,
+                     unsigned n_ports)
 {
         static const uint8_t descriptors[] = {
                 0x12, 0x01, 0x00, 0x02, 0x09, 0x00, 0x01, 0x40, 0x6b, 0x1d, 0x02, 0x00, 0x00, 0x01,
@@ -382,29 +397,39 @@ static void add_hub(struct bed *bed, unsigned bus, const char *syspath, const ch
         };
         unsigned devnum = bed_take_devnum(bed, bus);
         g_autoptr(GString) s = g_string_new(NULL);
+        g_auto(GStrv) lines = NULL;
+        char *properties;
 
         g_string_append_printf(s, "P: %s\nN: bus/usb/%03u/%03u=", syspath + strlen("/sys"), bus, devnum);
         append_hex(s, descriptors, sizeof(descriptors));
-        g_string_append_printf(
-                s, "\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nE: DEVNAME=/dev/bus/usb/%03u/%03u\n", bus,
-                devnum);
-        g_string_append_printf(s, "E: PRODUCT=1d6b/2/100\nE: TYPE=9/0/1\nE: BUSNUM=%03u\nE: DEVNUM=%03u\n",
-                               bus, devnum);
-        g_string_append_printf(s, "E: MAJOR=%u\nE: MINOR=%u\n", USB_MAJOR, minor_of(bus, devnum));
+        properties = hub_properties(bus, devnum, devpath);
+        lines = g_strsplit(properties, "\n", -1);
+        g_string_append(s, "\nE: SUBSYSTEM=usb\n");
+        for (char **line = lines; *line && **line; line++)
+                g_string_append_printf(s, "E: %s\n", *line);
         g_string_append_printf(s, "A: busnum=%u\nA: devnum=%u\nA: devpath=%s\nA: speed=" SPEED_HIGH "\n", bus,
                                devnum, devpath);
         g_string_append_printf(s, "A: dev=%u:%u\nA: idVendor=1d6b\nA: idProduct=0002\nA: bcdDevice=0100\n",
                                USB_MAJOR, minor_of(bus, devnum));
-        g_string_append(s, "A: bConfigurationValue=1\nA: bDeviceClass=09\nA: maxchild=16\nH: descriptors=");
+        g_string_append_printf(
+                s, "A: bConfigurationValue=1\nA: bDeviceClass=09\nA: maxchild=%u\nH: descriptors=", n_ports);
         append_hex(s, descriptors, sizeof(descriptors));
         g_string_append(s, "\n\n");
         add_description(bed, s->str);
+        return properties;
+}
+
+static bool has_device(struct bed *bed, const char *syspath)
+{
+        g_autofree char *uevent = g_strdup_printf("%s%s/uevent", bed->root, syspath);
+
+        return g_file_test(uevent, G_FILE_TEST_EXISTS);
 }
 
 void bed_add_hubs(struct bed *bed, const char *port)
 {
         unsigned bus = (unsigned)strtoul(port, NULL, 10);
-        g_autofree char *syspath = g_malloc0(256), *uevent = NULL;
+        g_autofree char *syspath = g_malloc0(256);
         g_autofree char *upper = g_strdup(port);
         char *cut;
 
@@ -419,7 +444,30 @@ void bed_add_hubs(struct bed *bed, const char *port)
                 *strchr(upper, '-') = '\0';
                 snprintf(syspath, 256, "/sys/devices/pci0000:00/0000:00:%02x.0/usb%u", 0x13 + bus, bus);
         }
-        uevent = g_strdup_printf("%s%s/uevent", bed->root, syspath);
-        if (!g_file_test(uevent, G_FILE_TEST_EXISTS))
-                add_hub(bed, bus, syspath, cut ? strchr(upper, '-') + 1 : "0");
+        if (!has_device(bed, syspath))
+                g_free(add_hub(bed, bus, syspath, cut ? strchr(upper, '-') + 1 : "0", HUB_PORTS));
+}
+
+void bed_plug_hub(struct bed *bed, const char *port, unsigned n_ports)
+{
+        unsigned bus = (unsigned)strtoul(port, NULL, 10);
+        g_autofree char *syspath = g_malloc0(256), *properties = NULL;
+
+        bed_add_hubs(bed, port);
+        port_syspath(port, syspath, 256);
+        if (has_device(bed, syspath))
+                g_error("bed: port %s: expected nothing there", port);
+        properties = add_hub(bed, bus, syspath, strchr(port, '-') + 1, n_ports);
+        broadcast(bed, "add", syspath, properties, "");
+}
+
+void bed_pull_hub(struct bed *bed, const char *port)
+{
+        g_autofree char *syspath = g_malloc0(256), *properties = g_strdup("DEVTYPE=usb_device\n");
+
+        port_syspath(port, syspath, 256);
+        if (!has_device(bed, syspath))
+                g_error("bed: port %s: expected a hub there", port);
+        umockdev_testbed_remove_device(bed->testbed, syspath);
+        broadcast(bed, "remove", syspath, properties, "");
 }

@@ -60,6 +60,10 @@ DEFINE_CLEANUP(struct bed, bed_free)
  * the way are made. The board lives until bed_free().
  */
 struct bed_board *bed_plug(struct bed *bed, const char *port, const struct rom_config *config);
+/* A hub with so many ports, on a port where nothing is; those on the way are made, with 16. Its udev event is sent. */
+void bed_plug_hub(struct bed *bed, const char *port, unsigned n_ports);
+/* It and its event are gone; nothing may be below it. */
+void bed_pull_hub(struct bed *bed, const char *port);
 /* The plug is pulled. Nothing, if it is off the bus by then; it does not return by itself any more. */
 void bed_pull(struct bed_board *board);
 /* The same board again, on a port (NULL: where it was). It was pulled, or left for good. */

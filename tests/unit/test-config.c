@@ -117,7 +117,9 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(slot, "path = pci-*-usb-0:4.1", path);
         expect_refused(slot, "path = pci-0000:00:14.0-usb-0:4.1:1.0", path);
         expect_refused(slot, "port = usb1", "a port such as 1-4.1");
-        expect_refused(slot, "port = 1-4.*", "a port such as 1-4.1");
+        expect_refused(slot, "port = 1-4.*",
+                       "one port, or a * for the number in the section's name: [slot A1*]");
+        expect_refused(far_hub, "port = 1-4.*", "a port such as 1-4");
         expect_refused(hub, "jobs-max = 1025", "0 (no limit) to 1024");
         expect_refused(hub, "jobs-max = few", "0 (no limit) to 1024");
         expect_refused(far_hub, "port = 1-4.", "a port such as 1-4");
@@ -282,7 +284,7 @@ static void test_slot_hub_and_policy_are_defined_once(void **state)
 static void test_names_are_short_and_plain(void **state)
 {
         static const char *const bad[] = {
-                "", "A 1", "a/b", "A*", "-", "é", "123456789012345678901234567890123"
+                "", "A 1", "a/b", "A?", "-", "é", "123456789012345678901234567890123"
         };
 
         (void)state;
