@@ -9,6 +9,7 @@
 /* argv[0] is the whole name, for getopt's messages: "espdfuctl image build". Each returns an exit code. */
 int image_build_main(int argc, char **argv);
 int image_info_main(int argc, char **argv);
+int image_sign_main(int argc, char **argv);
 int image_verify_main(int argc, char **argv);
 
 /* What getopt_long() returned '?' or ':' for is said; returns EXIT_USAGE. */
@@ -29,3 +30,9 @@ void inspected_done(struct inspected *file);
 
 /* "a directory", "No such file or directory", …: why file_read() or file_write() failed, and what it wanted. */
 const char *file_error_text(int r);
+
+/* By what they are, not by their names: links too. */
+bool image_is_one_file(const char *a, const char *b);
+
+/* As file_error_text(), for a file with a key; -EOPNOTSUPP: there is no Ed25519. */
+const char *image_key_error_text(int r);

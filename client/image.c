@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "client/image-verbs.h"
 #include "client/image.h"
@@ -15,6 +16,7 @@ static const struct {
         { "build", "espdfuctl image build", image_build_main,
           "make a DFU image out of an ESP-IDF build's files" },
         { "info", "espdfuctl image info", image_info_main, "show what is in a DFU image" },
+        { "sign", "espdfuctl image sign", image_sign_main, "sign a DFU image with a private key" },
         { "verify", "espdfuctl image verify", image_verify_main, "say whether DFU images may be flashed" },
 };
 
@@ -44,7 +46,7 @@ int verb_image(int argc, char **argv)
                 optind = 0;                            /* main() has used getopt() before */
                 return verbs[i].run(argc - 1, argv + 1);
         }
-        client_error("image: unknown verb \"%s\": expected build, info or verify", argv[1]);
+        client_error("image: unknown verb \"%s\": expected build, info, sign or verify", argv[1]);
         return EXIT_USAGE;
 }
 
@@ -97,5 +99,24 @@ const char *file_error_text(int r)
                 return "this system's libcrypto has no MD5, which the chip checks files by";
         default:
                 return strerror(-r);
+        }
+}
+
+bool image_is_one_file(const char *a, const char *b)
+{
+        struct stat x, y;
+
+        return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+const char *image_key_error_text(int r)
+{
+        switch (r) {
+        case -EFBIG:
+                return "too large: expected a key in PEM, at most 16 KiB";
+        case -EOPNOTSUPP:
+                return "this system's libcrypto has no Ed25519";
+        default:
+                return file_error_text(r);
         }
 }

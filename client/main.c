@@ -25,7 +25,8 @@ static const struct verb {
           verb_hold },
         { "release", "[SLOT|PORT…]", "Lift a hold; or flash a board that its policy holds", verb_release },
         { "reload", "", "Read the configuration again", verb_reload },
-        { "image", "build|info|verify …", "Make, show and check DFU images; without the daemon", verb_image },
+        { "image", "build|info|sign|verify …", "Make, show, sign and check DFU images; without the daemon",
+          verb_image },
         { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",
           verb_config },
 };

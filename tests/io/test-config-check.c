@@ -34,6 +34,19 @@ static void expect_text(const char *path, const char *expected)
         assert_string_equal(text, expected);
 }
 
+/* One of the lines is this one. */
+static void expect_line(const char *path, const char *expected)
+{
+        char line[1024] = "";
+        FILE *f = fopen(path, "re");
+
+        assert_non_null(f);
+        while (!streq(line, expected) && fgets(line, sizeof(line), f))
+                ;
+        fclose(f);
+        assert_string_equal(line, expected);
+}
+
 /* Runs the verb with its arguments, NULL at their end. */
 static int run(char **argv)
 {
@@ -105,6 +118,77 @@ static void test_policy_whose_image_is_missing_is_told(void **state)
                     "image that can be read\n");
 }
 
+static void test_image_that_the_service_does_not_see_is_warned_about(void **state)
+{
+        (void)state;
+        make_dir("etc");
+        write_text("etc/espdfud.conf", "[policy a]\nimage = /home/nobody-here/dfu.bin\n"
+                                       "[policy b]\nimage = /var/tmp/nowhere/dfu.bin\n"
+                                       "[policy c]\nimage = /home/nobody-here/dfu.bin\naction = ignore\n");
+        assert_int_equal(RUN(check, etc), 1);
+        expect_text(
+                "err",
+                "etc/espdfud.conf:1: image = /home/nobody-here/dfu.bin: warning: espdfud.service does not "
+                "see it, its unit has ProtectHome=yes: move it to /srv or /var/lib\n"
+                "etc/espdfud.conf:3: image = /var/tmp/nowhere/dfu.bin: warning: espdfud.service does not "
+                "see it, its unit has PrivateTmp=yes: move it to /srv or /var/lib\n"
+                "etc/espdfud.conf:1: image = /home/nobody-here/dfu.bin: No such file or directory: expected "
+                "a DFU image that can be read\n"
+                "etc/espdfud.conf:3: image = /var/tmp/nowhere/dfu.bin: No such file or directory: expected "
+                "a DFU image that can be read\n");
+}
+
+/* Everything here is below /tmp; the link's own path is one that the service would see. */
+static void test_link_to_where_the_service_does_not_see_is_warned_about(void **state)
+{
+        char link[64], text[256], expected[256];
+
+        snprintf(link, sizeof(link), "/dev/shm/espdfu-test-link-%d", (int)getpid());
+        assert_return_code(symlink(*state, link), errno);
+        make_dir("etc");
+        write_text("dfu.bin", "no image");
+        snprintf(text, sizeof(text), "[policy a]\nimage = %s/dfu.bin\n", link);
+        write_text("etc/espdfud.conf", text);
+        assert_int_equal(RUN(check, etc), 1);
+        assert_return_code(unlink(link), errno);
+        snprintf(expected, sizeof(expected),
+                 "etc/espdfud.conf:1: image = %s/dfu.bin: warning: espdfud.service does not see it, its unit "
+                 "has "
+                 "PrivateTmp=yes: move it to /srv or /var/lib\n",
+                 link);
+        expect_line("err", expected);
+}
+
+static void test_signature_that_a_policy_requires_is_checked(void **state)
+{
+        const char *dir = *state;
+        char text[256], expected[256];
+
+        make_dir("etc");
+        write_text("dfu.bin", "no image");
+        snprintf(text, sizeof(text), "[policy a]\nimage = %s/dfu.bin\nsignature = required\n", dir);
+        write_text("etc/espdfud.conf", text);
+        assert_int_equal(RUN(check, etc), 1);
+        snprintf(expected, sizeof(expected),
+                 "etc/espdfud.conf:1: image = %s/dfu.bin: no signature beside it (%s/dfu.bin.sig); policy "
+                 "says "
+                 "signature = required\n",
+                 dir, dir);
+        expect_line("err", expected);
+}
+
+static void test_key_that_is_none_is_an_error(void **state)
+{
+        (void)state;
+        make_dir("etc");
+        make_dir("etc/keys.d");
+        write_text("etc/keys.d/vendor.pem", "text\n");
+        assert_int_equal(RUN(check, etc), 1);
+        expect_text("err",
+                    "etc/keys.d/vendor.pem: no PEM: expected one Ed25519 public key in PEM (BEGIN PUBLIC "
+                    "KEY)\n");
+}
+
 static void test_directory_that_is_not_there_is_told(void **state)
 {
         (void)state;
@@ -151,6 +235,10 @@ int main(void)
                 in_temp_dir(test_every_error_is_a_line_on_stderr),
                 in_temp_dir(test_errors_past_the_bound_are_counted),
                 in_temp_dir(test_policy_whose_image_is_missing_is_told),
+                in_temp_dir(test_image_that_the_service_does_not_see_is_warned_about),
+                in_temp_dir(test_link_to_where_the_service_does_not_see_is_warned_about),
+                in_temp_dir(test_signature_that_a_policy_requires_is_checked),
+                in_temp_dir(test_key_that_is_none_is_an_error),
                 in_temp_dir(test_directory_that_is_not_there_is_told),
                 in_temp_dir(test_wrong_usage_is_exit_code_2_and_one_line),
                 in_temp_dir(test_help_and_the_list_of_keys_go_to_stdout),
