@@ -2,9 +2,9 @@
 #include "client/config-check.h"
 #include "client/exit.h"
 #include "client/say.h"
+#include "client/service-view.h"
 #include "core/config-keys.h"
 #include "core/policy-image.h"
-#include "core/sandbox.h"
 #include "io/config-dir.h"
 #include "io/file.h"
 #include "io/image-signature.h"
@@ -69,20 +69,14 @@ static void check_image(const struct config_policy *policy, const uint8_t *data,
                 say(errors, policy, why ? why : strerror(-r));
 }
 
-/* The daemon of this system may see less than who asks; elsewhere it may be started without its unit, so it is no error. */
-static void warn_of_sandbox(const struct config_policy *policy)
+/* No error: here may be another machine than the station, and the daemon may be run without its unit. */
+static void warn_of_view(const struct config_policy *policy)
 {
-        _cleanup_(freep) char *target = realpath(policy->image, NULL);
-        const char *setting = sandbox_hides(policy->image);
+        _cleanup_(freep) char *fault = service_view_fault(policy->image);
 
-        if (!setting && target)
-                setting = sandbox_hides(target);
-        if (setting)
-                client_say(stderr,
-                           "%s:%u: image = %s: warning: espdfud.service does not see it, its unit has %s: "
-                           "move it "
-                           "to /srv or /var/lib",
-                           policy->origin.file, policy->origin.line, policy->image, setting);
+        if (fault)
+                client_say(stderr, "%s:%u: image = %s: warning: %s", policy->origin.file, policy->origin.line,
+                           policy->image, fault);
 }
 
 /* A policy that is ignored does not look at its image. */
@@ -95,7 +89,7 @@ static void check_policy_image(const struct config *config, const struct config_
 
         if (!policy->image || policy->action == POLICY_IGNORE)
                 return;
-        warn_of_sandbox(policy);
+        warn_of_view(policy);
         r = file_read(policy->image, IMAGE_SIZE_MAX, &data, &len);
         if (r < 0) {
                 config_errors_add(errors, "%s:%u: image = %s: %s: expected a DFU image that can be read",

@@ -81,44 +81,14 @@ static int sign(const char *image, const char *key, const char *output)
         return EXIT_DONE;
 }
 
-/* Returns 0, or -1 where *ret_exit is to be returned at once. */
-static int parse(int argc, char **argv, const char **ret_key, const char **ret_output, int *ret_exit)
-{
-        static const struct option options[] = {
-                { "key", required_argument, NULL, 'k' },
-                { "output", required_argument, NULL, 'o' },
-                { "help", no_argument, NULL, 'h' },
-                { 0 },
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, ":o:h", options, NULL)) >= 0) {
-                switch (c) {
-                case 'k':
-                        *ret_key = optarg;
-                        break;
-                case 'o':
-                        *ret_output = optarg;
-                        break;
-                case 'h':
-                        print_help(stdout);
-                        *ret_exit = EXIT_DONE;
-                        return -1;
-                default:
-                        *ret_exit = image_bad_option(argv, c);
-                        return -1;
-                }
-        }
-        return 0;
-}
-
 int image_sign_main(int argc, char **argv)
 {
         const char *key = NULL, *output = NULL;
+        const struct image_option options[] = { { "key", 'k', &key }, { "output", 'o', &output } };
         _cleanup_(freep) char *beside = NULL;
         int r;
 
-        if (parse(argc, argv, &key, &output, &r) < 0)
+        if (image_options(argc, argv, options, ARRAY_SIZE(options), ":ho:", print_help, &r) < 0)
                 return r;
         if (argc - optind != 1) {
                 client_say(stderr, "%s: %d files: expected one DFU image", argv[0], argc - optind);

@@ -15,6 +15,18 @@ int image_verify_main(int argc, char **argv);
 /* What getopt_long() returned '?' or ':' for is said; returns EXIT_USAGE. */
 int image_bad_option(char **argv, int c);
 
+/* An option with a value, for verbs that have no others but --help; *value is borrowed from argv. */
+struct image_option {
+        const char *name;
+        char letter; /* its own; the short form too where letters, as getopt() takes them, have it */
+        const char **value;
+};
+#define IMAGE_OPTIONS_MAX 4
+
+/* Returns 0, and optind is at the first operand; or -1 where *ret_exit is to be returned at once. */
+int image_options(int argc, char **argv, const struct image_option *table, size_t n, const char *letters,
+                  void (*help)(FILE *out), int *ret_exit);
+
 /* A file that was read and looked at; image is there as far as it could be read. */
 struct inspected {
         const char *path; /* borrowed */

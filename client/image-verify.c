@@ -83,37 +83,6 @@ static int read_key(struct order *order)
         return r == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* Returns 0, or -1 where *ret_exit is to be returned at once. */
-static int parse(int argc, char **argv, struct order *order, int *ret_exit)
-{
-        static const struct option options[] = {
-                { "key", required_argument, NULL, 'k' },
-                { "signature", required_argument, NULL, 's' },
-                { "help", no_argument, NULL, 'h' },
-                { 0 },
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-                switch (c) {
-                case 'k':
-                        order->key = optarg;
-                        break;
-                case 's':
-                        order->signature = optarg;
-                        break;
-                case 'h':
-                        print_help(stdout);
-                        *ret_exit = EXIT_DONE;
-                        return -1;
-                default:
-                        *ret_exit = image_bad_option(argv, c);
-                        return -1;
-                }
-        }
-        return 0;
-}
-
 static const char *fault_of_usage(int n, const struct order *order)
 {
         if (n == 0)
@@ -133,11 +102,13 @@ static void order_done(struct order *order)
 int image_verify_main(int argc, char **argv)
 {
         _cleanup_(order_done) struct order order = { 0 };
+        const struct image_option options[] = { { "key", 'k', &order.key },
+                                                { "signature", 's', &order.signature } };
         const char *wrong;
         bool good = true;
         int r;
 
-        if (parse(argc, argv, &order, &r) < 0)
+        if (image_options(argc, argv, options, ARRAY_SIZE(options), ":h", print_help, &r) < 0)
                 return r;
         wrong = fault_of_usage(argc - optind, &order);
         if (wrong) {

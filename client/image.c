@@ -63,6 +63,37 @@ int image_bad_option(char **argv, int c)
         return EXIT_USAGE;
 }
 
+static const struct image_option *option_of(const struct image_option *table, size_t n, int c)
+{
+        for (size_t i = 0; i < n; i++)
+                if (table[i].letter == c)
+                        return &table[i];
+        return NULL;
+}
+
+int image_options(int argc, char **argv, const struct image_option *table, size_t n, const char *letters,
+                  void (*help)(FILE *out), int *ret_exit)
+{
+        struct option options[IMAGE_OPTIONS_MAX + 2] = { { "help", no_argument, NULL, 'h' } };
+        int c;
+
+        for (size_t i = 0; i < n && i < IMAGE_OPTIONS_MAX; i++)
+                options[i + 1] = (struct option){ table[i].name, required_argument, NULL, table[i].letter };
+        while ((c = getopt_long(argc, argv, letters, options, NULL)) >= 0) {
+                const struct image_option *option = option_of(table, n, c);
+
+                if (option) {
+                        *option->value = optarg;
+                        continue;
+                }
+                *ret_exit = c == 'h' ? EXIT_DONE : image_bad_option(argv, c);
+                if (c == 'h')
+                        help(stdout);
+                return -1;
+        }
+        return 0;
+}
+
 int inspected_read(const char *path, struct inspected *ret)
 {
         struct inspected file = { .path = path };

@@ -63,6 +63,15 @@ static void reload_with(const char *config)
         reload_daemon(&line);
 }
 
+/* vendor.pem is believed and has signed s2.bin, and the first board has it. */
+static void begin_signed(void)
+{
+        trust("conf/keys.d/vendor.pem", PUBLIC_3);
+        sign_with(PRIVATE_3);
+        reload_with(gizmo);
+        expect_flashed(&line, "1-4.1", plug(&line, "1-4.1", ROM_S2));
+}
+
 /* The slot, explain and the log say "policy gizmo: image PATH: WHY", where WHY has @ for the line's directory. */
 static void expect_unusable(const char *slot, const char *why)
 {
@@ -84,10 +93,7 @@ static void test_signed_image_is_flashed_and_the_log_says_whose_signature_it_has
 {
         (void)state;
         trust("conf/keys.d/other.pem", PUBLIC_1);
-        trust("conf/keys.d/vendor.pem", PUBLIC_3);
-        sign_with(PRIVATE_3);
-        reload_with(gizmo);
-        expect_flashed(&line, "1-4.1", plug(&line, "1-4.1", ROM_S2));
+        begin_signed();
         expect_log(&line, "s2.bin: signed by vendor.pem");
 }
 
@@ -131,10 +137,7 @@ static void test_image_altered_between_two_boards_reaches_the_first_alone(void *
         };
 
         (void)state;
-        trust("conf/keys.d/vendor.pem", PUBLIC_3);
-        sign_with(PRIVATE_3);
-        reload_with(gizmo);
-        expect_flashed(&line, "1-4.1", plug(&line, "1-4.1", ROM_S2));
+        begin_signed();
         sample_image_make(&spec, &other);
         write_file("s2.bin", other.data, other.size);
         board = plug(&line, "1-4.2", ROM_S2);
@@ -165,10 +168,7 @@ static void test_signature_that_is_taken_away_counts_for_the_next_board(void **s
         struct bed_board *board;
 
         (void)state;
-        trust("conf/keys.d/vendor.pem", PUBLIC_3);
-        sign_with(PRIVATE_3);
-        reload_with(gizmo);
-        expect_flashed(&line, "1-4.1", plug(&line, "1-4.1", ROM_S2));
+        begin_signed();
         assert_int_equal(unlink(signature), 0);
         board = plug(&line, "1-4.2", ROM_S2);
         expect_unusable("1-4.2", "no signature beside it (@s2.bin.sig)" REQUIRED);
@@ -181,10 +181,7 @@ static void test_key_that_is_taken_away_signs_nothing_after_a_reload(void **stat
         struct bed_board *board;
 
         (void)state;
-        trust("conf/keys.d/vendor.pem", PUBLIC_3);
-        sign_with(PRIVATE_3);
-        reload_with(gizmo);
-        expect_flashed(&line, "1-4.1", plug(&line, "1-4.1", ROM_S2));
+        begin_signed();
         assert_int_equal(unlink(key), 0);
         reload_daemon(&line);
         board = plug(&line, "1-4.2", ROM_S2);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What somebody who types `espdfuctl config …` sees: output, messages, exit code. */
 #include "client/config-check.h"
+#include "client/service-view.h"
 #include "tests/io/temp-dir.h"
 
 /* stdout or stderr goes to a file while a verb runs; returns the descriptor to give back to restore(). */
@@ -159,6 +160,37 @@ static void test_link_to_where_the_service_does_not_see_is_warned_about(void **s
         expect_line("err", expected);
 }
 
+static void expect_mode_fault(const char *path, const char *expected)
+{
+        _cleanup_(freep) char *fault = service_view_mode_fault(path, "espdfu", 12345, 54321);
+
+        if (!fault || !expected)
+                assert_ptr_equal(fault, expected);
+        else
+                assert_string_equal(fault, expected);
+}
+
+static void test_mode_that_keeps_the_services_user_out_is_told(void **state)
+{
+        char path[64], expected[256];
+
+        assert_return_code(chmod(*state, 0755), errno);
+        make_dir("firmware");
+        write_text("firmware/dfu.bin", "");
+        snprintf(path, sizeof(path), "%s/firmware/dfu.bin", (const char *)*state);
+        expect_mode_fault(path, NULL);
+        assert_return_code(chmod(path, 0640), errno);
+        snprintf(expected, sizeof(expected), "user espdfu may not read %s, which has mode 0640: chmod o+r",
+                 path);
+        expect_mode_fault(path, expected);
+        assert_return_code(chmod("firmware", 0750), errno);
+        snprintf(expected, sizeof(expected),
+                 "user espdfu may not enter %s/firmware, which has mode 0750: chmod o+x",
+                 (const char *)*state);
+        expect_mode_fault(path, expected);
+        expect_mode_fault("/nowhere/dfu.bin", NULL);
+}
+
 static void test_signature_that_a_policy_requires_is_checked(void **state)
 {
         const char *dir = *state;
@@ -237,6 +269,7 @@ int main(void)
                 in_temp_dir(test_policy_whose_image_is_missing_is_told),
                 in_temp_dir(test_image_that_the_service_does_not_see_is_warned_about),
                 in_temp_dir(test_link_to_where_the_service_does_not_see_is_warned_about),
+                in_temp_dir(test_mode_that_keeps_the_services_user_out_is_told),
                 in_temp_dir(test_signature_that_a_policy_requires_is_checked),
                 in_temp_dir(test_key_that_is_none_is_an_error),
                 in_temp_dir(test_directory_that_is_not_there_is_told),
