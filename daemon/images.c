@@ -23,8 +23,8 @@ struct identity {
 struct entry {
         char *path;
         enum policy_mode mode;
-        enum policy_signature
-                signature; /* a copy whose signature nobody looked at is none for who requires one */
+        /* A copy whose signature nobody looked at is none for a policy that requires one. */
+        enum policy_signature signature;
         struct identity identity;
         struct identity signature_identity; /* where one is required: its file … */
         uint8_t keys[SHA256_SIZE];          /* … and trusted_keys_digest() */

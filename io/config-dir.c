@@ -68,10 +68,15 @@ static int read_drop_ins(struct config *config, const char *dir, const char *ven
         return r;
 }
 
-/* Whoever names a directory of their own may have made the keys in it: the system's are root's alone. */
+/* Whoever names a directory of their own may have made the keys in it: the system's, however it is called, are root's. */
 static uid_t owner_of_keys(const char *dir)
 {
-        return streq(dir, CONFIG_DIR) ? 0 : geteuid();
+        struct stat named, systems;
+        bool own = !streq(dir, CONFIG_DIR) &&
+                   (stat(CONFIG_DIR, &systems) < 0 || stat(dir, &named) < 0 ||
+                    systems.st_dev != named.st_dev || systems.st_ino != named.st_ino);
+
+        return own ? geteuid() : 0;
 }
 
 static int check_dir(const char *dir)

@@ -48,7 +48,7 @@ static int read_key(const char *path, uid_t owner, struct trusted_keys *keys, st
         _cleanup_(freep) uint8_t *pem = NULL;
         _cleanup_(freep) char *why = NULL;
         uint8_t key[SIGNATURE_KEY_SIZE];
-        struct stat st;
+        struct stat st = {};
         size_t len = 0;
         int r;
 
@@ -64,9 +64,9 @@ static int read_key(const char *path, uid_t owner, struct trusted_keys *keys, st
         r = signature_public_key(pem, len, key, &why);
         if (r == 0)
                 return trusted_keys_add(keys, drop_in_name(path), key);
-        if (r < 0)
+        if (r == -ENOMEM)
                 return r;
-        config_errors_add(errors, "%s: %s", path, why);
+        config_errors_add(errors, "%s: %s", path, why ? why : "this system's libcrypto has no Ed25519");
         return 0;
 }
 
