@@ -2,18 +2,21 @@
 #include "client/config-check.h"
 #include "client/exit.h"
 #include "client/say.h"
+#include "client/service-view.h"
 #include "core/config-keys.h"
 #include "core/policy-image.h"
 #include "core/slot-range.h"
 #include "io/config-dir.h"
 #include "io/file.h"
+#include "io/image-signature.h"
 
 static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "       espdfuctl config keys\n"
                            "\n"
                            "check reads the configuration in DIR (" CONFIG_DIR
                            " if none is named) as espdfud would,\n"
-                           "the image of every policy too, and tells everything that is wrong on stderr.\n"
+                           "the image of every policy and its signature too, and tells everything that is\n"
+                           "wrong on stderr.\n"
                            "keys lists what can be configured.\n"
                            "\n"
                            "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
@@ -33,6 +36,17 @@ static void say_findings(struct config_errors *errors, const struct config_polic
                 if (findings->items[i].severity == FINDING_ERROR)
                         say(errors, policy, text ? text : "out of memory");
         }
+}
+
+static void check_signature(const struct config_policy *policy, const struct trusted_keys *keys,
+                            const uint8_t *data, size_t len, struct config_errors *errors)
+{
+        _cleanup_(freep) char *why = NULL;
+        const struct trusted_key *by;
+        int r = policy_check_signature(policy, keys, data, len, &by, &why);
+
+        if (r != 0)
+                say(errors, policy, why ? why : strerror(-r));
 }
 
 static void check_image(const struct config_policy *policy, const uint8_t *data, size_t len,
@@ -56,8 +70,19 @@ static void check_image(const struct config_policy *policy, const uint8_t *data,
                 say(errors, policy, why ? why : strerror(-r));
 }
 
+/* No error: here may be another machine than the station, and the daemon may be run without its unit. */
+static void warn_of_view(const struct config_policy *policy)
+{
+        _cleanup_(freep) char *fault = service_view_fault(policy->image);
+
+        if (fault)
+                client_say(stderr, "%s:%u: image = %s: warning: %s", policy->origin.file, policy->origin.line,
+                           policy->image, fault);
+}
+
 /* A policy that is ignored does not look at its image. */
-static void check_policy_image(const struct config_policy *policy, struct config_errors *errors)
+static void check_policy_image(const struct config *config, const struct config_policy *policy,
+                               struct config_errors *errors)
 {
         _cleanup_(freep) uint8_t *data = NULL;
         size_t len = 0;
@@ -65,12 +90,15 @@ static void check_policy_image(const struct config_policy *policy, struct config
 
         if (!policy->image || policy->action == POLICY_IGNORE)
                 return;
+        warn_of_view(policy);
         r = file_read(policy->image, IMAGE_SIZE_MAX, &data, &len);
-        if (r < 0)
+        if (r < 0) {
                 config_errors_add(errors, "%s:%u: image = %s: %s: expected a DFU image that can be read",
                                   policy->origin.file, policy->origin.line, policy->image, strerror(-r));
-        else
-                check_image(policy, data, len, errors);
+                return;
+        }
+        check_signature(policy, &config->keys, data, len, errors);
+        check_image(policy, data, len, errors);
 }
 
 static void print_errors(const struct config_errors *errors)
@@ -107,7 +135,7 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
         if (r != 0)
                 return EXIT_FAILED;
         for (size_t i = 0; i < config->n_policies; i++)
-                check_policy_image(&config->policies[i], errors);
+                check_policy_image(config, &config->policies[i], errors);
         if (errors->total > 0)
                 return EXIT_FAILED;
         client_say(stdout, "%s: ok, %zu slot%s, %zu hub%s, %zu polic%s", dir, config->n_slots,

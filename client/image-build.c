@@ -243,20 +243,13 @@ static int take_settings(struct inputs *inputs, const struct order *order)
 
 /* ---- the image ---- */
 
-/* By what they are, not by their names: links too. */
-static bool is_one_file(const char *a, const char *b)
-{
-        struct stat x, y;
-
-        return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 static int check_output(const struct inputs *inputs, const struct order *order)
 {
-        const char *input = is_one_file(order->output, order->flasher_args) ? order->flasher_args : NULL;
+        const char *input = image_is_one_file(order->output, order->flasher_args) ? order->flasher_args
+                                                                                  : NULL;
 
         for (size_t i = 0; !input && i < inputs->n_files; i++)
-                if (is_one_file(order->output, inputs->paths[i]))
+                if (image_is_one_file(order->output, inputs->paths[i]))
                         input = inputs->paths[i];
         if (!input)
                 return 0;

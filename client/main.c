@@ -28,7 +28,8 @@ static const struct verb {
         { "slot", "learn NAME… [--output FILE] [--replace] [--timeout SECONDS]",
           "Give ports names, by plugging a board into each", verb_slot },
         { "reload", "", "Read the configuration again", verb_reload },
-        { "image", "build|info|verify …", "Make, show and check DFU images; without the daemon", verb_image },
+        { "image", "build|info|sign|verify …", "Make, show, sign and check DFU images; without the daemon",
+          verb_image },
         { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",
           verb_config },
 };

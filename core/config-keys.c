@@ -106,6 +106,7 @@ PARSE_WORD(policy_mode)
 PARSE_WORD(policy_action)
 PARSE_WORD(policy_after)
 PARSE_WORD(policy_reflash)
+PARSE_WORD(policy_signature)
 
 #define STATION(field) offsetof(struct config, field)
 #define SLOT(field)    offsetof(struct config_slot, field)
@@ -169,6 +170,9 @@ static const struct config_key keys[] = {
         { CONFIG_POLICY, "sha256", NULL, "64 hexadecimal digits",
           "refuse the image unless this is the SHA-256 of its file",
           parse_sha256, NULL, POLICY(sha256) },
+        { CONFIG_POLICY, "signature", "none", "none or required",
+          "required: refuse the image unless the signature beside it (IMAGE.sig) is by a key of keys.d",
+          parse_policy_signature, NULL, POLICY(signature) },
         { CONFIG_POLICY, "action", "flash", "flash, ignore or hold",
           "flash: at once; hold: show it, and wait for espdfuctl release, or until a reload says otherwise; ignore: "
           "leave the board alone",

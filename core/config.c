@@ -30,6 +30,12 @@ static const char *const reflash_words[POLICY_REFLASH_MAX_] = {
 };
 DEFINE_WORDS(policy_reflash, reflash_words)
 
+static const char *const signature_words[POLICY_SIGNATURE_MAX_] = {
+        [POLICY_SIGNATURE_NONE] = "none",
+        [POLICY_SIGNATURE_REQUIRED] = "required",
+};
+DEFINE_WORDS(policy_signature, signature_words)
+
 int config_new(struct config **ret)
 {
         _cleanup_(config_freep) struct config *config = calloc(1, sizeof(*config));
@@ -88,6 +94,7 @@ struct config *config_free(struct config *config)
         free(config->hubs);
         free(config->policies);
         free(config->station_name);
+        trusted_keys_done(&config->keys);
         free(config);
         return NULL;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/chip.h"
+#include "core/signature.h"
 #include "core/words.h"
 
 enum policy_action { POLICY_FLASH, POLICY_IGNORE, POLICY_HOLD, POLICY_ACTION_MAX_ };
@@ -22,6 +23,9 @@ DECLARE_WORDS(policy_after)
 
 enum policy_reflash { POLICY_REFLASH_ALWAYS, POLICY_REFLASH_NEVER, POLICY_REFLASH_MAX_ };
 DECLARE_WORDS(policy_reflash)
+
+enum policy_signature { POLICY_SIGNATURE_NONE, POLICY_SIGNATURE_REQUIRED, POLICY_SIGNATURE_MAX_ };
+DECLARE_WORDS(policy_signature)
 
 /* Bounds on what a configuration may say. */
 #define CONFIG_FILE_MAX     (256 * KIB) /* bytes in one file */
@@ -70,6 +74,7 @@ struct config_policy {
         char *image; /* absolute path; set when action is flash */
         uint8_t sha256[32];
         bool has_sha256;
+        enum policy_signature signature;
         unsigned attempts;         /* 1 to 20 */
         uint64_t retry_delay_usec; /* before the second attempt */
         enum policy_after after;
@@ -92,6 +97,7 @@ struct config {
         size_t n_hubs;
         struct config_policy *policies; /* in the order read: the first that matches wins */
         size_t n_policies;
+        struct trusted_keys keys; /* of keys.d; whoever reads the files puts them in */
 };
 
 /* One line each, owned; total counts those past CONFIG_ERRORS_MAX too. All zero is an empty list. */

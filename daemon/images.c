@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/sandbox.h"
 #include "daemon/log.h"
 #include "io/file.h"
+#include "io/image-signature.h"
 
 /* What a file is while nobody has touched it. */
 struct identity {
@@ -21,9 +23,13 @@ struct identity {
 struct entry {
         char *path;
         enum policy_mode mode;
+        /* A copy whose signature nobody looked at is none for a policy that requires one. */
+        enum policy_signature signature;
         struct identity identity;
-        struct image_copy *copy; /* NULL: refused … */
-        char *why;               /* … for this */
+        struct identity signature_identity; /* where one is required: its file … */
+        uint8_t keys[SHA256_SIZE];          /* … and trusted_keys_digest() */
+        struct image_copy *copy;            /* NULL: refused … */
+        char *why;                          /* … for this */
 };
 
 struct images {
@@ -131,17 +137,9 @@ static int refuse(char **ret_why, const char *path, const char *why)
         return asprintf(ret_why, "image %s: %s", path, why) < 0 ? -ENOMEM : 1;
 }
 
-/* Directories that the unit's sandbox (ProtectHome=, PrivateTmp=) hides from the daemon. */
 static bool is_hidden_from_service(const char *path)
 {
-        static const char *const hidden[] = { "/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/" };
-
-        if (!getenv("INVOCATION_ID")) /* not started by systemd */
-                return false;
-        for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
-                if (strncmp(path, hidden[i], strlen(hidden[i])) == 0)
-                        return true;
-        return false;
+        return getenv("INVOCATION_ID") /* started by systemd */ && sandbox_hides(path);
 }
 
 static int refuse_unread(char **ret_why, const char *path, int error)
@@ -195,7 +193,22 @@ static int parse(const struct config_policy *policy, const uint8_t *data, size_t
         return r;
 }
 
-static int load(const struct config_policy *policy, struct image_copy **ret, char **ret_why)
+/* The signature, before anybody looks at what is signed. */
+static int check_signature(const struct config_policy *policy, const struct trusted_keys *keys,
+                           const uint8_t *data, size_t len, char **ret_why)
+{
+        _cleanup_(freep) char *why = NULL;
+        const struct trusted_key *by;
+        int r = policy_check_signature(policy, keys, data, len, &by, &why);
+
+        if (r == 0 && by)
+                log_info("image %s: signed by %s", policy->image, by->name);
+        return r == 1 ? refuse(ret_why, policy->image, why) : r;
+}
+
+/* The file is read once: what is signed, pinned, parsed and sealed are the same bytes. */
+static int load(const struct config_policy *policy, const struct trusted_keys *keys, struct image_copy **ret,
+                char **ret_why)
 {
         _cleanup_(freep) uint8_t *data = NULL;
         uint8_t sha256[SHA256_SIZE];
@@ -206,10 +219,11 @@ static int load(const struct config_policy *policy, struct image_copy **ret, cha
         r = file_read(policy->image, IMAGE_SIZE_MAX, &data, &len);
         if (r < 0)
                 return refuse_unread(ret_why, policy->image, r);
-        r = digest_sha256(data, len, sha256);
-        if (r < 0)
-                return r;
-        r = parse(policy, data, len, &image, ret_why);
+        r = check_signature(policy, keys, data, len, ret_why);
+        if (r == 0)
+                r = digest_sha256(data, len, sha256);
+        if (r == 0)
+                r = parse(policy, data, len, &image, ret_why);
         if (r != 0)
                 return r;
         return make_copy(policy->image, data, len, sha256, image, ret);
@@ -243,10 +257,16 @@ struct images *images_free(struct images *images)
         return NULL;
 }
 
+static bool is_for(const struct entry *entry, const struct config_policy *policy)
+{
+        return entry->mode == policy->mode && entry->signature == policy->signature &&
+               streq(entry->path, policy->image);
+}
+
 static struct entry *find(struct images *images, const struct config_policy *policy)
 {
         for (size_t i = 0; i < images->n_entries; i++)
-                if (images->entries[i].mode == policy->mode && streq(images->entries[i].path, policy->image))
+                if (is_for(&images->entries[i], policy))
                         return &images->entries[i];
         return NULL;
 }
@@ -260,7 +280,9 @@ static int add(struct images *images, const struct config_policy *policy, struct
                 return -ENOMEM;
         images->entries = entries;
         entry = &entries[images->n_entries];
-        *entry = (struct entry){ .mode = policy->mode, .path = strdup(policy->image) };
+        *entry = (struct entry){ .mode = policy->mode,
+                                 .signature = policy->signature,
+                                 .path = strdup(policy->image) };
         if (!entry->path)
                 return -ENOMEM;
         images->n_entries++;
@@ -278,32 +300,52 @@ static struct identity look_at(const char *path)
         return (struct identity){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
 }
 
-static bool is_unchanged(const struct entry *entry, const struct identity *now)
+static bool is_same(const struct identity *was, const struct identity *now)
 {
-        const struct identity *was = &entry->identity;
-
-        return now->inode != 0 && was->device == now->device && was->inode == now->inode &&
-               was->size == now->size && was->mtime.tv_sec == now->mtime.tv_sec &&
-               was->mtime.tv_nsec == now->mtime.tv_nsec;
+        return was->device == now->device && was->inode == now->inode && was->size == now->size &&
+               was->mtime.tv_sec == now->mtime.tv_sec && was->mtime.tv_nsec == now->mtime.tv_nsec;
 }
 
-static int refresh(struct entry *entry, const struct config_policy *policy)
+static int look_at_signature(const struct config_policy *policy, const struct trusted_keys *keys,
+                             struct entry *now)
 {
-        struct identity now = look_at(policy->image);
-        struct image_copy *copy = NULL;
-        char *why = NULL;
-        int r;
+        _cleanup_(freep) char *path = NULL;
 
-        if ((entry->copy || entry->why) && is_unchanged(entry, &now))
+        if (policy->signature != POLICY_SIGNATURE_REQUIRED)
                 return 0;
-        r = load(policy, &copy, &why);
+        path = image_signature_path(policy->image);
+        if (!path)
+                return -ENOMEM;
+        now->signature_identity = look_at(path);
+        return trusted_keys_digest(keys, now->keys);
+}
+
+/* A file that is not there may come any time, and is looked for each time; a signature that is not, is not the same as
+ * one that is. */
+static bool is_unchanged(const struct entry *entry, const struct entry *now)
+{
+        return now->identity.inode != 0 && is_same(&entry->identity, &now->identity) &&
+               is_same(&entry->signature_identity, &now->signature_identity) &&
+               memcmp(entry->keys, now->keys, sizeof(now->keys)) == 0;
+}
+
+static int refresh(struct entry *entry, const struct config_policy *policy, const struct trusted_keys *keys)
+{
+        struct entry now = { .identity = look_at(policy->image) };
+        int r = look_at_signature(policy, keys, &now);
+
+        if (r < 0 || ((entry->copy || entry->why) && is_unchanged(entry, &now)))
+                return r;
+        r = load(policy, keys, &now.copy, &now.why);
         if (r < 0)
                 return r;
         image_copy_unref(entry->copy);
         free(entry->why);
-        entry->copy = copy;
-        entry->why = why;
-        entry->identity = now;
+        entry->copy = now.copy;
+        entry->why = now.why;
+        entry->identity = now.identity;
+        entry->signature_identity = now.signature_identity;
+        memcpy(entry->keys, now.keys, sizeof(now.keys));
         return 0;
 }
 
@@ -316,8 +358,8 @@ static int check_policy(const struct config_policy *policy, const struct image_c
         return r == 1 ? refuse(ret_why, policy->image, why) : r;
 }
 
-int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret,
-               char **ret_why)
+int images_get(struct images *images, const struct config_policy *policy, const struct trusted_keys *keys,
+               struct image_copy **ret, char **ret_why)
 {
         struct entry *entry = find(images, policy);
         int r = 0;
@@ -325,7 +367,7 @@ int images_get(struct images *images, const struct config_policy *policy, struct
         if (!entry)
                 r = add(images, policy, &entry);
         if (r == 0)
-                r = refresh(entry, policy);
+                r = refresh(entry, policy, keys);
         if (r < 0)
                 return r;
         if (!entry->copy) {

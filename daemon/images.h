@@ -2,6 +2,7 @@
 /*
  * The images that policies name: read once, validated once, kept in a sealed memfd while the file is unchanged (device,
  * inode, size, mtime). A file that is replaced in mid-run never reaches a running job: the job holds the old copy.
+ * Where a policy requires a signature, the copy is kept while its file and the keys are unchanged too.
  */
 #pragma once
 
@@ -25,11 +26,12 @@ struct images *images_free(struct images *images);
 DEFINE_CLEANUP(struct images, images_free)
 
 /*
- * The policy's image as it is on disk now. Returns 0 and *ret, a reference; 1 with *ret_why, one line to be freed, where
+ * The policy's image as it is on disk now, its signature by one of the keys (where the policy requires one) and its pin
+ * checked over the very bytes of the copy. What is composed out of it for one board begins with this copy. Returns 0 and *ret, a reference; 1 with *ret_why, one line to be freed, where
  * it cannot be used; or -ENOMEM.
  */
-int images_get(struct images *images, const struct config_policy *policy, struct image_copy **ret,
-               char **ret_why);
+int images_get(struct images *images, const struct config_policy *policy, const struct trusted_keys *keys,
+               struct image_copy **ret, char **ret_why);
 
 /* Drops what no job holds. */
 void images_prune(struct images *images);

@@ -223,7 +223,7 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
 {
         _cleanup_(freep) char *why = NULL;
         struct image_copy *image = NULL;
-        int r = images_get(slot->world->images, policy, &image, &why);
+        int r = images_get(slot->world->images, policy, &slot->world->config->keys, &image, &why);
 
         if (r >= 0)
                 slot->world->image_seen(slot->world->userdata, policy, image, why);

@@ -113,7 +113,7 @@ static int check_policy(struct station *station, const struct config_policy *pol
 
         if (!policy->image || policy->action == POLICY_IGNORE)
                 return 0;
-        r = images_get(station->world.images, policy, &copy, &why);
+        r = images_get(station->world.images, policy, &station->config->keys, &copy, &why);
         if (r < 0)
                 return r;
         if (why)

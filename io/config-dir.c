@@ -2,101 +2,19 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "io/config-dir.h"
+#include "io/drop-ins.h"
 #include "io/file.h"
+#include "io/key-dir.h"
 
 #define MAIN_FILE "espdfud.conf"
-#define DROP_INS  "espdfud.conf.d"
-
-/* The files still to be read, each one's whole path; owned. */
-struct file_list {
-        char *paths[CONFIG_FILES_MAX];
-        size_t n;
-};
-
-static void file_list_done(struct file_list *list)
-{
-        for (size_t i = 0; i < list->n; i++)
-                free(list->paths[i]);
-}
 
 static void closedirp(DIR **dir)
 {
         if (*dir)
                 closedir(*dir);
-}
-
-static const char *file_name(const char *path)
-{
-        return strrchr(path, '/') + 1; /* our paths all have one */
-}
-
-static int join(const char *dir, const char *name, char **ret)
-{
-        char *path;
-
-        if (asprintf(&path, "%s/%s", dir, name) < 0)
-                return -ENOMEM;
-        *ret = path;
-        return 0;
-}
-
-static bool is_drop_in(const char *name)
-{
-        size_t len = strlen(name);
-
-        return name[0] != '.' && len > strlen(".conf") && streq(name + len - strlen(".conf"), ".conf");
-}
-
-static bool has_name(const struct file_list *list, const char *name)
-{
-        for (size_t i = 0; i < list->n; i++)
-                if (streq(file_name(list->paths[i]), name))
-                        return true;
-        return false;
-}
-
-/* Adds the drop-ins below dir whose name the list does not have yet. A directory that is not there has none. */
-static int list_drop_ins(struct file_list *list, const char *dir, struct config_errors *errors)
-{
-        _cleanup_(freep) char *path = NULL;
-        _cleanup_(closedirp) DIR *d = NULL;
-        struct dirent *entry;
-        int r = join(dir, DROP_INS, &path);
-
-        if (r < 0)
-                return r;
-        d = opendir(path);
-        if (!d && errno != ENOENT)
-                config_errors_add(errors, "%s: %s: expected a directory that can be read", path,
-                                  strerror(errno));
-        while (d && (entry = readdir(d))) {
-                if (!is_drop_in(entry->d_name) || has_name(list, entry->d_name))
-                        continue;
-                if (list->n == CONFIG_FILES_MAX) {
-                        config_errors_add(errors, "%s: expected at most %d drop-ins", path, CONFIG_FILES_MAX);
-                        return 0;
-                }
-                r = join(path, entry->d_name, &list->paths[list->n]);
-                if (r < 0)
-                        return r;
-                list->n++;
-        }
-        return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-        return strcmp(file_name(*(char *const *)a), file_name(*(char *const *)b));
-}
-
-static bool is_dev_null(const char *path)
-{
-        struct stat st;
-
-        return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 /* A link that points nowhere is somebody's mistake, not a missing file. */
@@ -113,7 +31,7 @@ static int read_file(struct config *config, const char *path, struct config_erro
         size_t len = 0;
         int r;
 
-        if (is_dev_null(path))
+        if (drop_in_is_dev_null(path))
                 return 0;
         r = file_read(path, CONFIG_FILE_MAX, &text, &len);
         if (r == -ENOMEM)
@@ -130,25 +48,35 @@ static int read_file(struct config *config, const char *path, struct config_erro
 static int read_main_file(struct config *config, const char *dir, struct config_errors *errors)
 {
         _cleanup_(freep) char *path = NULL;
-        int r = join(dir, MAIN_FILE, &path);
 
-        if (r < 0 || is_missing(path))
-                return r;
-        return read_file(config, path, errors);
+        if (asprintf(&path, "%s/%s", dir, MAIN_FILE) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        return is_missing(path) ? 0 : read_file(config, path, errors);
 }
 
 static int read_drop_ins(struct config *config, const char *dir, const char *vendor_dir,
                          struct config_errors *errors)
 {
-        _cleanup_(file_list_done) struct file_list list = {};
-        int r = list_drop_ins(&list, dir, errors);
+        static const struct drop_ins_kind kind = { "espdfud.conf.d", ".conf", CONFIG_FILES_MAX, "drop-ins" };
+        _cleanup_(drop_ins_done) struct drop_ins list = {};
+        int r = drop_ins_list(&list, dir, vendor_dir, &kind, errors);
 
-        if (r == 0 && vendor_dir)
-                r = list_drop_ins(&list, vendor_dir, errors);
-        qsort(list.paths, list.n, sizeof(list.paths[0]), by_name);
         for (size_t i = 0; r == 0 && i < list.n; i++)
                 r = read_file(config, list.paths[i], errors);
         return r;
+}
+
+/* Whoever names a directory of their own may have made the keys in it: the system's, however it is called, are root's. */
+static uid_t owner_of_keys(const char *dir)
+{
+        struct stat named, systems;
+        bool own = !streq(dir, CONFIG_DIR) &&
+                   (stat(CONFIG_DIR, &systems) < 0 || stat(dir, &named) < 0 ||
+                    systems.st_dev != named.st_dev || systems.st_ino != named.st_ino);
+
+        return own ? geteuid() : 0;
 }
 
 static int check_dir(const char *dir)
@@ -170,6 +98,8 @@ int config_load(const char *dir, const char *vendor_dir, struct config **ret, st
                 r = read_main_file(config, dir, errors);
         if (r == 0)
                 r = read_drop_ins(config, dir, vendor_dir, errors);
+        if (r == 0)
+                r = key_dir_read(dir, vendor_dir, owner_of_keys(dir), &config->keys, errors);
         if (r < 0)
                 return r;
         if (errors->total > before)

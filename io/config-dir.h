@@ -2,7 +2,7 @@
 /*
  * Where the configuration lies: DIR/espdfud.conf, then every *.conf of DIR/espdfud.conf.d and of the vendor's
  * espdfud.conf.d in the order of their names. A drop-in in DIR masks the vendor's of the same name; an empty one, or a
- * symbolic link to /dev/null, leaves nothing of it.
+ * symbolic link to /dev/null, leaves nothing of it. The keys that sign images are beside it, io/key-dir.h.
  */
 #pragma once
 

@@ -11,7 +11,7 @@ static void closep(int *fd)
                 close(*fd);
 }
 
-static int open_regular(const char *path, int *ret, size_t *ret_size)
+static int open_regular(const char *path, int *ret, struct stat *ret_st)
 {
         _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
@@ -20,7 +20,7 @@ static int open_regular(const char *path, int *ret, size_t *ret_size)
                 return -errno;
         if (!S_ISREG(st.st_mode))
                 return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-        *ret_size = (size_t)st.st_size;
+        *ret_st = st;
         *ret = take_fd(&fd);
         return 0;
 }
@@ -44,21 +44,18 @@ int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len)
         return 0;
 }
 
-int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
+/* From an open file of size bytes; one that grows meanwhile is read up to the size that it had when it was opened. */
+static int read_whole(int fd, size_t size, size_t max_bytes, uint8_t **ret, size_t *ret_len)
 {
-        _cleanup_(closep) int fd = -EBADF;
         _cleanup_(freep) uint8_t *data = NULL;
-        size_t size = 0, len = 0;
-        int r = open_regular(path, &fd, &size);
+        size_t len = 0;
+        int r;
 
-        if (r < 0)
-                return r;
         if (size > max_bytes)
                 return -EFBIG;
         data = malloc(size + 1);
         if (!data)
                 return -ENOMEM;
-        /* A file that grows meanwhile is read up to the size that it had when it was opened. */
         r = file_read_up_to(fd, data, size, &len);
         if (r < 0)
                 return r;
@@ -68,11 +65,39 @@ int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len
         return 0;
 }
 
+int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
+{
+        _cleanup_(closep) int fd = -EBADF;
+        struct stat st;
+        int r = open_regular(path, &fd, &st);
+
+        return r < 0 ? r : read_whole(fd, (size_t)st.st_size, max_bytes, ret, ret_len);
+}
+
+bool file_is_trusted(const struct stat *st, uid_t owner)
+{
+        return (st->st_uid == 0 || st->st_uid == owner) && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int file_read_trusted(const char *path, size_t max_bytes, uid_t owner, uint8_t **ret, size_t *ret_len,
+                      struct stat *ret_st)
+{
+        _cleanup_(closep) int fd = -EBADF;
+        int r = open_regular(path, &fd, ret_st);
+
+        if (r < 0)
+                return r;
+        return file_is_trusted(ret_st, owner)
+                       ? read_whole(fd, (size_t)ret_st->st_size, max_bytes, ret, ret_len)
+                       : -EPERM;
+}
+
 int file_read_attribute(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
 {
         _cleanup_(closep) int fd = -EBADF;
         _cleanup_(freep) uint8_t *data = NULL;
-        size_t told = 0, len = 0;
+        struct stat told;
+        size_t len = 0;
         int r = open_regular(path, &fd, &told);
 
         if (r < 0)

@@ -2,6 +2,8 @@
 /* Files that people name, read whole and with a bound. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "core/util.h"
 
 /*
@@ -19,3 +21,12 @@ int file_read_attribute(const char *path, size_t max_bytes, uint8_t **ret, size_
 
 /* From an open descriptor: to its end, or up to size. Returns 0 with *ret_len, or what read(2) says. */
 int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len);
+
+/*
+ * As file_read(), of a file that only owner or root can have written. Returns too -EPERM: it is somebody else's, or
+ * others may write it, and *ret_st says what it is.
+ */
+int file_read_trusted(const char *path, size_t max_bytes, uid_t owner, uint8_t **ret, size_t *ret_len,
+                      struct stat *ret_st);
+/* Whether a file or directory is owner's or root's, and nobody else may write it. */
+bool file_is_trusted(const struct stat *st, uid_t owner);

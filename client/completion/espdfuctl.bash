@@ -53,7 +53,7 @@ _espdfuctl_values() {
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -d -- "$cur")
                 ;;
-        FILE | PATH | OUT | ADDR)
+        FILE | PATH | OUT | ADDR | KEY | SIG)
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                 ;;

@@ -57,6 +57,13 @@ users_are_understood() {
         systemd-sysusers --dry-run "$top/systemd/espdfud.sysusers"
 }
 
+# core/sandbox.c says what they hide.
+unit_hides_what_the_programs_say() {
+        grep -o '"[A-Z][A-Za-z]*=yes"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
+        [ -s "$dir/told" ] && [ "$(grep -cxF -f "$dir/told" systemd/espdfud.service)" -eq "$(wc -l <"$dir/told")" ]
+}
+
+holds "what hides images is what the programs say of it" unit_hides_what_the_programs_say
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What somebody who types `espdfuctl config …` sees: output, messages, exit code. */
 #include "client/config-check.h"
+#include "client/service-view.h"
 #include "tests/io/temp-dir.h"
 
 /* stdout or stderr goes to a file while a verb runs; returns the descriptor to give back to restore(). */
@@ -32,6 +33,19 @@ static void expect_text(const char *path, const char *expected)
         text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
         fclose(f);
         assert_string_equal(text, expected);
+}
+
+/* One of the lines is this one. */
+static void expect_line(const char *path, const char *expected)
+{
+        char line[1024] = "";
+        FILE *f = fopen(path, "re");
+
+        assert_non_null(f);
+        while (!streq(line, expected) && fgets(line, sizeof(line), f))
+                ;
+        fclose(f);
+        assert_string_equal(line, expected);
 }
 
 /* Runs the verb with its arguments, NULL at their end. */
@@ -119,6 +133,108 @@ static void test_policy_whose_image_is_missing_is_told(void **state)
                     "image that can be read\n");
 }
 
+static void test_image_that_the_service_does_not_see_is_warned_about(void **state)
+{
+        (void)state;
+        make_dir("etc");
+        write_text("etc/espdfud.conf", "[policy a]\nimage = /home/nobody-here/dfu.bin\n"
+                                       "[policy b]\nimage = /var/tmp/nowhere/dfu.bin\n"
+                                       "[policy c]\nimage = /home/nobody-here/dfu.bin\naction = ignore\n");
+        assert_int_equal(RUN(check, etc), 1);
+        expect_text(
+                "err",
+                "etc/espdfud.conf:1: image = /home/nobody-here/dfu.bin: warning: espdfud.service does not "
+                "see it, its unit has ProtectHome=yes: move it to /srv or /var/lib\n"
+                "etc/espdfud.conf:3: image = /var/tmp/nowhere/dfu.bin: warning: espdfud.service does not "
+                "see it, its unit has PrivateTmp=yes: move it to /srv or /var/lib\n"
+                "etc/espdfud.conf:1: image = /home/nobody-here/dfu.bin: No such file or directory: expected "
+                "a DFU image that can be read\n"
+                "etc/espdfud.conf:3: image = /var/tmp/nowhere/dfu.bin: No such file or directory: expected "
+                "a DFU image that can be read\n");
+}
+
+/* Everything here is below /tmp; the link's own path is one that the service would see. */
+static void test_link_to_where_the_service_does_not_see_is_warned_about(void **state)
+{
+        char link[64], text[256], expected[256];
+
+        snprintf(link, sizeof(link), "/dev/shm/espdfu-test-link-%d", (int)getpid());
+        assert_return_code(symlink(*state, link), errno);
+        make_dir("etc");
+        write_text("dfu.bin", "no image");
+        snprintf(text, sizeof(text), "[policy a]\nimage = %s/dfu.bin\n", link);
+        write_text("etc/espdfud.conf", text);
+        assert_int_equal(RUN(check, etc), 1);
+        assert_return_code(unlink(link), errno);
+        snprintf(expected, sizeof(expected),
+                 "etc/espdfud.conf:1: image = %s/dfu.bin: warning: espdfud.service does not see it, its unit "
+                 "has "
+                 "PrivateTmp=yes: move it to /srv or /var/lib\n",
+                 link);
+        expect_line("err", expected);
+}
+
+static void expect_mode_fault(const char *path, const char *expected)
+{
+        _cleanup_(freep) char *fault = service_view_mode_fault(path, "espdfu", 12345, 54321);
+
+        if (!fault || !expected)
+                assert_ptr_equal(fault, expected);
+        else
+                assert_string_equal(fault, expected);
+}
+
+static void test_mode_that_keeps_the_services_user_out_is_told(void **state)
+{
+        char path[64], expected[256];
+
+        assert_return_code(chmod(*state, 0755), errno);
+        make_dir("firmware");
+        write_text("firmware/dfu.bin", "");
+        snprintf(path, sizeof(path), "%s/firmware/dfu.bin", (const char *)*state);
+        expect_mode_fault(path, NULL);
+        assert_return_code(chmod(path, 0640), errno);
+        snprintf(expected, sizeof(expected), "user espdfu may not read %s, which has mode 0640: chmod o+r",
+                 path);
+        expect_mode_fault(path, expected);
+        assert_return_code(chmod("firmware", 0750), errno);
+        snprintf(expected, sizeof(expected),
+                 "user espdfu may not enter %s/firmware, which has mode 0750: chmod o+x",
+                 (const char *)*state);
+        expect_mode_fault(path, expected);
+        expect_mode_fault("/nowhere/dfu.bin", NULL);
+}
+
+static void test_signature_that_a_policy_requires_is_checked(void **state)
+{
+        const char *dir = *state;
+        char text[256], expected[256];
+
+        make_dir("etc");
+        write_text("dfu.bin", "no image");
+        snprintf(text, sizeof(text), "[policy a]\nimage = %s/dfu.bin\nsignature = required\n", dir);
+        write_text("etc/espdfud.conf", text);
+        assert_int_equal(RUN(check, etc), 1);
+        snprintf(expected, sizeof(expected),
+                 "etc/espdfud.conf:1: image = %s/dfu.bin: no signature beside it (%s/dfu.bin.sig); policy "
+                 "says "
+                 "signature = required\n",
+                 dir, dir);
+        expect_line("err", expected);
+}
+
+static void test_key_that_is_none_is_an_error(void **state)
+{
+        (void)state;
+        make_dir("etc");
+        make_dir("etc/keys.d");
+        write_text("etc/keys.d/vendor.pem", "text\n");
+        assert_int_equal(RUN(check, etc), 1);
+        expect_text("err",
+                    "etc/keys.d/vendor.pem: no PEM: expected one Ed25519 public key in PEM (BEGIN PUBLIC "
+                    "KEY)\n");
+}
+
 static void test_directory_that_is_not_there_is_told(void **state)
 {
         (void)state;
@@ -166,6 +282,11 @@ int main(void)
                 in_temp_dir(test_every_error_is_a_line_on_stderr),
                 in_temp_dir(test_errors_past_the_bound_are_counted),
                 in_temp_dir(test_policy_whose_image_is_missing_is_told),
+                in_temp_dir(test_image_that_the_service_does_not_see_is_warned_about),
+                in_temp_dir(test_link_to_where_the_service_does_not_see_is_warned_about),
+                in_temp_dir(test_mode_that_keeps_the_services_user_out_is_told),
+                in_temp_dir(test_signature_that_a_policy_requires_is_checked),
+                in_temp_dir(test_key_that_is_none_is_an_error),
                 in_temp_dir(test_directory_that_is_not_there_is_told),
                 in_temp_dir(test_wrong_usage_is_exit_code_2_and_one_line),
                 in_temp_dir(test_help_and_the_list_of_keys_go_to_stdout),

@@ -4,6 +4,7 @@
 #include "io/file.h"
 #include "tests/io/temp-dir.h"
 #include "tests/unit/config-text.h"
+#include "tests/unit/keys.h"
 
 #define NO_FILE ": expected a regular file of at most 256 KiB that can be read\n"
 
@@ -70,6 +71,25 @@ static void test_missing_directory_is_an_error(void **state)
         assert_int_equal(config_load("file", "vendor", &config, &errors), -ENOTDIR);
         assert_int_equal(errors.total, 0);
         assert_null(config);
+}
+
+static void test_keys_are_part_of_the_configuration(void **state)
+{
+        _cleanup_(config_freep) struct config *config = NULL;
+
+        (void)state;
+        make_dir("etc/keys.d");
+        make_dir("vendor/keys.d");
+        write_text("etc/keys.d/vendor.pem", PUBLIC_1);
+        write_text("vendor/keys.d/another.pem", PUBLIC_3);
+        config = load();
+        assert_int_equal(config->keys.n, 2);
+        assert_string_equal(config->keys.items[0].name, "another.pem");
+        assert_string_equal(config->keys.items[1].name, "vendor.pem");
+        write_text("etc/keys.d/vendor.pem", PRIVATE_1);
+        expect_wrong(
+                "etc/keys.d/vendor.pem: a private key: expected one Ed25519 public key in PEM (BEGIN PUBLIC "
+                "KEY)\n");
 }
 
 static void test_vendors_directory_need_not_be_there(void **state)
@@ -217,6 +237,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 in_two_places(test_directory_alone_is_a_configuration),
                 in_two_places(test_missing_directory_is_an_error),
+                in_two_places(test_keys_are_part_of_the_configuration),
                 in_two_places(test_vendors_directory_need_not_be_there),
                 in_two_places(test_drop_ins_of_both_places_are_read_by_name_after_the_main_file),
                 in_two_places(test_drop_in_masks_the_vendors_of_the_same_name),

@@ -25,6 +25,7 @@ static void test_nothing_said_gives_the_defaults(void **state)
         assert_int_equal(a->mode, POLICY_MODE_ROM);
         assert_int_equal(a->action, POLICY_FLASH);
         assert_false(a->has_sha256);
+        assert_int_equal(a->signature, POLICY_SIGNATURE_NONE);
         assert_int_equal(a->attempts, 3);
         assert_int_equal(a->retry_delay_usec, USEC_PER_SEC);
         assert_int_equal(a->after, POLICY_STAY);
@@ -43,7 +44,7 @@ static void test_everything_said_arrives(void **state)
                 "any\n"
                 "image = /srv/gizmo.bin\nsha256 = " SHA
                 "\naction = hold\nattempts = 20\nretry-delay = 1500ms\n"
-                "after = reset\nreflash = never\n",
+                "after = reset\nreflash = never\nsignature = required\n",
                 "");
         const struct config_policy *gizmo = &config->policies[0];
 
@@ -84,6 +85,7 @@ static void test_everything_said_arrives(void **state)
         assert_int_equal(gizmo->retry_delay_usec, 1500 * USEC_PER_MSEC);
         assert_int_equal(gizmo->after, POLICY_RESET);
         assert_int_equal(gizmo->reflash, POLICY_REFLASH_NEVER);
+        assert_int_equal(gizmo->signature, POLICY_SIGNATURE_REQUIRED);
         assert_int_equal(gizmo->origin.line, 15);
 }
 
@@ -136,6 +138,7 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(policy, "retry-delay = 11min", ten);
         expect_refused(policy, "after = restart", "stay or reset");
         expect_refused(policy, "reflash = no", "always or never");
+        expect_refused(policy, "signature = yes", "none or required");
 }
 
 static void test_bad_glob_is_told_with_what_is_wrong_in_it(void **state)
@@ -173,8 +176,8 @@ static void test_all_errors_of_a_file_are_told_in_one_go(void **state)
                 "line3.conf:4: jobs-max = many: expected 0 (no limit) to 1024\n"
                 "line3.conf:5: [slot A1: expected ] at its end\n"
                 "line3.conf:9: atempts = 0: unknown key in [policy gizmo], perhaps attempts: expected chip, "
-                "slot, port, path, serial, mode, image, sha256, action, attempts, retry-delay, after or "
-                "reflash\n"
+                "slot, port, path, serial, mode, image, sha256, signature, action, attempts, retry-delay, "
+                "after or reflash\n"
                 "line3.conf:10: attempts = 0: expected 1 to 20\n"
                 "line3.conf:7: [policy gizmo]: action = flash: expected an image key beside it\n"
                 "line3.conf:11: reflash = never: expected always, since an ESP32-S2 does not tell its MAC\n"
