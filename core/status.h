@@ -104,6 +104,13 @@ struct attempt_record {
         enum verdict verdict;
         bool final; /* no attempt of this job follows: it was closed with its presence */
         char *message;
+        char *engine_message; /* what the engine itself said in the end, or NULL */
+        /* How long it was in a phase, by CLOCK_BOOTTIME; away: from DETACH until the board was back. 0: never, or unknown. */
+        uint64_t detaching_usec, away_usec, downloading_usec, verifying_usec;
+        char *dfu_status,
+                *dfu_state; /* what the board's last GETSTATUS said, if the attempt failed; else NULL */
+        char *station;      /* name */
+        char *data_file;    /* the per-board file that was put into the image, or NULL */
 };
 
 void attempt_record_done(struct attempt_record *record);

@@ -20,13 +20,16 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_ATTEMPT_OPEN] =
                 "INSERT INTO attempt (job, attempt, slot, port, path, chip, mac, policy, image_path, "
                 "image_name,"
-                " image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                " image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec, station,"
+                " data_file)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         [STMT_ATTEMPT_CLOSE] =
                 "UPDATE attempt SET sequence = (SELECT coalesce(max(sequence), 0) + 1 FROM attempt),"
                 " end_realtime_usec = ?2, duration_usec = ?3, bytes = ?4, transfers = ?5, verdict = ?6, "
                 "final = ?7,"
-                " message = ?8, mac = coalesce(?9, mac)"
+                " message = ?8, mac = coalesce(?9, mac), engine_message = ?10, detaching_usec = ?11,"
+                " away_usec = ?12, downloading_usec = ?13, verifying_usec = ?14, dfu_status = ?15, dfu_state "
+                "= ?16"
                 " WHERE id = ?1 AND sequence IS NULL RETURNING " LEDGER_COLUMNS,
         [STMT_ATTEMPT_EXISTS] = "SELECT 1 FROM attempt WHERE id = ?1",
         [STMT_ATTEMPTS_LEFT_OPEN] = "SELECT id FROM attempt WHERE sequence IS NULL ORDER BY id LIMIT 1",

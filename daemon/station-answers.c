@@ -2,19 +2,8 @@
 /* What the socket is told. */
 #include "daemon/station-internal.h"
 
-#include <limits.h>
-#include <unistd.h>
-
 #include "daemon/notify.h"
-
-static int station_name(const struct station *station, char **ret)
-{
-        char host[HOST_NAME_MAX + 1] = "";
-
-        if (!station->config->station_name && gethostname(host, sizeof(host) - 1) < 0)
-                return -errno;
-        return free_and_strdup(ret, station->config->station_name ? station->config->station_name : host);
-}
+#include "daemon/station-name.h"
 
 static void add_counts(const struct station *station, struct station_status *ret)
 {
@@ -37,7 +26,8 @@ static void add_counts(const struct station *station, struct station_status *ret
 static int on_header(void *userdata, struct station_status *ret)
 {
         struct station *station = userdata;
-        int r = station_name(station, &ret->name);
+        char host[STATION_NAME_SIZE];
+        int r = free_and_strdup(&ret->name, station_name(station->config, host));
 
         if (r == 0)
                 r = free_and_strdup(&ret->version, PACKAGE_VERSION);
