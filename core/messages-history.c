@@ -38,6 +38,11 @@ static const struct field attempt_fields[] = {
         FIELD(TEXT_OR_NULL, attempt_record, data_file),
 };
 
+const char *attempt_field(size_t index)
+{
+        return index < ARRAY_SIZE(attempt_fields) ? attempt_fields[index].name : NULL;
+}
+
 json_t *attempts_to_json(const struct attempt_record *attempts, size_t n)
 {
         json_t *array = fields_array_to_json(attempt_fields, ARRAY_SIZE(attempt_fields), attempts, n,

@@ -15,7 +15,8 @@
 #define LEDGER_COLUMNS                                                                                       \
         "id, sequence, job, attempt, slot, port, path, chip, mac, policy, image_path, image_name, "          \
         "image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec, end_realtime_usec, " \
-        "duration_usec, bytes, transfers, verdict, final, message, engine_message, detaching_usec, away_usec, "     \
+        "duration_usec, bytes, transfers, verdict, final, message, engine_message, detaching_usec, "         \
+        "away_usec, "                                                                                        \
         "downloading_usec, verifying_usec, dfu_status, dfu_state, station, data_file"
 
 void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value);

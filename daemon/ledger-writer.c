@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/ledger-retain.h"
 #include "daemon/ledger-update.h"
 
 #define GROUP_MAX 256u /* orders of one commit: bounds what a failure takes with it */
@@ -30,6 +31,7 @@ struct ledger_order *ledger_order_free(struct ledger_order *order)
         attempt_record_done(&order->work.record);
         ledger_presence_free(order->work.presence);
         ledger_last_free(order->work.row);
+        free(order->work.consumer.name);
         free(order);
         return NULL;
 }
@@ -61,12 +63,24 @@ static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
  * is the database's failure, and undoes the group. */
 static int carry_out(struct ledger_db *db, struct ledger_order *order)
 {
-        int r;
+        int r = 0;
 
         order->work.r = 0;
-        if (!order->work.close)
-                return ledger_db_attempt_open(db, &order->work.record, &order->work.id);
-        r = carry_out_close(db, order);
+        switch (order->work.kind) {
+        case ORDER_ATTEMPT:
+                r = order->work.close ? carry_out_close(db, order)
+                                      : ledger_db_attempt_open(db, &order->work.record, &order->work.id);
+                break;
+        case ORDER_CONSUMER:
+                r = ledger_db_consumer(db, order->work.consumer.action, order->work.consumer.name,
+                                       order->work.consumer.sequence, order->work.consumer.now_realtime_usec,
+                                       &order->work.sequence);
+                break;
+        case ORDER_RETAIN:
+                order->work.removed = (struct ledger_removed){ 0 };
+                r = ledger_db_retain(db, &order->work.limits, &order->work.removed);
+                break;
+        }
         if (r > 0) {
                 order->work.r = -r;
                 return 0;

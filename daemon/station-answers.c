@@ -157,12 +157,42 @@ static int on_explain(void *userdata, const char *where, struct explanation **re
         return 0;
 }
 
-static int on_history(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
-                      struct attempt_record **ret, size_t *ret_n)
+static int on_history(void *userdata, const struct history_filter *filter, const struct history_at *at,
+                      unsigned limit, history_page_t done, void *peer)
 {
         struct station *station = userdata;
 
-        return ledger_history(station->world.ledger, slot, mac, before, limit, ret, ret_n);
+        return ledger_history(station->world.ledger, filter, at, limit, done, peer);
+}
+
+static int on_stats(void *userdata, const struct history_filter *filter, ledger_stats_t done, void *peer)
+{
+        struct station *station = userdata;
+
+        return ledger_stats(station->world.ledger, filter, done, peer);
+}
+
+static int on_consumers(void *userdata, ledger_consumers_t done, void *peer)
+{
+        struct station *station = userdata;
+
+        return ledger_consumers(station->world.ledger, done, peer);
+}
+
+static int on_consumer(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
+                       ledger_done_t done, void *peer)
+{
+        struct station *station = userdata;
+
+        return ledger_consumer(station->world.ledger, action, name, sequence, clock_realtime_usec(), done,
+                               peer);
+}
+
+static void on_forget(void *userdata, void *peer)
+{
+        struct station *station = userdata;
+
+        ledger_forget(station->world.ledger, peer);
 }
 
 static int on_reload(void *userdata, struct reload_result *ret)
@@ -178,6 +208,10 @@ int station_open_server(struct station *station, const struct station_options *o
                 .slot = on_slot,
                 .explain = on_explain,
                 .history = on_history,
+                .stats = on_stats,
+                .consumers = on_consumers,
+                .consumer = on_consumer,
+                .forget = on_forget,
                 .reload = on_reload,
                 .cancel = station_cancel,
                 .hold = station_hold,
