@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfuctl export: attempts with all that the ledger has of them, the oldest first, for other programs. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <unistd.h>
@@ -76,16 +77,18 @@ static int write_json(FILE *out, const json_t *attempt)
 /* What was written goes out: a reader who has enough ends it, and that is no error. */
 static int flush(const struct export *e)
 {
+        int error = ferror(e->out) ? errno : 0; /* of a write before this one */
+
         errno = 0;
         if (fflush(e->out) == 0 && !ferror(e->out))
                 return EXIT_DONE;
-        if (!e->path && errno == EPIPE) {
-                __fpurge(e->out);
-                clearerr(e->out);
+        error = errno ? errno : error;
+        __fpurge(e->out); /* it was told once, and is not tried again */
+        clearerr(e->out);
+        if (!e->path && error == EPIPE)
                 return READER_LEFT;
-        }
-        client_error("%s: cannot write: %s", e->path ? e->path : "stdout",
-                     errno ? strerror(errno) : "a part was lost");
+        client_error("%s%scannot write: %s", e->path ? e->path : "", e->path ? ": " : "",
+                     error ? strerror(error) : "a part was lost");
         return EXIT_FAILED;
 }
 
@@ -95,8 +98,11 @@ static int write_page(const struct export *e, const json_t *parameters)
         size_t i;
         int r = EXIT_DONE;
 
+        errno = 0;
         json_array_foreach(json_object_get(parameters, "attempts"), i, attempt)
         {
+                if (ferror(e->out))
+                        break;
                 r = e->csv ? write_csv(e->out, attempt) : write_json(e->out, attempt);
                 if (r != EXIT_DONE)
                         return r;
@@ -125,6 +131,7 @@ static int to_stdout(struct export *e, struct connection *connection)
 {
         int r;
 
+        signal(SIGPIPE, SIG_IGN);
         e->out = stdout;
         r = write_all(e, connection);
         return r == READER_LEFT ? EXIT_DONE : r;

@@ -8,6 +8,7 @@
 #include "daemon/ledger-row.h"
 
 #define SLICE          16384 /* ids that are looked at in one go where no index knows the filter: some milliseconds */
+#define COUNTED        100000              /* attempts in a span of time: more are not worth the counting */
 #define STATEMENT_USEC (10 * USEC_PER_SEC) /* a disk that takes longer for a slice is not waited for */
 
 /* ---- the filter ---- */
@@ -73,26 +74,23 @@ static int prepare(struct ledger_db *db, const char *sql, sqlite3_stmt **ret)
         return rc == SQLITE_OK ? 0 : ledger_db_errno(db, rc);
 }
 
-int ledger_filter_bounds(struct ledger_db *db, const struct history_filter *filter, struct history_at *ret)
+static bool is_timed(const struct history_filter *filter)
+{
+        return filter->since_usec > 0 || filter->until_usec > 0;
+}
+
+static int read_bounds(struct ledger_db *db, const char *sql, const struct history_filter *filter,
+                       struct history_at *ret, int64_t *ret_n)
 {
         _cleanup_(finalizep) sqlite3_stmt *stmt = NULL;
-        bool timed = filter->since_usec > 0 || filter->until_usec > 0;
-        int r;
+        int r = prepare(db, sql, &stmt);
 
-        /* Times of day may go back, so ids are not in their order; but an index has both. */
-        r = prepare(
-                db,
-                filter->by_sequence
-                        ? "SELECT (SELECT min(sequence) FROM attempt), (SELECT max(sequence) FROM attempt)"
-                : timed ? "SELECT min(id), max(id) FROM attempt WHERE start_realtime_usec >= ?12"
-                          " AND start_realtime_usec < ?13"
-                        : "SELECT (SELECT min(id) FROM attempt), (SELECT max(id) FROM attempt)",
-                &stmt);
         if (r < 0)
                 return r;
-        if (!filter->by_sequence && timed) {
+        if (sqlite3_bind_parameter_count(stmt) > 0) {
                 ledger_bind_u64(stmt, 12, filter->since_usec);
                 ledger_bind_u64(stmt, 13, filter->until_usec > 0 ? filter->until_usec : UINT64_MAX);
+                sqlite3_bind_int64(stmt, 14, COUNTED);
         }
         r = ledger_db_step(db, stmt);
         if (r < 0)
@@ -102,9 +100,35 @@ int ledger_filter_bounds(struct ledger_db *db, const struct history_filter *filt
                 ret->low = sqlite3_column_int64(stmt, 0);
                 ret->high = sqlite3_column_int64(stmt, 1) + 1;
         }
-        if (filter->by_sequence && filter->after >= ret->low)
-                ret->low = MIN(filter->after, ret->high) + 1;
+        if (ret_n)
+                *ret_n = sqlite3_column_int64(stmt, 2);
         return 0;
+}
+
+int ledger_filter_bounds(struct ledger_db *db, const struct history_filter *filter, struct history_at *ret)
+{
+        int64_t n = COUNTED;
+        int r = 0;
+
+        if (filter->by_sequence) {
+                r = read_bounds(
+                        db, "SELECT (SELECT min(sequence) FROM attempt), (SELECT max(sequence) FROM attempt)",
+                        filter, ret, NULL);
+                if (r == 0 && filter->after >= ret->low)
+                        ret->low = MIN(filter->after, ret->high) + 1;
+                return r;
+        }
+        /* Times of day may go back, so ids are not in their order; but an index has both, and a span of time that has few
+         * attempts of many says where to look. */
+        if (is_timed(filter))
+                r = read_bounds(db,
+                                "SELECT min(id), max(id), count(*) FROM (SELECT id FROM attempt"
+                                " WHERE start_realtime_usec >= ?12 AND start_realtime_usec < ?13 LIMIT ?14)",
+                                filter, ret, &n);
+        if (r == 0 && n >= COUNTED)
+                r = read_bounds(db, "SELECT (SELECT min(id) FROM attempt), (SELECT max(id) FROM attempt)",
+                                filter, ret, NULL);
+        return r;
 }
 
 /* ---- pages ---- */
@@ -150,7 +174,7 @@ static int next_slice(struct ledger_db *db, const struct history_filter *filter,
                       size_t limit, struct history_page *page)
 {
         bool up = filter->oldest_first || filter->by_sequence;
-        bool sparse = filter->image || (filter->has_verdict && filter->slot);
+        bool sparse = filter->image || is_timed(filter) || (filter->has_verdict && filter->slot);
         int64_t low = page->at.low, high = page->at.high;
         const struct attempt_record *last;
         int r;

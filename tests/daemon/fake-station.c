@@ -149,6 +149,42 @@ static struct attempt_record fake_attempt(int64_t id)
         };
 }
 
+static void fake_forget(void *userdata, void *peer)
+{
+        struct fake_station *s = userdata;
+
+        if (s->late_peer == peer)
+                s->late = NULL;
+}
+
+bool fake_station_answer(struct fake_station *s)
+{
+        void (*late)(struct fake_station *) = take_ptr(s->late);
+
+        if (late)
+                late(s);
+        return late;
+}
+
+static void late_history(struct fake_station *s)
+{
+        struct history_page page = { .ended = true };
+
+        s->late_history(s->late_peer, 0, &page);
+}
+
+static void late_stats(struct fake_station *s)
+{
+        struct station_stats stats = { 0 };
+
+        s->late_stats(s->late_peer, 0, &stats);
+}
+
+static void late_consumers(struct fake_station *s)
+{
+        s->late_consumers(s->late_peer, 0, NULL, 0);
+}
+
 static bool passes(const struct history_filter *f, const struct attempt_record *row)
 {
         return (!f->slot || streq(f->slot, row->slot)) && (!f->mac || streq(f->mac, row->mac)) &&
@@ -174,6 +210,12 @@ static int fake_history(void *userdata, const struct history_filter *filter, con
         json_t *wire;
         int r;
 
+        if (s->answers_late) {
+                s->late = late_history;
+                s->late_peer = peer;
+                s->late_history = done;
+                return 0;
+        }
         if (s->error)
                 return s->error;
         s->n_history++;
@@ -203,6 +245,12 @@ static int fake_stats(void *userdata, const struct history_filter *filter,
         _cleanup_(stats_freep) struct stats *stats = stats_new();
         struct station_stats result = { 0 };
 
+        if (s->answers_late) {
+                s->late = late_stats;
+                s->late_peer = peer;
+                s->late_stats = done;
+                return 0;
+        }
         if (s->error)
                 return s->error;
         for (int64_t id = 1; id <= s->n_attempts; id++) {
@@ -242,6 +290,12 @@ static int fake_consumers(void *userdata,
                                                 .behind = (uint64_t)s->n_attempts - 2,
                                                 .seen_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC };
 
+        if (s->answers_late) {
+                s->late = late_consumers;
+                s->late_peer = peer;
+                s->late_consumers = done;
+                return 0;
+        }
         if (s->error)
                 return s->error;
         done(peer, 0, &bridge, 1);
@@ -264,11 +318,6 @@ static int fake_consumer(void *userdata, enum consumer_action action, const char
         if (done)
                 done(peer, r, 0, action == CONSUMER_UNREGISTER ? 2 : sequence);
         return 0;
-}
-
-static void fake_forget(void *userdata, void *peer)
-{
-        (void)userdata, (void)peer;
 }
 
 static int fake_reload(void *userdata, struct reload_result *ret)

@@ -87,6 +87,12 @@ static void test_what_is_no_message_is_refused(void **state)
         expect_refused(16, UINT64_MAX, 8);
         expect_refused(40, ENGINE_QUIET_MAX + 1, 8);
         expect_refused(40, UINT64_MAX, 8);
+        expect_refused(0, 0x31474e45, 4); /* an older engine's */
+        expect_refused(12, 2, 1);
+        expect_refused(12, 0, 1); /* no status, but one all the same */
+        expect_refused(13, DFU_CODE_MAX_, 1);
+        expect_refused(14, DFU_STATE_MAX_, 1);
+        expect_refused(15, 1, 1);
 }
 
 static void test_text_that_is_not_one_clean_line_is_refused(void **state)
