@@ -45,7 +45,8 @@ struct station_status {
         uint64_t flashed_last_hour;
         unsigned running, waiting, failed; /* slots */
         char *config_error;                /* the last reload was refused for this; NULL if not */
-        char *held; /* nothing begins in any slot: "held by joe: new jig"; NULL: not held */
+        char *ledger_trouble; /* why nothing can be recorded, so that nothing is flashed; NULL if it can */
+        char *held;           /* nothing begins in any slot: "held by joe: new jig"; NULL: not held */
         struct slot_status *slots;
         size_t n_slots;
         struct policy_status *policies;

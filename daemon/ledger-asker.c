@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/ledger-asker.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "daemon/thread.h"
 
 struct queue {
         struct ledger_question *first, **end;
@@ -97,20 +97,6 @@ static void *ask_questions(void *userdata)
 
 /* ---- in the event loop ---- */
 
-static int start_thread(struct ledger_asker *asker)
-{
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        r = pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (r != 0)
-                return -r;
-        r = pthread_create(&asker->thread, NULL, ask_questions, asker);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return -r;
-}
-
 int ledger_asker_start(struct ledger_db *db, struct ledger_asker **ret)
 {
         struct ledger_asker *asker = calloc(1, sizeof(*asker));
@@ -130,7 +116,7 @@ int ledger_asker_start(struct ledger_db *db, struct ledger_asker **ret)
         }
         pthread_mutex_init(&asker->mutex, NULL);
         pthread_cond_init(&asker->wake, NULL);
-        r = start_thread(asker);
+        r = thread_start(&asker->thread, ask_questions, asker);
         if (r < 0) {
                 close(asker->fd);
                 free(asker);

@@ -61,11 +61,6 @@ void ledger_filter_bind(sqlite3_stmt *stmt, const struct history_filter *f)
         }
 }
 
-static void finalizep(sqlite3_stmt **stmt)
-{
-        sqlite3_finalize(*stmt);
-}
-
 static int prepare(struct ledger_db *db, const char *sql, sqlite3_stmt **ret)
 {
         int rc = sqlite3_prepare_v2(db->sqlite, sql, -1, ret, NULL);
@@ -82,7 +77,7 @@ static bool is_timed(const struct history_filter *filter)
 static int read_bounds(struct ledger_db *db, const char *sql, const struct history_filter *filter,
                        struct history_at *ret, int64_t *ret_n)
 {
-        _cleanup_(finalizep) sqlite3_stmt *stmt = NULL;
+        _cleanup_(ledger_stmt_finalizep) sqlite3_stmt *stmt = NULL;
         int r = prepare(db, sql, &stmt);
 
         if (r < 0)
@@ -197,7 +192,7 @@ static int next_slice(struct ledger_db *db, const struct history_filter *filter,
 int ledger_history_page(struct ledger_db *db, const struct history_filter *filter, size_t limit,
                         struct history_page *page)
 {
-        _cleanup_(finalizep) sqlite3_stmt *stmt = NULL;
+        _cleanup_(ledger_stmt_finalizep) sqlite3_stmt *stmt = NULL;
         uint64_t enough_usec = clock_boottime_usec() + LEDGER_PAGE_USEC;
         int r = 0;
 

@@ -15,11 +15,6 @@ void ledger_stats_done(struct ledger_stats_work *work)
         *work = (struct ledger_stats_work){ 0 };
 }
 
-static void finalizep(sqlite3_stmt **stmt)
-{
-        sqlite3_finalize(*stmt);
-}
-
 static int add_row(sqlite3_stmt *stmt, struct stats *stats)
 {
         return stats_add(stats, &(struct stats_attempt){
@@ -73,7 +68,7 @@ static int add_slice(struct ledger_db *db, sqlite3_stmt *stmt, int64_t low, int6
 /* Of the whole ledger. Closed rows are counted by their numbers, which have no gaps. */
 static int read_extent(struct ledger_db *db, struct station_stats *ret)
 {
-        _cleanup_(finalizep) sqlite3_stmt *stmt = NULL;
+        _cleanup_(ledger_stmt_finalizep) sqlite3_stmt *stmt = NULL;
         int rc, r;
 
         rc = sqlite3_prepare_v2(
@@ -112,7 +107,7 @@ static int finish(struct ledger_db *db, const struct ledger_stats_work *work, st
 int ledger_stats_turn(struct ledger_db *db, const struct history_filter *filter,
                       struct ledger_stats_work *work, struct station_stats *ret)
 {
-        _cleanup_(finalizep) sqlite3_stmt *stmt = NULL;
+        _cleanup_(ledger_stmt_finalizep) sqlite3_stmt *stmt = NULL;
         uint64_t enough_usec = clock_boottime_usec() + LEDGER_PAGE_USEC;
         int r = 0;
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/ledger-writer.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "daemon/ledger-retain.h"
 #include "daemon/ledger-update.h"
+#include "daemon/thread.h"
 
 #define GROUP_MAX 256u /* orders of one commit: bounds what a failure takes with it */
 
@@ -173,21 +172,6 @@ static void *write_orders(void *userdata)
 
 /* ---- in the event loop ---- */
 
-/* The event loop takes the signals. */
-static int start_thread(struct ledger_writer *writer)
-{
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        r = pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (r != 0)
-                return -r;
-        r = pthread_create(&writer->thread, NULL, write_orders, writer);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return -r;
-}
-
 int ledger_writer_start(struct ledger_db *db, struct ledger_writer **ret)
 {
         struct ledger_writer *writer = calloc(1, sizeof(*writer));
@@ -205,7 +189,7 @@ int ledger_writer_start(struct ledger_db *db, struct ledger_writer **ret)
         }
         pthread_mutex_init(&writer->mutex, NULL);
         pthread_cond_init(&writer->wake, NULL);
-        r = start_thread(writer);
+        r = thread_start(&writer->thread, write_orders, writer);
         if (r < 0) {
                 close(writer->fd);
                 free(writer);

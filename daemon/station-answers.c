@@ -34,6 +34,8 @@ static int on_header(void *userdata, struct station_status *ret)
         if (r == 0)
                 r = free_and_strdup(&ret->config_error, station->config_error);
         if (r == 0)
+                r = free_and_strdup(&ret->ledger_trouble, ledger_trouble(station->world.ledger));
+        if (r == 0)
                 r = free_and_strdup(&ret->held, station->holds.station);
         ret->uptime_usec = clock_boottime_usec() - station->started_usec;
         add_counts(station, ret);
