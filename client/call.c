@@ -170,6 +170,15 @@ static int error_said(const struct varlink_reply *reply)
                 client_error("%s: not released: %s", parameter(reply, "where"), parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".NotRetried"))
                 client_error("%s: %s", parameter(reply, "where"), parameter(reply, "message"));
+        else if (streq(reply->error, STATION_INTERFACE ".NoSuchConsumer"))
+                client_error("%s: no consumer of this name is registered: see espdfuctl consumer list",
+                             parameter(reply, "consumer"));
+        else if (streq(reply->error, STATION_INTERFACE ".TooManyConsumers"))
+                client_error("%s: not registered: expected at most %d consumers",
+                             parameter(reply, "consumer"), LEDGER_CONSUMERS_MAX);
+        else if (streq(reply->error, STATION_INTERFACE ".WrongSequence"))
+                client_error("%s: expected a number from %s", parameter(reply, "consumer"),
+                             "the one that it has to the last one of the ledger");
         else if (streq(reply->error, STATION_INTERFACE ".Failed"))
                 client_error("espdfud: %s", parameter(reply, "message"));
         else if (str_has_prefix(reply->error, "org.varlink.service."))

@@ -16,13 +16,16 @@ extern const char *client_socket;
 
 /* The verbs: main()'s way to call them. argv[0] is the verb. They return an exit code. */
 int verb_cancel(int argc, char **argv);
+int verb_consumer(int argc, char **argv);
 int verb_explain(int argc, char **argv);
+int verb_export(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_hold(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_retry(int argc, char **argv);
 int verb_slot(int argc, char **argv);
+int verb_stats(int argc, char **argv);
 int verb_status(int argc, char **argv);
 
 /* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */

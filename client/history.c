@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfuctl history: attempts as the ledger has them, the newest first. */
-#include <ctype.h>
 #include <stdio.h>
 
 #include "client/client.h"
+#include "client/filters.h"
 #include "client/table.h"
 
 #define LIMIT_DEFAULT 20
@@ -132,25 +132,16 @@ static int list(json_t *parameters, bool json)
         return r;
 }
 
-/* The ledger has MACs in lower case. NULL if it cannot be: not UTF-8, or no memory. */
-static json_t *lower(const char *mac)
-{
-        char text[64];
-        size_t i = 0;
-
-        for (; mac[i] && i + 1 < sizeof(text); i++)
-                text[i] = (char)tolower((unsigned char)mac[i]);
-        text[i] = '\0';
-        return json_string(text);
-}
-
 int verb_history(int argc, char **argv)
 {
-        const char *slot = NULL, *mac = NULL, *rows = NULL;
+        struct filter_arguments filter = { 0 };
+        const char *rows = NULL;
         bool json = false, all = false;
         const struct client_option options[] = {
-                { "all", .flag = &all },  { "json", .flag = &json },  { "limit", .value = &rows },
-                { "mac", .value = &mac }, { "slot", .value = &slot },
+                { "all", .flag = &all },
+                { "json", .flag = &json },
+                { "limit", .value = &rows },
+                FILTER_OPTIONS(filter),
         };
         int64_t limit = LIMIT_DEFAULT;
         json_t *parameters;
@@ -165,13 +156,12 @@ int verb_history(int argc, char **argv)
         }
         if (rows && !client_number("--limit", rows, 1, INT32_MAX, &limit))
                 return EXIT_USAGE;
-        parameters = json_object();
-        if ((slot && json_object_set_new(parameters, "slot", json_string(slot)) < 0) ||
-            (mac && json_object_set_new(parameters, "mac", lower(mac)) < 0) ||
-            (!all && json_object_set_new(parameters, "limit", json_integer(limit)) < 0)) {
+        r = filter_parameters(&filter, &parameters);
+        if (r != EXIT_DONE)
+                return r;
+        if (!all && json_object_set_new(parameters, "limit", json_integer(limit)) < 0) {
                 json_decref(parameters);
-                client_error("--slot and --mac: expected UTF-8");
-                return EXIT_USAGE;
+                return client_misread(-ENOMEM);
         }
         return list(parameters, json);
 }

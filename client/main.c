@@ -8,6 +8,7 @@
 
 #include "client/client.h"
 #include "client/config-check.h"
+#include "client/filters.h"
 #include "client/image.h"
 
 static const struct verb {
@@ -18,8 +19,13 @@ static const struct verb {
           "Show every slot, or these: its board, policy, progress and last result", verb_status },
         { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
           verb_explain },
-        { "history", "[--slot SLOT] [--mac MAC] [--limit N|--all] [--json]",
-          "List attempts, the newest first", verb_history },
+        { "history", FILTER_USAGE " [--limit N|--all] [--json]", "List attempts, the newest first",
+          verb_history },
+        { "export", "--format csv|json " FILTER_USAGE " [--output FILE]",
+          "Write attempts with all their fields, the oldest first", verb_export },
+        { "stats", FILTER_USAGE " [--json]", "Show yield, speed and the most frequent errors", verb_stats },
+        { "consumer", "list|register|acknowledge|unregister [NAME [NUMBER]] [--json]",
+          "Say who copies the ledger elsewhere, and what they have had", verb_consumer },
         { "cancel", "SLOT|PORT…", "End the running or queued job of a slot, for good", verb_cancel },
         { "hold", "[SLOT|PORT…] [--reason TEXT]", "Begin nothing new in a slot, or in the whole station",
           verb_hold },

@@ -258,6 +258,8 @@ static int print_troubles(const struct station_status *station, const struct tab
                         return what = NULL, -ENOMEM;
                 r = print_trouble(f, what, policy->unusable, &begun);
         }
+        if (r == 0 && station->ledger_trouble)
+                r = print_trouble(f, "attempts cannot be recorded", station->ledger_trouble, &begun);
         if (r == 0 && station->config_error)
                 r = print_trouble(f, "the last reload was refused, the configuration before it is in force",
                                   station->config_error, &begun);

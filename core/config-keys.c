@@ -30,6 +30,21 @@ static int parse_time(const struct config_key *key, const char *value, void *fie
         return value_time(value, key->max, field);
 }
 
+/* "365d"; "none" and "0" are 0. A number without its unit is refused: it could be taken for seconds. */
+static int parse_days(const struct config_key *key, const char *value, void *field)
+{
+        uint64_t days = 0;
+
+        if (!streq(value, "none") && !streq(value, "0")) {
+                int r = value_days(value, key->min, key->max, &days);
+
+                if (r < 0)
+                        return r;
+        }
+        *(uint64_t *)field = days * 24 * 3600 * USEC_PER_SEC;
+        return 0;
+}
+
 static int parse_station_name(const struct config_key *key, const char *value, void *field)
 {
         return value_is_name(value, key->max) ? free_and_strdup(field, value) : -EINVAL;
@@ -128,6 +143,12 @@ static const struct config_key keys[] = {
         { CONFIG_STATION, "stop-time", "60s", "a time such as 500ms, 10s or 1min, at most 1h",
           "how long running downloads may go on when the daemon is stopped",
           parse_time, NULL, STATION(stop_time_usec), .max = 3600 * USEC_PER_SEC },
+        { CONFIG_STATION, "ledger-keep", "none", "none (for ever), or days from 1d to 36500d",
+          "how long an attempt stays in the ledger",
+          parse_days, NULL, STATION(ledger_keep_usec), .min = 1, .max = 36500 },
+        { CONFIG_STATION, "ledger-rows-max", "0", "0 (no limit) to 1000000000",
+          "how many attempts the ledger keeps: the oldest go first",
+          parse_unsigned, NULL, STATION(ledger_rows_max), .max = 1000000000 },
 
         { CONFIG_SLOT, "path", NULL, "udev's ID_PATH of the port, such as pci-0000:00:14.0-usb-0:4.1",
           "the port by udev's ID_PATH, which survives reboots; in [slot B*] all below a hub: …-usb-0:2.*",

@@ -59,6 +59,17 @@ int value_time(const char *text, uint64_t max, uint64_t *ret)
         return -EINVAL;
 }
 
+int value_days(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
+{
+        uint64_t days = 0;
+        size_t n = leading_number(text, max, &days);
+
+        if (n == 0 || !streq(text + n, "d") || days < min)
+                return -EINVAL;
+        *ret = days;
+        return 0;
+}
+
 bool value_is_name(const char *text, size_t max)
 {
         static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" DIGITS "._+:@-";

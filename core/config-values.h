@@ -13,6 +13,9 @@ int value_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 /* "500ms", "2s", "1min", "1h", a plain number counts seconds; 0 to max. All in microseconds. */
 int value_time(const char *text, uint64_t max, uint64_t *ret);
 
+/* "365d": whole days, min to max. */
+int value_days(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+
 /* Whether text names a slot, a policy or a station: 1 to max letters, digits and . _ + : @ -, a letter or digit first. */
 bool value_is_name(const char *text, size_t max);
 

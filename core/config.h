@@ -87,6 +87,8 @@ struct config {
         unsigned jobs_max;           /* 0: no limit */
         uint64_t reattach_time_usec; /* how long a board may take to come back on its port after DETACH */
         uint64_t stop_time_usec;     /* how long running downloads may go on after SIGTERM */
+        uint64_t ledger_keep_usec;   /* older rows of the ledger may go; 0: none */
+        unsigned ledger_rows_max;    /* the oldest rows above this may go; 0: no limit */
         struct config_slot *slots;   /* in the order read */
         size_t n_slots;
         /* [slot B*]: in the order read, path or port with the * too. Their slots stand in slots, behind the others, once

@@ -138,6 +138,7 @@ void dfu_status_answered(struct dfu *dfu, const struct dfu_flight *flight, const
                              dfu->bytes_done, dfu->params.size, c->length);
                 return;
         }
+        dfu->has_status = true;
         switch (dfu->stage) {
         case DFU_STAGE_MEET:
         case DFU_STAGE_MEET_AGAIN:

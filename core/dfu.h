@@ -105,7 +105,7 @@ struct dfu_flight {
         uint16_t length;
 };
 
-/* The owner looks at stage, bytes_done, transfers, verdict and message; the rest is the machine's own. */
+/* The owner looks at stage, bytes_done, transfers, verdict, message and the last status; the rest is the machine's own. */
 struct dfu {
         struct dfu_params params;
         enum dfu_stage stage;
@@ -127,6 +127,7 @@ struct dfu {
         bool abort_wanted;     /* ABORT is due after the drain */
         bool detach_repeated;
         enum dfu_request clear_with; /* CLRSTATUS or ABORT */
+        bool has_status;             /* one came */
         struct dfu_status status;    /* the last one */
         uint64_t busy_since_usec;    /* USEC_INFINITY: not busy */
         uint64_t poll_usec;          /* dfu11: not before that; 0: at once */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/dfu-protocol.h"
 #include "core/verdict.h"
 
 #define ENGINE_MESSAGE_TEXT_MAX 160 /* bytes, with the NUL */
@@ -17,6 +18,8 @@ struct engine_message {
         uint64_t bytes_done, bytes_total;
         uint64_t transfers;
         uint64_t quiet_usec; /* the next message comes within this time, else the engine hangs */
+        bool has_status;     /* a GETSTATUS was answered; status is the last answer, without its poll time */
+        struct dfu_status status;
         char text[ENGINE_MESSAGE_TEXT_MAX];
 };
 

@@ -17,6 +17,9 @@ static void take_verdict(struct job *job, const struct engine_message *message)
                 job_set_cancelled(job, message->text + strlen("cancelled"));
         else
                 job_set_verdict(job, message->verdict, "%s", message->text);
+        memcpy(job->engine_text, message->text, sizeof(job->engine_text));
+        job->has_status = message->has_status;
+        job->status = message->status;
         job->engine_judged = true;
 }
 

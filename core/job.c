@@ -117,6 +117,9 @@ static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
         job->download_start_usec = 0;
         job->bytes_done = job->bytes_total = job->transfers = 0;
         job->detaches = 0;
+        job->detaching_usec = job->away_usec = job->downloading_usec = job->verifying_usec = 0;
+        job->engine_text[0] = '\0';
+        job->has_status = false;
         job->phase = job->dfu_mode ? PHASE_DOWNLOADING : PHASE_DETACHING;
         return JOB_DO_OPEN_ROW;
 }
@@ -298,8 +301,49 @@ static void note_presence(struct job *job, const struct job_event *event)
         }
 }
 
+/* What the time counts for that has passed since the event before, or NULL. */
+static uint64_t *phase_clock(struct job *job)
+{
+        if (job->state == JOB_AWAY)
+                return &job->away_usec;
+        if (job->state != JOB_RUNNING)
+                return NULL;
+        switch (job->phase) {
+        case PHASE_DETACHING:
+                return &job->detaching_usec;
+        case PHASE_DOWNLOADING:
+                return &job->downloading_usec;
+        case PHASE_VERIFYING:
+                return &job->verifying_usec;
+        case PHASE_RESETTING:
+        case PHASE_STUCK:
+        case PHASE_EMPTY:
+        case PHASE_NO_POLICY:
+        case PHASE_UNUSABLE:
+        case PHASE_IGNORED:
+        case PHASE_HELD:
+        case PHASE_QUEUED:
+        case PHASE_FLASHED:
+        case PHASE_FAILED:
+        case PHASE_CANCELLED:
+        case PHASE_MAX_:
+                return NULL;
+        }
+        return NULL;
+}
+
+static void count_phase(struct job *job, uint64_t now_usec)
+{
+        uint64_t *clock = phase_clock(job);
+
+        if (clock)
+                *clock += now_usec - job->counted_until_usec;
+        job->counted_until_usec = now_usec;
+}
+
 enum job_do job_step(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
+        count_phase(job, now_usec);
         note_presence(job, event);
         if (event->type == JOB_EV_CANCEL && event->text && !job_is_cancelled_by_person(job))
                 snprintf(job->cancelled_by, sizeof(job->cancelled_by), "%s", event->text);

@@ -83,7 +83,14 @@ struct job {
         enum verdict verdict;
         char message[JOB_MESSAGE_MAX];
         bool final; /* of an attempt that is being closed: none follows, not after a restart either */
+        char engine_text
+                [ENGINE_MESSAGE_TEXT_MAX]; /* what the engine itself said with its verdict, or empty */
+        bool has_status;                   /* the engine told the board's last DFU status … */
+        struct dfu_status status;          /* … with its verdict */
         uint64_t bytes_done, bytes_total, transfers;
+        /* How long this attempt was in a phase, and away: from DETACH until the board was back. 0: never. */
+        uint64_t detaching_usec, away_usec, downloading_usec, verifying_usec;
+        uint64_t counted_until_usec;
         uint64_t attempt_start_usec;  /* when its row was ordered */
         uint64_t download_start_usec; /* when the first block was under way; 0: not yet */
         bool present;                 /* a board is on the port */

@@ -25,8 +25,23 @@ static const struct field attempt_fields[] = {
         FIELD(U64, attempt_record, bytes),
         FIELD(U64, attempt_record, transfers),
         FIELD(VERDICT, attempt_record, verdict),
+        FIELD(BOOL, attempt_record, final),
         FIELD(TEXT_OR_NULL, attempt_record, message),
+        FIELD(TEXT_OR_NULL, attempt_record, engine_message),
+        FIELD(U64_OR_NULL, attempt_record, detaching_usec),
+        FIELD(U64_OR_NULL, attempt_record, away_usec),
+        FIELD(U64_OR_NULL, attempt_record, downloading_usec),
+        FIELD(U64_OR_NULL, attempt_record, verifying_usec),
+        FIELD(TEXT_OR_NULL, attempt_record, dfu_status),
+        FIELD(TEXT_OR_NULL, attempt_record, dfu_state),
+        FIELD(TEXT_OR_NULL, attempt_record, station),
+        FIELD(TEXT_OR_NULL, attempt_record, data_file),
 };
+
+const char *attempt_field(size_t index)
+{
+        return index < ARRAY_SIZE(attempt_fields) ? attempt_fields[index].name : NULL;
+}
 
 json_t *attempts_to_json(const struct attempt_record *attempts, size_t n)
 {

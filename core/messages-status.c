@@ -14,6 +14,7 @@ static const struct field station_fields[] = {
         FIELD(UNSIGNED, station_status, waiting),
         FIELD(UNSIGNED, station_status, failed),
         FIELD(TEXT_OR_NULL, station_status, config_error),
+        FIELD(TEXT_OR_NULL, station_status, ledger_trouble),
         FIELD(TEXT_OR_NULL, station_status, held),
 };
 

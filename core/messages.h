@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#include "core/consumer.h"
+#include "core/stats.h"
 #include "core/status.h"
 
 #define STATION_INTERFACE "io.espdfu.Station1"
@@ -31,6 +33,14 @@ void explanations_free(struct explanation *explanations, size_t n);
 json_t *attempts_to_json(const struct attempt_record *attempts, size_t n);
 int attempts_from_json(const json_t *parameters, struct attempt_record **ret, size_t *ret_n);
 void attempts_free(struct attempt_record *attempts, size_t n);
+/* The names of an attempt's fields, in the ledger's order; NULL after the last. */
+const char *attempt_field(size_t index);
+
+json_t *station_stats_to_json(const struct station_stats *stats);
+int station_stats_from_json(const json_t *parameters, struct station_stats *ret);
+
+json_t *consumers_to_json(const struct consumer_status *consumers, size_t n);
+int consumers_from_json(const json_t *parameters, struct consumer_status **ret, size_t *ret_n);
 
 /* Reload's reply, or ReloadRefused's parameters when there are errors; reading takes either. */
 json_t *reload_result_to_json(const struct reload_result *result);

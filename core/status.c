@@ -39,6 +39,7 @@ void station_status_done(struct station_status *status)
         free(status->name);
         free(status->version);
         free(status->config_error);
+        free(status->ledger_trouble);
         free(status->held);
         for (size_t i = 0; i < status->n_slots; i++)
                 slot_status_done(&status->slots[i]);
@@ -88,6 +89,11 @@ void attempt_record_done(struct attempt_record *record)
         free(record->image_sha256);
         free(record->boot_id);
         free(record->message);
+        free(record->engine_message);
+        free(record->dfu_status);
+        free(record->dfu_state);
+        free(record->station);
+        free(record->data_file);
         *record = (struct attempt_record){ 0 };
 }
 
@@ -95,9 +101,12 @@ int attempt_record_copy(const struct attempt_record *record, struct attempt_reco
 {
         _cleanup_(attempt_record_done) struct attempt_record copy = *record;
         char **const texts[] = {
-                &copy.job,          &copy.slot,    &copy.port,       &copy.path,       &copy.chip,
-                &copy.mac,          &copy.policy,  &copy.image_path, &copy.image_name, &copy.image_version,
-                &copy.image_sha256, &copy.boot_id, &copy.message,
+                &copy.job,           &copy.slot,           &copy.port,
+                &copy.path,          &copy.chip,           &copy.mac,
+                &copy.policy,        &copy.image_path,     &copy.image_name,
+                &copy.image_version, &copy.image_sha256,   &copy.boot_id,
+                &copy.message,       &copy.engine_message, &copy.dfu_status,
+                &copy.dfu_state,     &copy.station,        &copy.data_file,
         };
         int r = 0;
 

@@ -45,7 +45,8 @@ struct station_status {
         uint64_t flashed_last_hour;
         unsigned running, waiting, failed; /* slots */
         char *config_error;                /* the last reload was refused for this; NULL if not */
-        char *held; /* nothing begins in any slot: "held by joe: new jig"; NULL: not held */
+        char *ledger_trouble; /* why nothing can be recorded, so that nothing is flashed; NULL if it can */
+        char *held;           /* nothing begins in any slot: "held by joe: new jig"; NULL: not held */
         struct slot_status *slots;
         size_t n_slots;
         struct policy_status *policies;
@@ -104,6 +105,13 @@ struct attempt_record {
         enum verdict verdict;
         bool final; /* no attempt of this job follows: it was closed with its presence */
         char *message;
+        char *engine_message; /* what the engine itself said in the end, or NULL */
+        /* How long it was in a phase, by CLOCK_BOOTTIME; away: from DETACH until the board was back. 0: never, or unknown. */
+        uint64_t detaching_usec, away_usec, downloading_usec, verifying_usec;
+        char *dfu_status,
+                *dfu_state; /* what the board's last GETSTATUS said, if the attempt failed; else NULL */
+        char *station;      /* name */
+        char *data_file;    /* the per-board file that was put into the image, or NULL */
 };
 
 void attempt_record_done(struct attempt_record *record);

@@ -238,6 +238,15 @@ int64_t varlink_arg_int(struct varlink_arguments *args, const char *name, int64_
         return number;
 }
 
+bool varlink_arg_bool(struct varlink_arguments *args, const char *name)
+{
+        json_t *value = argument(args, name);
+
+        if (value && !json_is_boolean(value) && !json_is_null(value))
+                argument_is_wrong(args, name);
+        return json_is_true(value);
+}
+
 const char *varlink_args_invalid(struct varlink_arguments *args)
 {
         const char *key;

@@ -73,7 +73,7 @@ int varlink_reply_encode(const char *error, json_t *parameters, bool continues, 
  *
  * A parameter that nobody asked for is wrong as well: a filter with a typing error must not mean "everything".
  */
-#define VARLINK_ARGS_MAX 8
+#define VARLINK_ARGS_MAX 12
 
 struct varlink_arguments {
         json_t *object; /* borrowed, or NULL */
@@ -89,5 +89,7 @@ const char *varlink_arg_text_needed(struct varlink_arguments *args, const char *
 /* absent if it is absent or null; wrong if it is not an integer from min to max. */
 int64_t varlink_arg_int(struct varlink_arguments *args, const char *name, int64_t min, int64_t max,
                         int64_t absent);
+/* false if it is absent or null. */
+bool varlink_arg_bool(struct varlink_arguments *args, const char *name);
 /* The name of what is wrong, or NULL. Borrowed from the call, or static. */
 const char *varlink_args_invalid(struct varlink_arguments *args);

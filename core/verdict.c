@@ -87,3 +87,32 @@ bool verdict_is_transient(enum verdict verdict)
         }
         return false;
 }
+
+bool verdict_is_failure(enum verdict verdict)
+{
+        switch (verdict) {
+        case VERDICT_BOARD_LEFT:
+        case VERDICT_NOT_RETURNED:
+        case VERDICT_REPLACED:
+        case VERDICT_TIMED_OUT:
+        case VERDICT_STALLED:
+        case VERDICT_BOARD_ERROR:
+        case VERDICT_VERIFY_FAILED:
+        case VERDICT_BAD_ANSWER:
+        case VERDICT_NOT_DFU:
+        case VERDICT_IMAGE_REFUSED:
+        case VERDICT_BUSY:
+        case VERDICT_NO_ACCESS:
+        case VERDICT_USB_ERROR:
+        case VERDICT_ENGINE_FAILED:
+                return true;
+        case VERDICT_NONE:
+        case VERDICT_FLASHED:
+        case VERDICT_DETACHED:
+        case VERDICT_CANCELLED:
+        case VERDICT_INTERRUPTED:
+        case VERDICT_MAX_:
+                return false;
+        }
+        return false;
+}

@@ -55,3 +55,5 @@ DECLARE_WORDS(verdict)
 
 /* Whether another attempt can help: chance on the bus, not a property of the board, the image or the rules. */
 bool verdict_is_transient(enum verdict verdict);
+/* Whether a job that ends with this verdict has failed: neither done, nor given up on purpose. */
+bool verdict_is_failure(enum verdict verdict);

@@ -10,12 +10,20 @@
 
 #define READ_SIZE (16 * KIB)
 
+static void forget_answer(struct connection *c)
+{
+        if (c->asked)
+                c->server->ops->forget(c->server->userdata, c);
+        c->asked = false;
+}
+
 void connection_doom(struct connection *c, const char *why)
 {
         if (c->doomed)
                 return;
         log_debug("client %ld of user %ld: %s: disconnected", (long)c->peer.pid, (long)c->peer.uid, why);
         c->doomed = true;
+        forget_answer(c);
         c->stream = STREAM_NONE;
         sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
         sd_event_source_set_enabled(c->server->reaper, SD_EVENT_ONESHOT);
@@ -34,7 +42,7 @@ static void update_events(struct connection *c)
 
         if (!c->eof && !pending)
                 events |= EPOLLIN;
-        if (connection_unsent(c) > 0 || (!c->busy && pending) || c->stream == STREAM_HISTORY)
+        if (connection_unsent(c) > 0 || (!c->busy && pending) || (c->stream == STREAM_HISTORY && !c->asked))
                 events |= EPOLLOUT;
         if (c->doomed || events == c->events)
                 return;
@@ -86,8 +94,8 @@ void connection_queue(struct connection *c, const char *text, size_t size)
 static void call_finished(struct connection *c)
 {
         varlink_call_done(&c->call);
-        free(c->history.slot);
-        free(c->history.mac);
+        history_filter_done(&c->history.filter);
+        history_told(c);
         c->history = (struct history_position){ 0 };
         free(take_ptr(c->cancelled));
         c->stream = STREAM_NONE;
@@ -263,6 +271,7 @@ int connection_new(struct server *server, int fd, const struct server_peer *peer
 void connection_free(struct connection *c)
 {
         sd_event_source_disable_unref(c->io);
+        forget_answer(c);
         call_finished(c);
         varlink_input_done(&c->in);
         free(c->out);

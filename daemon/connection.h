@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "core/history.h"
 #include "core/varlink.h"
 #include "daemon/server.h"
 
@@ -17,12 +18,15 @@ enum stream {
         STREAM_HISTORY, /* History: whenever the peer has taken a page */
         STREAM_CANCEL,  /* Cancel: one reply, when the slot rests */
         STREAM_RETRY,   /* Retry: one reply, when it has begun */
+        STREAM_ANSWER,  /* one reply, when the record was read or written */
 };
 
 struct history_position {
-        char *slot, *mac; /* owned */
-        int64_t before;
-        int64_t left; /* rows */
+        struct history_filter filter;
+        struct history_at at;
+        int64_t left;                    /* rows */
+        struct attempt_record *attempts; /* that were read and are not told yet; owned */
+        size_t n_attempts;
 };
 
 struct connection {
@@ -42,6 +46,7 @@ struct connection {
         bool busy;
         enum stream stream;
         uint64_t seen; /* STREAM_WATCH: the server's generation that the peer has been told */
+        bool asked;    /* the record is asked: an answer comes, or is forgotten */
         struct history_position history;
         char *cancelled; /* STREAM_CANCEL: the slot's name; owned */
         uint64_t retry;  /* STREAM_RETRY: the order's number */
@@ -123,3 +128,14 @@ void cancel_look(struct server *server, const char *slot);
 /* methods-history.c */
 void method_history(struct connection *c);
 void history_drained(struct connection *c);
+void history_told(struct connection *c);
+/* The parameters that choose attempts: slot, mac, image, since_realtime_usec, until_realtime_usec, verdict. *ret is to be
+ * released. 0 or -ENOMEM; what is wrong is in args. */
+int filter_take(struct varlink_arguments *args, struct history_filter *ret);
+
+/* methods-records.c */
+void method_stats(struct connection *c);
+void method_consumers(struct connection *c);
+void method_register_consumer(struct connection *c);
+void method_acknowledge(struct connection *c);
+void method_unregister_consumer(struct connection *c);

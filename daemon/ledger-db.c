@@ -20,13 +20,16 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_ATTEMPT_OPEN] =
                 "INSERT INTO attempt (job, attempt, slot, port, path, chip, mac, policy, image_path, "
                 "image_name,"
-                " image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                " image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec, station,"
+                " data_file)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         [STMT_ATTEMPT_CLOSE] =
                 "UPDATE attempt SET sequence = (SELECT coalesce(max(sequence), 0) + 1 FROM attempt),"
                 " end_realtime_usec = ?2, duration_usec = ?3, bytes = ?4, transfers = ?5, verdict = ?6, "
                 "final = ?7,"
-                " message = ?8, mac = coalesce(?9, mac)"
+                " message = ?8, mac = coalesce(?9, mac), engine_message = ?10, detaching_usec = ?11,"
+                " away_usec = ?12, downloading_usec = ?13, verifying_usec = ?14, dfu_status = ?15, dfu_state "
+                "= ?16"
                 " WHERE id = ?1 AND sequence IS NULL RETURNING " LEDGER_COLUMNS,
         [STMT_ATTEMPT_EXISTS] = "SELECT 1 FROM attempt WHERE id = ?1",
         [STMT_ATTEMPTS_LEFT_OPEN] = "SELECT id FROM attempt WHERE sequence IS NULL ORDER BY id LIMIT 1",
@@ -50,15 +53,6 @@ static const char *const stmt_texts[STMT_MAX_] = {
                 " SELECT (SELECT min(slot) FROM attempt WHERE slot > name) FROM names WHERE name IS NOT NULL)"
                 " SELECT " LEDGER_COLUMNS " FROM attempt WHERE id IN (SELECT (SELECT max(id) FROM attempt"
                 " WHERE slot = name AND sequence IS NOT NULL) FROM names) ORDER BY sequence DESC LIMIT ?1",
-        [STMT_HISTORY] = "SELECT " LEDGER_COLUMNS " FROM attempt WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-        [STMT_HISTORY_SLOT] = "SELECT " LEDGER_COLUMNS
-                              " FROM attempt WHERE id < ?1 AND slot = ?3 ORDER BY id DESC LIMIT ?2",
-        [STMT_HISTORY_MAC] = "SELECT " LEDGER_COLUMNS
-                             " FROM attempt WHERE id < ?1 AND mac = ?4 ORDER BY id DESC LIMIT ?2",
-        /* By MAC first: a board has few attempts, a slot has many. */
-        [STMT_HISTORY_SLOT_MAC] =
-                "SELECT " LEDGER_COLUMNS
-                " FROM attempt WHERE id < ?1 AND +slot = ?3 AND mac = ?4 ORDER BY id DESC LIMIT ?2",
         [STMT_BOARD_IMAGE] = "SELECT verdict, image_sha256 FROM attempt WHERE mac = ?1"
                              " AND (sequence IS NULL OR bytes > 0 OR verdict IN ('flashed', 'interrupted', "
                              "'engine-failed'))"
@@ -67,7 +61,22 @@ static const char *const stmt_texts[STMT_MAX_] = {
                        " WHERE end_realtime_usec >= ?1 AND end_realtime_usec < ?2 AND sequence <= ?3"
                        " GROUP BY 1, 2, 3",
         [STMT_HOUR] = "SELECT count(*) FROM attempt WHERE end_realtime_usec > ?1 AND end_realtime_usec <= ?2"
-                      " AND sequence <= ?3 AND verdict = 'flashed'",
+                      " AND sequence <= ?3 AND +verdict = 'flashed'",
+        [STMT_CONSUMER] = "SELECT sequence FROM consumer WHERE name = ?9",
+        [STMT_CONSUMER_PUT] = "INSERT INTO consumer (name, sequence, seen_realtime_usec) VALUES (?9, ?1, ?2)"
+                              " ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence,"
+                              " seen_realtime_usec = excluded.seen_realtime_usec",
+        [STMT_CONSUMER_DELETE] = "DELETE FROM consumer WHERE name = ?9",
+        [STMT_CONSUMER_COUNT] = "SELECT count(*) FROM consumer",
+        [STMT_CONSUMER_LEAST] = "SELECT min(sequence) FROM consumer",
+        [STMT_CONSUMERS] =
+                "SELECT name, sequence, (SELECT coalesce(max(sequence), 0) FROM attempt) - sequence,"
+                " seen_realtime_usec FROM consumer ORDER BY name",
+        [STMT_FIRST_SEQUENCE] = "SELECT min(sequence) FROM attempt",
+        [STMT_OLDEST] = "SELECT sequence, end_realtime_usec, clock_synchronized FROM attempt"
+                        " WHERE sequence IS NOT NULL ORDER BY sequence",
+        [STMT_REMOVE] = "DELETE FROM attempt WHERE sequence >= ?1 AND sequence <= ?2",
+        [STMT_REMOVED] = "UPDATE retention SET removed = removed + ?1, removed_realtime_usec = ?2",
 };
 
 int ledger_error(char **ret, int r, const char *format, ...)

@@ -24,13 +24,19 @@ enum ledger_stmt {
         STMT_PRESENCES,
         STMT_LAST_SEQUENCE,
         STMT_LAST_OF_SLOTS,
-        STMT_HISTORY,
-        STMT_HISTORY_SLOT,
-        STMT_HISTORY_MAC,
-        STMT_HISTORY_SLOT_MAC,
         STMT_BOARD_IMAGE,
         STMT_TODAY,
         STMT_HOUR,
+        STMT_CONSUMER,
+        STMT_CONSUMER_PUT,
+        STMT_CONSUMER_DELETE,
+        STMT_CONSUMER_COUNT,
+        STMT_CONSUMER_LEAST,
+        STMT_CONSUMERS,
+        STMT_FIRST_SEQUENCE,
+        STMT_OLDEST,
+        STMT_REMOVE,
+        STMT_REMOVED,
         STMT_MAX_,
 };
 
@@ -52,6 +58,11 @@ DEFINE_CLEANUP(struct ledger_db, ledger_db_free)
 /* One statement, ready to be bound; for _cleanup_(ledger_stmt_donep). Returns 0 or -errno. */
 int ledger_db_stmt(struct ledger_db *db, enum ledger_stmt stmt, sqlite3_stmt **ret);
 void ledger_stmt_donep(sqlite3_stmt **stmt);
+/* For one that was prepared for a single use. */
+static inline void ledger_stmt_finalizep(sqlite3_stmt **stmt)
+{
+        sqlite3_finalize(*stmt);
+}
 /* One step: 1 a row, 0 done, or -errno. */
 int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt);
 /* The connection's last result as -errno; rc is what SQLite returned. */

@@ -185,36 +185,6 @@ void ledger_tally_begin_day(struct ledger_tally *tally, uint64_t now_usec)
         }
 }
 
-/* Whether a job that ends with this verdict has failed: neither done, nor given up on purpose. */
-static bool is_failure(enum verdict verdict)
-{
-        switch (verdict) {
-        case VERDICT_BOARD_LEFT:
-        case VERDICT_NOT_RETURNED:
-        case VERDICT_REPLACED:
-        case VERDICT_TIMED_OUT:
-        case VERDICT_STALLED:
-        case VERDICT_BOARD_ERROR:
-        case VERDICT_VERIFY_FAILED:
-        case VERDICT_BAD_ANSWER:
-        case VERDICT_NOT_DFU:
-        case VERDICT_IMAGE_REFUSED:
-        case VERDICT_BUSY:
-        case VERDICT_NO_ACCESS:
-        case VERDICT_USB_ERROR:
-        case VERDICT_ENGINE_FAILED:
-                return true;
-        case VERDICT_NONE:
-        case VERDICT_FLASHED:
-        case VERDICT_DETACHED:
-        case VERDICT_CANCELLED:
-        case VERDICT_INTERRUPTED:
-        case VERDICT_MAX_:
-                return false;
-        }
-        return false;
-}
-
 void ledger_tally_add_today(struct ledger_tally *tally, enum verdict verdict, bool final, bool first_attempt,
                             uint64_t n)
 {
@@ -222,7 +192,7 @@ void ledger_tally_add_today(struct ledger_tally *tally, enum verdict verdict, bo
                 tally->counts.flashed_today += n;
                 if (first_attempt)
                         tally->counts.first_pass_today += n;
-        } else if (final && is_failure(verdict)) {
+        } else if (final && verdict_is_failure(verdict)) {
                 tally->counts.failed_today += n;
         }
 }

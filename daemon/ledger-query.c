@@ -151,66 +151,6 @@ int ledger_query_tally(struct ledger_db *db, int64_t sequence, uint64_t now_usec
         return ledger_tally_hour_is_over(tally, now_usec) ? count_hour(db, sequence, now_usec, tally) : 0;
 }
 
-/* ---- history ---- */
-
-void attempt_records_free(struct attempt_record *records, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                attempt_record_done(&records[i]);
-        free(records);
-}
-
-static int read_page(struct ledger_db *db, sqlite3_stmt *stmt, struct attempt_record *records, unsigned limit,
-                     size_t *n)
-{
-        int r;
-
-        while ((r = ledger_db_step(db, stmt)) > 0 && *n < limit) {
-                r = ledger_read_attempt(stmt, &records[*n]);
-                if (r < 0)
-                        return r;
-                (*n)++;
-        }
-        return r < 0 ? r : 0;
-}
-
-int ledger_query_history(struct ledger_db *db, const char *slot, const char *mac, int64_t before,
-                         unsigned limit, struct attempt_record **ret, size_t *ret_n)
-{
-        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        struct attempt_record *records;
-        size_t n = 0;
-        int r;
-
-        if (limit < 1 || limit > LEDGER_HISTORY_MAX || before < 0)
-                return -EINVAL;
-        r = prepare(db,
-                    slot && mac ? STMT_HISTORY_SLOT_MAC
-                    : slot      ? STMT_HISTORY_SLOT
-                    : mac       ? STMT_HISTORY_MAC
-                                : STMT_HISTORY,
-                    &stmt);
-        if (r < 0)
-                return r;
-        records = calloc(limit, sizeof(*records));
-        if (!records)
-                return -ENOMEM;
-        sqlite3_bind_int64(stmt, 1, before > 0 ? before : INT64_MAX);
-        sqlite3_bind_int64(stmt, 2, limit);
-        if (slot)
-                ledger_bind_text(stmt, 3, slot, LEDGER_NAME_MAX);
-        if (mac)
-                ledger_bind_text(stmt, 4, mac, LEDGER_NAME_MAX);
-        r = read_page(db, stmt, records, limit, &n);
-        if (r < 0) {
-                attempt_records_free(records, n);
-                return r;
-        }
-        *ret = records;
-        *ret_n = n;
-        return 0;
-}
-
 int ledger_query_board_has_image(struct ledger_db *db, const char *mac, const char *sha256)
 {
         _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;

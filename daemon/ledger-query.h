@@ -9,7 +9,5 @@
 int ledger_query_index(struct ledger_db *db, struct ledger_index *index, int64_t *ret_sequence);
 /* Counts today and the last hour anew where tally says so, from rows up to this sequence number. */
 int ledger_query_tally(struct ledger_db *db, int64_t sequence, uint64_t now_usec, struct ledger_tally *tally);
-/* As ledger_history() and ledger_board_has_image(). */
-int ledger_query_history(struct ledger_db *db, const char *slot, const char *mac, int64_t before,
-                         unsigned limit, struct attempt_record **ret, size_t *ret_n);
+/* As ledger_board_has_image(). */
 int ledger_query_board_has_image(struct ledger_db *db, const char *mac, const char *sha256);

@@ -4,10 +4,14 @@
 /* The columns that are written when a row is opened: 2 to 16 of COLUMNS. */
 #define FIRST_OPENED 2
 #define LAST_OPENED  16
+/* Those that a newer schema added: 24 on when it is closed, the last two when it is opened. */
+#define FIRST_DETAIL 24
+#define LAST_DETAIL  30
 
 enum column_type {
         COLUMN_I64,
         COLUMN_U64,
+        COLUMN_U64_OR_NULL, /* 0 is NULL */
         COLUMN_UNSIGNED,
         COLUMN_BOOL,
         COLUMN_TEXT,
@@ -47,6 +51,15 @@ static const struct {
         COLUMN(COLUMN_VERDICT, verdict, 0),
         COLUMN(COLUMN_BOOL, final, 0),
         COLUMN(COLUMN_TEXT, message, LEDGER_MESSAGE_MAX),
+        COLUMN(COLUMN_TEXT, engine_message, LEDGER_MESSAGE_MAX),
+        COLUMN(COLUMN_U64_OR_NULL, detaching_usec, 0),
+        COLUMN(COLUMN_U64_OR_NULL, away_usec, 0),
+        COLUMN(COLUMN_U64_OR_NULL, downloading_usec, 0),
+        COLUMN(COLUMN_U64_OR_NULL, verifying_usec, 0),
+        COLUMN(COLUMN_TEXT, dfu_status, LEDGER_NAME_MAX),
+        COLUMN(COLUMN_TEXT, dfu_state, LEDGER_NAME_MAX),
+        COLUMN(COLUMN_TEXT, station, LEDGER_NAME_MAX),
+        COLUMN(COLUMN_TEXT, data_file, LEDGER_PATH_MAX),
 };
 
 void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value)
@@ -103,6 +116,7 @@ static int read_column(sqlite3_stmt *stmt, int i, void *field)
                 *(int64_t *)field = value;
                 return 0;
         case COLUMN_U64:
+        case COLUMN_U64_OR_NULL:
                 *(uint64_t *)field = value > 0 ? (uint64_t)value : 0;
                 return 0;
         case COLUMN_UNSIGNED:
@@ -144,6 +158,12 @@ static void bind_column(sqlite3_stmt *stmt, int index, size_t column, const void
         case COLUMN_U64:
                 ledger_bind_u64(stmt, index, *(const uint64_t *)field);
                 break;
+        case COLUMN_U64_OR_NULL:
+                if (*(const uint64_t *)field > 0)
+                        ledger_bind_u64(stmt, index, *(const uint64_t *)field);
+                else
+                        sqlite3_bind_null(stmt, index);
+                break;
         case COLUMN_UNSIGNED:
                 sqlite3_bind_int64(stmt, index, *(const unsigned *)field);
                 break;
@@ -160,8 +180,21 @@ static void bind_column(sqlite3_stmt *stmt, int index, size_t column, const void
         }
 }
 
+/* Columns first to last become the parameters from index on. */
+static void bind_columns(sqlite3_stmt *stmt, int index, size_t first, size_t last,
+                         const struct attempt_record *record)
+{
+        for (size_t i = first; i <= last; i++)
+                bind_column(stmt, index++, i, (const char *)record + columns[i].offset);
+}
+
 void ledger_bind_opened(sqlite3_stmt *stmt, const struct attempt_record *record)
 {
-        for (size_t i = FIRST_OPENED; i <= LAST_OPENED; i++)
-                bind_column(stmt, (int)(i - FIRST_OPENED) + 1, i, (const char *)record + columns[i].offset);
+        bind_columns(stmt, 1, FIRST_OPENED, LAST_OPENED, record);
+        bind_columns(stmt, 16, LAST_DETAIL + 1, ARRAY_SIZE(columns) - 1, record);
+}
+
+void ledger_bind_details(sqlite3_stmt *stmt, const struct attempt_record *record)
+{
+        bind_columns(stmt, 10, FIRST_DETAIL, LAST_DETAIL, record);
 }

@@ -15,14 +15,18 @@
 #define LEDGER_COLUMNS                                                                                       \
         "id, sequence, job, attempt, slot, port, path, chip, mac, policy, image_path, image_name, "          \
         "image_version, image_sha256, boot_id, clock_synchronized, start_realtime_usec, end_realtime_usec, " \
-        "duration_usec, bytes, transfers, verdict, final, message"
+        "duration_usec, bytes, transfers, verdict, final, message, engine_message, detaching_usec, "         \
+        "away_usec, "                                                                                        \
+        "downloading_usec, verifying_usec, dfu_status, dfu_state, station, data_file"
 
 void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value);
 /* Copies nothing: text must live until the statement is done. max: in bytes; longer text is cut between
  * characters. */
 void ledger_bind_text(sqlite3_stmt *stmt, int index, const char *text, size_t max);
-/* What is known when a row is opened: ?1 to ?15 of STMT_ATTEMPT_OPEN. */
+/* What is known when a row is opened: ?1 to ?15 of STMT_ATTEMPT_OPEN; and its station and data_file, ?16 and ?17. */
 void ledger_bind_opened(sqlite3_stmt *stmt, const struct attempt_record *record);
+/* What is known when it is closed, apart from its id, final and mac: from ?10 on of STMT_ATTEMPT_CLOSE. */
+void ledger_bind_details(sqlite3_stmt *stmt, const struct attempt_record *record);
 
 /* The text of a column, copied; NULL where it is NULL. Returns 0 or -ENOMEM. */
 int ledger_column_text(sqlite3_stmt *stmt, int column, char **ret);

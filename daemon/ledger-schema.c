@@ -47,6 +47,31 @@ static const char *const migrations[] = {
         "  verdict TEXT NOT NULL,"
         "  message TEXT"
         ") STRICT, WITHOUT ROWID;",
+
+        "ALTER TABLE attempt ADD COLUMN engine_message TEXT;"
+        "ALTER TABLE attempt ADD COLUMN detaching_usec INTEGER;"
+        "ALTER TABLE attempt ADD COLUMN away_usec INTEGER;"
+        "ALTER TABLE attempt ADD COLUMN downloading_usec INTEGER;"
+        "ALTER TABLE attempt ADD COLUMN verifying_usec INTEGER;"
+        "ALTER TABLE attempt ADD COLUMN dfu_status TEXT;"
+        "ALTER TABLE attempt ADD COLUMN dfu_state TEXT;"
+        "ALTER TABLE attempt ADD COLUMN station TEXT;"
+        "ALTER TABLE attempt ADD COLUMN data_file TEXT;"
+        "CREATE INDEX attempt_by_start ON attempt (start_realtime_usec);"
+        "CREATE INDEX attempt_by_verdict ON attempt (verdict, id);"
+        /* Who copies the ledger elsewhere, and how far each is. */
+        "CREATE TABLE consumer ("
+        "  name TEXT PRIMARY KEY NOT NULL,"
+        "  sequence INTEGER NOT NULL,"
+        "  seen_realtime_usec INTEGER NOT NULL"
+        ") STRICT, WITHOUT ROWID;"
+        /* One row: what retention has removed so far. */
+        "CREATE TABLE retention ("
+        "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+        "  removed INTEGER NOT NULL,"
+        "  removed_realtime_usec INTEGER"
+        ") STRICT;"
+        "INSERT INTO retention VALUES (1, 0, NULL);",
 };
 
 static int read_integer(struct ledger_db *db, const char *sql, int64_t *ret)

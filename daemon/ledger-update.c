@@ -80,6 +80,7 @@ int ledger_db_attempt_close(struct ledger_db *db, int64_t id, const struct attem
         sqlite3_bind_int(stmt, 7, final);
         ledger_bind_text(stmt, 8, record->message, LEDGER_MESSAGE_MAX);
         ledger_bind_text(stmt, 9, record->mac, LEDGER_NAME_MAX);
+        ledger_bind_details(stmt, record);
         r = ledger_db_step(db, stmt);
         if (r == 0)
                 return why_not_closed(db, id);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/ledger-writer.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "daemon/ledger-retain.h"
 #include "daemon/ledger-update.h"
+#include "daemon/thread.h"
 
 #define GROUP_MAX 256u /* orders of one commit: bounds what a failure takes with it */
 
@@ -30,6 +30,7 @@ struct ledger_order *ledger_order_free(struct ledger_order *order)
         attempt_record_done(&order->work.record);
         ledger_presence_free(order->work.presence);
         ledger_last_free(order->work.row);
+        free(order->work.consumer.name);
         free(order);
         return NULL;
 }
@@ -61,14 +62,26 @@ static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
  * is the database's failure, and undoes the group. */
 static int carry_out(struct ledger_db *db, struct ledger_order *order)
 {
-        int r;
+        int r = 0;
 
         order->work.r = 0;
-        if (order->work.forget)
+        switch (order->work.kind) {
+        case ORDER_ATTEMPT:
+                r = order->work.close ? carry_out_close(db, order)
+                                      : ledger_db_attempt_open(db, &order->work.record, &order->work.id);
+                break;
+        case ORDER_FORGET:
                 return ledger_db_presence_forget(db, order->work.presence);
-        if (!order->work.close)
-                return ledger_db_attempt_open(db, &order->work.record, &order->work.id);
-        r = carry_out_close(db, order);
+        case ORDER_CONSUMER:
+                r = ledger_db_consumer(db, order->work.consumer.action, order->work.consumer.name,
+                                       order->work.consumer.sequence, order->work.consumer.now_realtime_usec,
+                                       &order->work.sequence);
+                break;
+        case ORDER_RETAIN:
+                order->work.removed = (struct ledger_removed){ 0 };
+                r = ledger_db_retain(db, &order->work.limits, &order->work.removed);
+                break;
+        }
         if (r > 0) {
                 order->work.r = -r;
                 return 0;
@@ -161,21 +174,6 @@ static void *write_orders(void *userdata)
 
 /* ---- in the event loop ---- */
 
-/* The event loop takes the signals. */
-static int start_thread(struct ledger_writer *writer)
-{
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        r = pthread_sigmask(SIG_SETMASK, &all, &before);
-        if (r != 0)
-                return -r;
-        r = pthread_create(&writer->thread, NULL, write_orders, writer);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return -r;
-}
-
 int ledger_writer_start(struct ledger_db *db, struct ledger_writer **ret)
 {
         struct ledger_writer *writer = calloc(1, sizeof(*writer));
@@ -193,7 +191,7 @@ int ledger_writer_start(struct ledger_db *db, struct ledger_writer **ret)
         }
         pthread_mutex_init(&writer->mutex, NULL);
         pthread_cond_init(&writer->wake, NULL);
-        r = start_thread(writer);
+        r = thread_start(&writer->thread, write_orders, writer);
         if (r < 0) {
                 close(writer->fd);
                 free(writer);

@@ -12,6 +12,8 @@
 #include "daemon/ledger-db.h"
 #include "daemon/ledger-index.h"
 
+enum ledger_order_kind { ORDER_ATTEMPT, ORDER_FORGET, ORDER_CONSUMER, ORDER_RETAIN };
+
 struct ledger_order {
         /* The loop's. */
         struct ledger_order *next; /* all orders that are not told yet, in order */
@@ -20,16 +22,25 @@ struct ledger_order {
 
         struct {
                 struct ledger_order *next; /* the thread's queue */
-                bool close;                /* close row id; else open one … */
-                bool forget;               /* … unless presence is to be forgotten */
-                int64_t id;                /* of close; result of open */
+                enum ledger_order_kind kind;
+                bool close; /* close row id; else open one */
+                int64_t id; /* of close; result of open */
                 struct attempt_record record;
                 struct ledger_presence *presence; /* of close: final with this, or NULL; of forget */
                 /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed. */
                 int r;
                 int64_t sequence;
                 struct ledger_last *row; /* of close: the row as it is now */
+                struct {
+                        enum consumer_action action;
+                        char *name; /* owned */
+                        int64_t sequence;
+                        uint64_t now_realtime_usec;
+                } consumer;
+                struct ledger_limits limits;
+                struct ledger_removed removed; /* result of retain */
         } work;
+        ledger_removed_t removed_done; /* of retain, in place of done */
 };
 struct ledger_order *ledger_order_free(struct ledger_order *order);
 DEFINE_CLEANUP(struct ledger_order, ledger_order_free)

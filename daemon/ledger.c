@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/ledger-query.h"
+#include "daemon/ledger-questions.h"
 #include "daemon/ledger-update.h"
 #include "daemon/ledger-writer.h"
 
@@ -17,8 +18,9 @@
 struct ledger {
         int lock_fd;
         struct ledger_writer *writer;
-        struct ledger_db *reader;
-        sd_event_source *source;
+        struct ledger_db *reader; /* for what the loop itself asks, in bounded time */
+        struct ledger_asker *asker;
+        sd_event_source *source, *answers;
 
         struct ledger_order *orders, **end; /* not told yet, in order */
         uint64_t n_ordered, n_told;         /* since the start */
@@ -59,6 +61,7 @@ static int lock_file(const char *path, int *ret, char **ret_error)
 }
 
 static int tell_completed(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+static int tell_answers(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 static int open_database(struct ledger *ledger, const char *path, const char *boot_id,
                          uint64_t now_realtime_usec, char **ret_error)
@@ -82,6 +85,13 @@ static int open_database(struct ledger *ledger, const char *path, const char *bo
         if (r < 0)
                 return r;
         db = NULL; /* the writer's now */
+        r = ledger_db_open_reader(path, &db, ret_error);
+        if (r < 0)
+                return r;
+        r = ledger_asker_start(db, &ledger->asker);
+        if (r < 0)
+                return r;
+        db = NULL; /* the asker's now */
         return 0;
 }
 
@@ -101,7 +111,9 @@ static int open_all(struct ledger *ledger, const char *path, sd_event *event, co
         if (r < 0)
                 return r;
         sd_event_source_set_description(ledger->source, "ledger");
-        return 0;
+        r = sd_event_add_io(event, &ledger->answers, ledger_asker_fd(ledger->asker), EPOLLIN, tell_answers,
+                            ledger);
+        return MIN(r, 0);
 }
 
 int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t now_realtime_usec,
@@ -132,6 +144,8 @@ struct ledger *ledger_free(struct ledger *ledger)
         if (!ledger)
                 return NULL;
         sd_event_source_disable_unref(ledger->source);
+        sd_event_source_disable_unref(ledger->answers);
+        ledger_asker_free(ledger->asker);
         ledger_writer_free(ledger->writer);
         ledger_db_free(ledger->reader);
         while (ledger->orders) {
@@ -247,15 +261,48 @@ int ledger_presence_forget(struct ledger *ledger, const struct presence_key *pre
                 r = make_presence(presence, &none, &order->work.presence);
         if (r < 0)
                 return r;
-        order->work.forget = true;
+        order->work.kind = ORDER_FORGET;
         return push(ledger, &order);
 }
 
 void ledger_forget(struct ledger *ledger, void *userdata)
 {
         for (struct ledger_order *order = ledger->orders; order; order = order->next)
-                if (order->done && order->userdata == userdata)
+                if (order->userdata == userdata) {
                         order->done = NULL;
+                        order->removed_done = NULL;
+                }
+        ledger_asker_forget(ledger->asker, userdata);
+}
+
+int ledger_consumer(struct ledger *ledger, enum consumer_action action, const char *name, int64_t sequence,
+                    uint64_t now_realtime_usec, ledger_done_t done, void *userdata)
+{
+        _cleanup_(ledger_order_freep) struct ledger_order *order = calloc(1, sizeof(*order));
+
+        if (!order || !(order->work.consumer.name = strdup(name)))
+                return -ENOMEM;
+        order->done = done;
+        order->userdata = userdata;
+        order->work.kind = ORDER_CONSUMER;
+        order->work.consumer.action = action;
+        order->work.consumer.sequence = sequence;
+        order->work.consumer.now_realtime_usec = now_realtime_usec;
+        return push(ledger, &order);
+}
+
+int ledger_retain(struct ledger *ledger, const struct ledger_limits *limits, ledger_removed_t done,
+                  void *userdata)
+{
+        _cleanup_(ledger_order_freep) struct ledger_order *order = calloc(1, sizeof(*order));
+
+        if (!order)
+                return -ENOMEM;
+        order->removed_done = done;
+        order->userdata = userdata;
+        order->work.kind = ORDER_RETAIN;
+        order->work.limits = *limits;
+        return push(ledger, &order);
 }
 
 /* ---- completion ---- */
@@ -287,11 +334,13 @@ static void tell(struct ledger *ledger, struct ledger_order *order)
 {
         if (order->work.r == 0 && order->work.close)
                 remember(ledger, order);
-        if (order->work.r == 0 && order->work.forget)
+        if (order->work.r == 0 && order->work.kind == ORDER_FORGET)
                 ledger_index_forget_presence(&ledger->index, order->work.presence);
-        if (order->done)
+        if (order->removed_done)
+                order->removed_done(order->userdata, order->work.r, &order->work.removed);
+        else if (order->done)
                 order->done(order->userdata, order->work.r, order->work.id, order->work.sequence);
-        else if (order->work.r == 0 && !order->work.close && !order->work.forget)
+        else if (order->work.kind == ORDER_ATTEMPT && order->work.r == 0 && !order->work.close)
                 close_forgotten(ledger, order);
 }
 
@@ -316,6 +365,15 @@ static int tell_completed(sd_event_source *source, int fd, uint32_t revents, voi
                 ledger->n_told++;
                 tell(ledger, order);
         }
+        return 0;
+}
+
+static int tell_answers(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct ledger *ledger = userdata;
+
+        (void)source, (void)fd, (void)revents;
+        ledger_asker_answer(ledger->asker);
         return 0;
 }
 
@@ -360,13 +418,12 @@ const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const ch
         return ledger_index_last(&ledger->index, slot);
 }
 
-int ledger_history(struct ledger *ledger, const char *slot, const char *mac, int64_t before, unsigned limit,
-                   struct attempt_record **ret, size_t *ret_n)
-{
-        return ledger_query_history(ledger->reader, slot, mac, before, limit, ret, ret_n);
-}
-
 int ledger_board_has_image(struct ledger *ledger, const char *mac, const char *sha256)
 {
         return ledger_query_board_has_image(ledger->reader, mac, sha256);
+}
+
+struct ledger_asker *ledger_asker_of(struct ledger *ledger)
+{
+        return ledger->asker;
 }

@@ -9,13 +9,16 @@
  *
  * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db and
  * ledger-schema (connection, statements, tables), ledger-row (columns and fields), ledger-update and
- * ledger-query (what is written and read), ledger-index (what is answered from memory).
+ * ledger-query (what is written and read), ledger-index (what is answered from memory), ledger-asker, ledger-history and
+ * ledger-stats (what is read for others, in a thread), ledger-retain (consumers, and what is removed).
  */
 #pragma once
 
 #include <systemd/sd-event.h>
 
-#include "core/status.h"
+#include "core/consumer.h"
+#include "core/history.h"
+#include "core/stats.h"
 
 #define LEDGER_HISTORY_MAX 1000u /* rows of one page */
 #define LEDGER_ORDERS_MAX  4096u /* orders that wait for the disk; a station has one for each slot */
@@ -73,7 +76,7 @@ int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt
 int ledger_presence_forget(struct ledger *ledger, const struct presence_key *presence, ledger_done_t done,
                            void *userdata);
 /*
- * No callback of an order with this userdata will run any more; the order itself stands. A row that is opened
+ * No callback of an order or a question with this userdata will run any more; the order itself stands. A row that is opened
  * for nobody is closed at once as VERDICT_CANCELLED.
  */
 void ledger_forget(struct ledger *ledger, void *userdata);
@@ -109,13 +112,46 @@ void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct led
 const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot);
 
 /*
- * History, newest first, in pages: rows with id < before (0: from the newest), at most limit (1 to
- * LEDGER_HISTORY_MAX). slot, mac: exact filters, or NULL. Read in this thread, for at most 200 ms: then
- * -ETIME. *ret has *ret_n records.
+ * What is read for others is read in a thread of its own and told in the event loop, unless it is forgotten before. All
+ * return 0, -ENOMEM, or -ENOBUFS with too many questions waiting; the callback runs only after 0.
+ *
+ * A page of history: at most limit rows (1 to LEDGER_HISTORY_MAX) of those that pass the filter, which is copied, the
+ * newest first unless it says otherwise; at: all zero, or as the page before said. A page may have fewer rows, or none,
+ * though it is not the last: what takes long is told in parts.
  */
-int ledger_history(struct ledger *ledger, const char *slot, const char *mac, int64_t before, unsigned limit,
-                   struct attempt_record **ret, size_t *ret_n);
-void attempt_records_free(struct attempt_record *records, size_t n);
+int ledger_history(struct ledger *ledger, const struct history_filter *filter, const struct history_at *at,
+                   unsigned limit, history_page_t done, void *userdata);
+/* Who wants to keep what is in stats takes it out. */
+typedef void (*ledger_stats_t)(void *userdata, int r, struct station_stats *stats);
+int ledger_stats(struct ledger *ledger, const struct history_filter *filter, ledger_stats_t done,
+                 void *userdata);
+typedef void (*ledger_consumers_t)(void *userdata, int r, const struct consumer_status *consumers, size_t n);
+int ledger_consumers(struct ledger *ledger, ledger_consumers_t done, void *userdata);
+
+/*
+ * Who copies the ledger elsewhere: registered by name, it is not bereft of a row that it has not acknowledged. sequence: of
+ * the last row that it has had (register: where it begins, and no more than that if it is registered already). done gets the
+ * sequence up to which it has had the rows, or -ENOENT (not registered), -ERANGE (a number that no row has had yet, or one
+ * below what was acknowledged before) or -ENOSPC (LEDGER_CONSUMERS_MAX are registered).
+ */
+int ledger_consumer(struct ledger *ledger, enum consumer_action action, const char *name, int64_t sequence,
+                    uint64_t now_realtime_usec, ledger_done_t done, void *userdata);
+
+/* Which rows may go: those that ended before before_realtime_usec (0: none for their age), and the oldest of more than
+ * rows_max (0: none for their number). */
+struct ledger_limits {
+        uint64_t before_realtime_usec, rows_max, now_realtime_usec;
+};
+struct ledger_removed {
+        uint64_t n;
+        int64_t first, last;         /* sequence numbers; of 0 rows: nothing */
+        bool more;                   /* there are more that may go: order it again */
+        uint64_t kept_for_consumers; /* rows that would have gone */
+};
+typedef void (*ledger_removed_t)(void *userdata, int r, const struct ledger_removed *removed);
+/* Removes a group of the oldest rows. What remains has no gaps, and the last row stays. */
+int ledger_retain(struct ledger *ledger, const struct ledger_limits *limits, ledger_removed_t done,
+                  void *userdata);
 
 /*
  * For `reflash = never`: whether the board with this MAC has this very image: the last attempt that can have

@@ -1,53 +1,132 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* History: with "more", a page is read from the record when the peer has taken the one before. */
+/*
+ * History: with "more", a page is read from the record when the peer has taken the one before. The record is read by a
+ * thread: while it is asked, c->asked is set, and the answer comes by on_page().
+ */
 #include "core/messages.h"
 #include "daemon/connection.h"
 
 #define REPLY_ROWS_MAX 100 /* without "more" */
 #define PAGE_ROWS      50  /* with it */
 
-static void next_page(struct connection *c, unsigned rows)
+static void on_page(void *userdata, int r, struct history_page *page);
+
+static void ask(struct connection *c)
 {
         struct history_position *at = &c->history;
-        unsigned wanted = (unsigned)MIN(at->left, (int64_t)rows);
-        struct attempt_record *attempts = NULL;
-        bool continues = false;
-        size_t n = 0;
+        size_t rows = c->call.more ? PAGE_ROWS : REPLY_ROWS_MAX - at->n_attempts;
         int r;
 
-        r = c->server->ops->history(c->server->userdata, at->slot, at->mac, at->before, wanted, &attempts,
-                                    &n);
+        c->stream = STREAM_HISTORY;
+        c->asked = true;
+        r = c->server->ops->history(c->server->userdata, &at->filter, &at->at,
+                                    (unsigned)MIN(at->left, (int64_t)rows), on_page, c);
+        if (r < 0) {
+                c->asked = false;
+                connection_fail(c, r);
+        }
+}
+
+/* The page's attempts go behind those that wait to be told. */
+static int gather(struct history_position *at, struct history_page *page)
+{
+        struct attempt_record *attempts;
+
+        at->at = page->at;
+        at->left -= (int64_t)page->n;
+        if (page->n == 0)
+                return 0;
+        attempts = reallocarray(at->attempts, at->n_attempts + page->n, sizeof(*attempts));
+        if (!attempts)
+                return -ENOMEM;
+        memcpy(&attempts[at->n_attempts], page->attempts, page->n * sizeof(*attempts));
+        at->attempts = attempts;
+        at->n_attempts += page->n;
+        page->n = 0; /* theirs no more */
+        return 0;
+}
+
+static void on_page(void *userdata, int r, struct history_page *page)
+{
+        struct connection *c = userdata;
+        struct history_position *at = &c->history;
+        bool over;
+
+        c->asked = false;
+        if (r >= 0)
+                r = gather(at, page);
         if (r < 0) {
                 connection_fail(c, r);
                 return;
         }
-        if (n > 0) {
-                at->before = attempts[n - 1].id;
-                at->left -= (int64_t)n;
-                continues = c->call.more && n >= wanted && at->left > 0;
+        over = page->ended || at->left == 0;
+        /* What is rare in a long record is looked for in parts; one reply has all of them. */
+        if (!over && !c->call.more && at->n_attempts < REPLY_ROWS_MAX) {
+                ask(c);
+                return;
         }
-        if (continues)
-                c->stream = STREAM_HISTORY;
-        connection_reply(c, attempts_to_json(attempts, n), continues);
-        attempts_free(attempts, n);
+        connection_reply(c, attempts_to_json(at->attempts, at->n_attempts), c->call.more && !over);
+        history_told(c);
+}
+
+void history_told(struct connection *c)
+{
+        attempts_free(c->history.attempts, c->history.n_attempts);
+        c->history.attempts = NULL;
+        c->history.n_attempts = 0;
+}
+
+/* An empty text is no filter that anybody means. */
+static int take_text(struct varlink_arguments *args, const char *name, char **ret)
+{
+        const char *text = varlink_arg_text(args, name);
+
+        if (text && !*text && !args->invalid)
+                args->invalid = name;
+        return free_and_strdup(ret, text);
+}
+
+int filter_take(struct varlink_arguments *args, struct history_filter *ret)
+{
+        const char *word = varlink_arg_text(args, "verdict");
+        int verdict = word ? verdict_from_string(word) : 0;
+        int r = take_text(args, "slot", &ret->slot);
+
+        if (r == 0)
+                r = take_text(args, "mac", &ret->mac);
+        if (r == 0)
+                r = take_text(args, "image", &ret->image);
+        ret->since_usec = (uint64_t)varlink_arg_int(args, "since_realtime_usec", 0, INT64_MAX, 0);
+        ret->until_usec = (uint64_t)varlink_arg_int(args, "until_realtime_usec", 1, INT64_MAX, 0);
+        if (verdict < 0 && !args->invalid)
+                args->invalid = "verdict";
+        ret->has_verdict = word && verdict >= 0;
+        ret->verdict = ret->has_verdict ? (enum verdict)verdict : VERDICT_NONE;
+        return r;
 }
 
 void method_history(struct connection *c)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
-        const char *slot = varlink_arg_text(&args, "slot");
-        const char *mac = varlink_arg_text(&args, "mac");
+        struct history_filter *filter = &c->history.filter;
+        int r = filter_take(&args, filter);
 
         c->history.left = varlink_arg_int(&args, "limit", 1, INT64_MAX, INT64_MAX);
+        filter->oldest_first = varlink_arg_bool(&args, "oldest_first");
+        filter->after = varlink_arg_int(&args, "after_sequence", 0, INT64_MAX, -1);
+        filter->by_sequence = filter->after >= 0;
         if (connection_refuse(c, &args))
                 return;
-        if (free_and_strdup(&c->history.slot, slot) < 0 || free_and_strdup(&c->history.mac, mac) < 0)
-                connection_fail(c, -ENOMEM);
+        if (r < 0)
+                connection_fail(c, r);
+        else if (c->call.oneway)
+                connection_reply(c, json_object(), false);
         else
-                next_page(c, c->call.more ? PAGE_ROWS : REPLY_ROWS_MAX);
+                ask(c);
 }
 
 void history_drained(struct connection *c)
 {
-        next_page(c, PAGE_ROWS);
+        if (!c->asked)
+                ask(c);
 }

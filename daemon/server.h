@@ -12,7 +12,9 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-#include "core/status.h"
+#include "core/consumer.h"
+#include "core/history.h"
+#include "core/stats.h"
 
 #define SERVER_PRIORITY             (SD_EVENT_PRIORITY_NORMAL + 10)
 #define SERVER_CONNECTIONS_MAX      64
@@ -42,9 +44,18 @@ struct server_ops {
         int (*slot)(void *userdata, const char *name, struct slot_status *ret);
         /* where: a slot's name, its port path or its ID_PATH; NULL: all. 1: there is none. */
         int (*explain)(void *userdata, const char *where, struct explanation **ret, size_t *ret_n);
-        /* As ledger_history(). */
-        int (*history)(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
-                       struct attempt_record **ret, size_t *ret_n);
+        /* As ledger_history(), ledger_stats(), ledger_consumers() and ledger_consumer(); done is called later, or before they
+         * return, unless peer is forgotten before. */
+        int (*history)(void *userdata, const struct history_filter *filter, const struct history_at *at,
+                       unsigned limit, history_page_t done, void *peer);
+        int (*stats)(void *userdata, const struct history_filter *filter,
+                     void (*done)(void *peer, int r, struct station_stats *stats), void *peer);
+        int (*consumers)(void *userdata,
+                         void (*done)(void *peer, int r, const struct consumer_status *consumers, size_t n),
+                         void *peer);
+        int (*consumer)(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
+                        void (*done)(void *peer, int r, int64_t id, int64_t sequence), void *peer);
+        void (*forget)(void *userdata, void *peer);
         /* 0 also when the configuration is refused: then ret has errors. */
         int (*reload)(void *userdata, struct reload_result *ret);
         /* What a person orders; where as in explain, who: the person's name, or uid. What they return is to be freed. */

@@ -6,6 +6,7 @@
 
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
+#include "daemon/station-name.h"
 
 struct presence_key slot_presence(const struct slot *slot)
 {
@@ -51,6 +52,7 @@ static void on_row_opened(void *userdata, int r, int64_t id, int64_t sequence)
 static void open_row(struct slot *slot)
 {
         const struct board *board = slot->board;
+        char host[STATION_NAME_SIZE];
         struct attempt_record record = {
                 .job = slot->job_id,
                 .attempt = slot->job.attempt,
@@ -67,6 +69,7 @@ static void open_row(struct slot *slot)
                 .boot_id = slot->world->boot_id,
                 .clock_synchronized = clock_is_synchronized(),
                 .start_realtime_usec = clock_realtime_usec(),
+                .station = (char *)station_name(slot->world->config, host),
         };
         int r = ledger_attempt_open(slot->world->ledger, &record, on_row_opened, slot);
 
@@ -99,9 +102,18 @@ static void close_row(struct slot *slot)
                 .transfers = job->transfers,
                 .verdict = job->verdict,
                 .message = job->message,
+                .engine_message = job->engine_text[0] ? job->engine_text : NULL,
+                .detaching_usec = job->detaching_usec,
+                .away_usec = job->away_usec,
+                .downloading_usec = job->downloading_usec,
+                .verifying_usec = job->verifying_usec,
         };
         int r;
 
+        if (job->has_status && job->verdict != VERDICT_FLASHED) {
+                record.dfu_status = (char *)dfu_code_to_string(job->status.code);
+                record.dfu_state = (char *)dfu_state_to_string(job->status.state);
+        }
         if (job->replaced)
                 record.mac = NULL; /* what is on the port now is not who it was about */
         else if (slot->present)

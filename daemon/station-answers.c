@@ -2,19 +2,8 @@
 /* What the socket is told. */
 #include "daemon/station-internal.h"
 
-#include <limits.h>
-#include <unistd.h>
-
 #include "daemon/notify.h"
-
-static int station_name(const struct station *station, char **ret)
-{
-        char host[HOST_NAME_MAX + 1] = "";
-
-        if (!station->config->station_name && gethostname(host, sizeof(host) - 1) < 0)
-                return -errno;
-        return free_and_strdup(ret, station->config->station_name ? station->config->station_name : host);
-}
+#include "daemon/station-name.h"
 
 static void add_counts(const struct station *station, struct station_status *ret)
 {
@@ -37,12 +26,15 @@ static void add_counts(const struct station *station, struct station_status *ret
 static int on_header(void *userdata, struct station_status *ret)
 {
         struct station *station = userdata;
-        int r = station_name(station, &ret->name);
+        char host[STATION_NAME_SIZE];
+        int r = free_and_strdup(&ret->name, station_name(station->config, host));
 
         if (r == 0)
                 r = free_and_strdup(&ret->version, PACKAGE_VERSION);
         if (r == 0)
                 r = free_and_strdup(&ret->config_error, station->config_error);
+        if (r == 0)
+                r = free_and_strdup(&ret->ledger_trouble, ledger_trouble(station->world.ledger));
         if (r == 0)
                 r = free_and_strdup(&ret->held, station->holds.station);
         ret->uptime_usec = clock_boottime_usec() - station->started_usec;
@@ -167,16 +159,55 @@ static int on_explain(void *userdata, const char *where, struct explanation **re
         return 0;
 }
 
-static int on_history(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
-                      struct attempt_record **ret, size_t *ret_n)
+/* The record is by name, and has slots that are no more; a port path or an ID_PATH stands for the name of now. */
+static struct history_filter by_name(const struct station *station, const struct history_filter *filter)
+{
+        const struct slot *slot = filter->slot ? station_find_slot(station, filter->slot) : NULL;
+        struct history_filter by = *filter;
+
+        if (slot)
+                by.slot = (char *)slot_name(slot); /* borrowed, as all of a filter that is asked with */
+        return by;
+}
+
+static int on_history(void *userdata, const struct history_filter *filter, const struct history_at *at,
+                      unsigned limit, history_page_t done, void *peer)
 {
         struct station *station = userdata;
-        const struct slot *found = slot ? station_find_slot(station, slot) : NULL;
+        struct history_filter by = by_name(station, filter);
 
-        /* The record is by name, and has slots that are no more. */
-        if (found)
-                slot = slot_name(found);
-        return ledger_history(station->world.ledger, slot, mac, before, limit, ret, ret_n);
+        return ledger_history(station->world.ledger, &by, at, limit, done, peer);
+}
+
+static int on_stats(void *userdata, const struct history_filter *filter, ledger_stats_t done, void *peer)
+{
+        struct station *station = userdata;
+        struct history_filter by = by_name(station, filter);
+
+        return ledger_stats(station->world.ledger, &by, done, peer);
+}
+
+static int on_consumers(void *userdata, ledger_consumers_t done, void *peer)
+{
+        struct station *station = userdata;
+
+        return ledger_consumers(station->world.ledger, done, peer);
+}
+
+static int on_consumer(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
+                       ledger_done_t done, void *peer)
+{
+        struct station *station = userdata;
+
+        return ledger_consumer(station->world.ledger, action, name, sequence, clock_realtime_usec(), done,
+                               peer);
+}
+
+static void on_forget(void *userdata, void *peer)
+{
+        struct station *station = userdata;
+
+        ledger_forget(station->world.ledger, peer);
 }
 
 static int on_reload(void *userdata, struct reload_result *ret)
@@ -192,6 +223,10 @@ int station_open_server(struct station *station, const struct station_options *o
                 .slot = on_slot,
                 .explain = on_explain,
                 .history = on_history,
+                .stats = on_stats,
+                .consumers = on_consumers,
+                .consumer = on_consumer,
+                .forget = on_forget,
                 .reload = on_reload,
                 .cancel = station_cancel,
                 .hold = station_hold,

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "daemon/hotplug.h"
+#include "daemon/retention.h"
 #include "daemon/server.h"
 #include "daemon/slot.h"
 #include "daemon/station.h"
@@ -22,6 +23,7 @@ struct station {
         struct hotplug *hotplug;
         struct server_options server_options;
         struct server *server;
+        struct retention *retention;
         struct slot *
                 *slots; /* the configured ones in their order, then the others in the order of their coming */
         size_t n_slots, slots_room; /* room in slots; it never shrinks while they are laid out */

@@ -165,7 +165,9 @@ static int open_ledger(struct station *station, const struct station_options *op
                         &station->world.ledger, &why);
         if (r < 0)
                 log_error("%s", why ? why : strerror(-r));
-        return r;
+        return r < 0 ? r
+                     : retention_new(station->world.event, station->world.ledger, &station->world.config,
+                                     &station->retention);
 }
 
 static int open_engine(struct station *station, const struct station_options *options)
@@ -259,6 +261,7 @@ struct station *station_free(struct station *station)
                 slot_free(station->slots[i]);
         free(station->slots);
         free(station->wants);
+        retention_free(station->retention);
         if (station->world.ledger)
                 ledger_free(station->world.ledger);
         if (station->world.images)

@@ -157,6 +157,8 @@ static int flash(const struct arguments *a, struct channel *channel, int signal_
         message->bytes_done = dfu->bytes_done;
         message->bytes_total = dfu->params.size;
         message->transfers = dfu->transfers;
+        message->has_status = dfu->has_status;
+        message->status = dfu->status;
         if (dfu->verdict == VERDICT_FLASHED && a->reset)
                 reset_flashed(board, channel, message);
         /* DFU 1.1, 5.1: one that does not detach by itself waits for a bus reset. The ROM does not. */

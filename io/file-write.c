@@ -13,13 +13,6 @@ static void closep(int *fd)
                 close(*fd);
 }
 
-static void unlink_freep(char **path)
-{
-        if (*path)
-                unlink(*path);
-        free(*path);
-}
-
 static int write_all(int fd, const uint8_t *data, size_t len)
 {
         while (len > 0) {
@@ -74,31 +67,54 @@ static int sync_directory(const char *path)
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_write(const char *path, const void *data, size_t len)
+void new_file_done(struct new_file *file)
 {
-        _cleanup_(freep) char *target = NULL;
-        _cleanup_(unlink_freep) char *temporary = NULL;
-        _cleanup_(closep) int fd = -EBADF;
+        if (file->fd >= 0)
+                close(file->fd);
+        if (file->temporary)
+                unlink(file->temporary);
+        free(file->temporary);
+        free(file->target);
+        *file = NEW_FILE_NONE;
+}
+
+int new_file_open(const char *path, struct new_file *ret)
+{
+        _cleanup_(new_file_done) struct new_file file = NEW_FILE_NONE;
         char *name;
-        mode_t mode = 0;
-        int r = resolve(path, &target, &mode);
+        int r = resolve(path, &file.target, &file.mode);
 
         if (r < 0)
                 return r;
-        if (asprintf(&name, "%s.XXXXXX", target) < 0)
+        if (asprintf(&name, "%s.XXXXXX", file.target) < 0)
                 return -ENOMEM;
-        fd = mkostemp(name, O_CLOEXEC);
-        if (fd < 0) {
+        file.fd = mkostemp(name, O_CLOEXEC);
+        if (file.fd < 0) {
                 r = -errno;
                 free(name);
                 return r;
         }
-        temporary = name;
-        r = write_all(fd, data, len);
-        if (r < 0)
-                return r;
-        if (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, target) < 0)
+        file.temporary = name;
+        *ret = file;
+        file = NEW_FILE_NONE;
+        return 0;
+}
+
+int new_file_commit(struct new_file *file)
+{
+        if (fchmod(file->fd, file->mode) < 0 || fsync(file->fd) < 0 ||
+            rename(file->temporary, file->target) < 0)
                 return -errno;
-        free(take_ptr(temporary));
-        return sync_directory(target);
+        free(take_ptr(file->temporary));
+        return sync_directory(file->target);
+}
+
+int file_write(const char *path, const void *data, size_t len)
+{
+        _cleanup_(new_file_done) struct new_file file = NEW_FILE_NONE;
+        int r = new_file_open(path, &file);
+
+        if (r == 0)
+                r = write_all(file.fd, data, len);
+        return r == 0 ? new_file_commit(&file) : r;
 }

@@ -2,7 +2,24 @@
 /* Whole files, written all or nothing. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "core/util.h"
+
+/* A file that is written piece by piece, to fd, and is at its path when all of it is there. */
+struct new_file {
+        int fd;
+        char *target, *temporary;
+        mode_t mode;
+};
+#define NEW_FILE_NONE ((struct new_file){ .fd = -EBADF })
+
+/* Results as file_write(). */
+int new_file_open(const char *path, struct new_file *ret);
+/* On disk, in place of what was there. */
+int new_file_commit(struct new_file *file);
+/* Closes it; one that was not committed leaves nothing behind. */
+void new_file_done(struct new_file *file);
 
 /*
  * Writes a file so that path holds either what it held before or all of data, on disk. A symbolic link is followed.

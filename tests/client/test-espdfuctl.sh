@@ -74,7 +74,7 @@ wait_for_line() { # text in a file that grows; gives up after 10 s
 # ---- stories ----
 
 story="without a daemon the exit code is 3"
-for verb in status explain history reload "cancel A1" hold release "retry A1"; do
+for verb in status explain history reload "cancel A1" hold release "retry A1" "export --format csv" stats "consumer list"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 3
@@ -97,7 +97,7 @@ expect_err "there is no verb 'fly'"
 ctl --colour status
 expect_code 2
 expect_err "--colour"
-for verb in status explain history reload; do
+for verb in status explain history reload export stats; do
         ctl $verb --help
         expect_code 0
         expect_out "Usage: espdfuctl $verb"
@@ -133,6 +133,55 @@ expect_err "--limit 0: expected a number from 1 to"
 ctl history --limit 7x
 expect_code 2
 
+for verb in history "export --format json" stats; do
+        for option in --since --until; do
+                # shellcheck disable=SC2086
+                ctl $verb $option tomorrow
+                expect_code 2
+                expect_err "$option tomorrow: expected a date (2026-11-01, \"2026-11-01 14:00\", today, yesterday) or how long ago (2h, 30min, 7d)"
+        done
+        # shellcheck disable=SC2086
+        ctl $verb --since 1h --until 2h
+        expect_code 2
+        expect_err "--since 1h: expected a time before --until 2h"
+        # shellcheck disable=SC2086
+        ctl $verb --verdict good
+        expect_code 2
+        expect_err "--verdict good: expected none, flashed, detached, cancelled, "
+        expect_err "engine-failed or interrupted"
+        # shellcheck disable=SC2086
+        ctl $verb --slot ""
+        expect_code 2
+        expect_err "--slot '': expected a text"
+        # shellcheck disable=SC2086
+        ctl $verb --image "$(printf '\377')"
+        expect_code 2
+        expect_err "expected UTF-8"
+done
+ctl export
+expect_code 2
+expect_err "export: --format: expected csv or json"
+ctl export --format xml
+expect_code 2
+expect_err "export: --format xml: expected csv or json"
+ctl export --format csv --output ""
+expect_code 2
+expect_err "export: --output '': expected the path of a file"
+ctl consumer
+expect_code 2
+expect_err "consumer : expected list [--json], register, acknowledge or unregister"
+ctl consumer register
+expect_code 2
+expect_err "consumer register: expected NAME [NUMBER]"
+ctl consumer acknowledge bridge
+expect_code 2
+expect_err "consumer acknowledge: expected NAME NUMBER"
+ctl consumer acknowledge bridge -- -1
+expect_code 2
+expect_err "bridge -1: expected a number from 0 to"
+ctl consumer unregister "a b"
+expect_code 2
+expect_err "consumer unregister a b: expected a name: 1 to 64 letters, digits and . _ + : @ -"
 ctl history --limit 3 --all
 expect_code 2
 expect_err "--limit and --all: expected one or the other"
@@ -240,6 +289,92 @@ expect_out "No attempt."
 ctl history --all --json
 expect_code 0
 [ "$(grep -c '"id":' "$dir/stdout")" -eq 120 ] || broken "expected 120 attempts"
+
+ctl history --verdict board-left --all
+[ "$(wc -l <"$dir/stdout")" -eq 25 ] || broken "expected a header and 24 attempts"
+ctl history --since "2023-11-14 23:13:20Z" --until "2023-11-14 23:15:20Z" --json
+[ "$(grep -c '"id":' "$dir/stdout")" -eq 2 ] || broken "expected 2 attempts"
+ctl history --image probe
+expect_out "No attempt."
+
+story="export"
+ctl export --format csv
+expect_code 0
+expect_quiet
+[ "$(wc -l <"$dir/stdout")" -eq 121 ] || broken "expected the names and 120 attempts"
+[ "$(grep -c "$(printf '\r')\$" "$dir/stdout")" -eq 121 ] || broken "expected every line to end in CR LF"
+expect_out "id,sequence,job,attempt,slot,port,path,chip,mac,policy,image_path,image_name,image_version,image_sha256,boot_id,clock_synchronized,start_realtime_usec,end_realtime_usec,duration_usec,bytes,transfers,verdict,final,message,engine_message,detaching_usec,away_usec,downloading_usec,verifying_usec,dfu_status,dfu_state,station,data_file"
+expect_out "1,1,0c1d,1,A1,1-4.1,,esp32s3,7c:df:a1:0b:00:12,gizmo,/srv/gizmo.bin,gizmo,1.4.2,00ff,b007,1,1700000060000000,1700000064000000,4200000,262144,64,flashed,0,,,,,,,,,,"
+[ "$(sed -n 2p "$dir/stdout" | cut -d, -f1)" = 1 ] || broken "expected the oldest first"
+ctl export --format json --slot A2 --verdict board-left
+expect_code 0
+[ "$(wc -l <"$dir/stdout")" -eq 12 ] || broken "expected a line for each of 12 attempts"
+expect_out '"id":10,"sequence":10,'
+ctl export --format csv --output "$dir/history.csv"
+expect_code 0
+expect_quiet
+[ -z "$out" ] || broken "expected nothing on stdout"
+[ "$(wc -l <"$dir/history.csv")" -eq 121 ] || broken "expected all in the file"
+ctl export --format csv --output "$dir/nowhere/history.csv"
+expect_code 1
+expect_err "$dir/nowhere/history.csv: cannot be written: No such file or directory"
+ctl export --format csv --output /dev/null
+expect_code 1
+expect_err "/dev/null: cannot be written: a device or pipe: expected a regular file"
+ctl export --format csv --output "$dir"
+expect_code 1
+expect_err "$dir: cannot be written: Is a directory"
+tell attempts 100000
+{ timeout 20 ./espdfuctl --socket "$socket" export --format csv 2>"$dir/stderr" 8>&- 9<&-
+        echo $? >"$dir/code"; } | head -n 1 >"$dir/stdout"
+code=$(cat "$dir/code")
+err=$(cat "$dir/stderr")
+expect_code 0
+expect_quiet
+tell attempts 120
+
+story="stats"
+ctl stats
+expect_code 0
+expect_out "STATION  FLASHED  FAILED  CANCELLED  YIELD   FIRST PASS  PER HOUR  MEAN   95 %   ATTEMPTS"
+expect_out "all      96       24      0          80.0 %  80.0 %      48        4.2 s  4.2 s  120"
+expect_out "A2    48       12      0          80.0 %"
+expect_out "24        board left  –           board left at 24 kB"
+ctl stats --slot A1 --verdict flashed
+expect_code 0
+expect_out "100.0 %"
+expect_not_out "A2"
+ctl stats --image probe
+expect_code 0
+expect_out "No attempt."
+ctl stats --json
+expect_code 0
+expect_out '"yield_ppm": 800000'
+
+story="consumers"
+ctl consumer list
+expect_code 0
+expect_out "CONSUMER  HAS  BEHIND"
+expect_out "bridge    2    118     2023-11-14"
+ctl consumer list --json
+expect_out '"consumer": "bridge"'
+ctl consumer register backup 7
+expect_code 0
+expect_out "backup: registered, has number 7"
+ctl consumer acknowledge bridge 41
+expect_code 0
+expect_out "bridge: registered, has number 41"
+ctl consumer acknowledge bridge 121
+expect_code 1
+expect_err "bridge: expected a number from the one that it has to the last one of the ledger"
+ctl consumer unregister bridge
+expect_out "bridge: registered no more, has number 2"
+ctl consumer unregister nobody
+expect_code 1
+expect_err "nobody: no consumer of this name is registered: see espdfuctl consumer list"
+ctl consumer register too-many
+expect_code 1
+expect_err "too-many: not registered: expected at most 32 consumers"
 
 story="reload"
 ctl reload
@@ -378,6 +513,10 @@ closed status --watch --json
 closed explain
 closed history
 closed history --all --json
+closed export --format csv
+closed export --format json
+closed stats
+closed consumer list
 closed reload
 closed config check "$dir"
 closed config keys

@@ -149,28 +149,175 @@ static struct attempt_record fake_attempt(int64_t id)
         };
 }
 
-static int fake_history(void *userdata, const char *slot, const char *mac, int64_t before, unsigned limit,
-                        struct attempt_record **ret, size_t *ret_n)
+static void fake_forget(void *userdata, void *peer)
 {
         struct fake_station *s = userdata;
+
+        if (s->late_peer == peer)
+                s->late = NULL;
+}
+
+bool fake_station_answer(struct fake_station *s)
+{
+        void (*late)(struct fake_station *) = take_ptr(s->late);
+
+        if (late)
+                late(s);
+        return late;
+}
+
+static void late_history(struct fake_station *s)
+{
+        struct history_page page = { .ended = true };
+
+        s->late_history(s->late_peer, 0, &page);
+}
+
+static void late_stats(struct fake_station *s)
+{
+        struct station_stats stats = { 0 };
+
+        s->late_stats(s->late_peer, 0, &stats);
+}
+
+static void late_consumers(struct fake_station *s)
+{
+        s->late_consumers(s->late_peer, 0, NULL, 0);
+}
+
+static bool passes(const struct history_filter *f, const struct attempt_record *row)
+{
+        return (!f->slot || streq(f->slot, row->slot)) && (!f->mac || streq(f->mac, row->mac)) &&
+               (!f->image || streq(f->image, row->image_name)) &&
+               (!f->has_verdict || f->verdict == row->verdict) &&
+               (f->since_usec == 0 || row->start_realtime_usec >= f->since_usec) &&
+               (f->until_usec == 0 || row->start_realtime_usec < f->until_usec) &&
+               (!f->by_sequence || row->sequence > f->after);
+}
+
+/* A page ends after HISTORY_LOOKED rows that were looked at, as the real one does after some time. */
+#define HISTORY_LOOKED 400
+
+static int fake_history(void *userdata, const struct history_filter *filter, const struct history_at *from,
+                        unsigned limit, history_page_t done, void *peer)
+{
+        struct fake_station *s = userdata;
+        struct history_at at = from->begun ? *from : (struct history_at){ true, 1, s->n_attempts + 1 };
+        bool up = filter->oldest_first || filter->by_sequence;
         struct attempt_record rows[1000];
+        struct history_page page = { 0 };
         size_t n = 0;
         json_t *wire;
         int r;
 
+        if (s->answers_late) {
+                s->late = late_history;
+                s->late_peer = peer;
+                s->late_history = done;
+                return 0;
+        }
         if (s->error)
                 return s->error;
         s->n_history++;
-        for (int64_t id = before > 0 ? before - 1 : s->n_attempts; id > 0 && n < MIN(limit, 1000U); id--) {
-                struct attempt_record row = fake_attempt(id);
+        for (unsigned looked = 0; looked < HISTORY_LOOKED && at.low < at.high && n < MIN(limit, 1000U);
+             looked++) {
+                struct attempt_record row = fake_attempt(up ? at.low++ : --at.high);
 
-                if ((!slot || streq(slot, row.slot)) && (!mac || streq(mac, row.mac)))
+                if (passes(filter, &row))
                         rows[n++] = row;
         }
         wire = attempts_to_json(rows, n);
-        r = wire ? attempts_from_json(wire, ret, ret_n) : -ENOMEM;
+        r = wire ? attempts_from_json(wire, &page.attempts, &page.n) : -ENOMEM;
         json_decref(wire);
-        return r;
+        if (r < 0)
+                return r;
+        page.at = at;
+        page.ended = at.low >= at.high;
+        done(peer, 0, &page);
+        attempts_free(page.attempts, page.n);
+        return 0;
+}
+
+static int fake_stats(void *userdata, const struct history_filter *filter,
+                      void (*done)(void *peer, int r, struct station_stats *stats), void *peer)
+{
+        struct fake_station *s = userdata;
+        _cleanup_(stats_freep) struct stats *stats = stats_new();
+        struct station_stats result = { 0 };
+
+        if (s->answers_late) {
+                s->late = late_stats;
+                s->late_peer = peer;
+                s->late_stats = done;
+                return 0;
+        }
+        if (s->error)
+                return s->error;
+        for (int64_t id = 1; id <= s->n_attempts; id++) {
+                struct attempt_record row = fake_attempt(id);
+
+                if (passes(filter, &row))
+                        stats_add(stats, &(struct stats_attempt){
+                                                 .policy = row.policy,
+                                                 .slot = row.slot,
+                                                 .attempt = row.attempt,
+                                                 .verdict = row.verdict,
+                                                 .final = true,
+                                                 .message = row.message,
+                                                 .start_realtime_usec = row.start_realtime_usec,
+                                                 .end_realtime_usec = row.end_realtime_usec,
+                                                 .duration_usec = row.duration_usec,
+                                         });
+        }
+        if (stats_result(stats, &result) < 0)
+                return -ENOMEM;
+        result.rows = (uint64_t)s->n_attempts;
+        result.first_sequence = 1;
+        result.last_sequence = s->n_attempts;
+        done(peer, 0, &result);
+        station_stats_done(&result);
+        return 0;
+}
+
+/* The bridge is registered, and nobody else. */
+static int fake_consumers(void *userdata,
+                          void (*done)(void *peer, int r, const struct consumer_status *consumers, size_t n),
+                          void *peer)
+{
+        struct fake_station *s = userdata;
+        const struct consumer_status bridge = { .consumer = TEXT("bridge"),
+                                                .sequence = 2,
+                                                .behind = (uint64_t)s->n_attempts - 2,
+                                                .seen_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC };
+
+        if (s->answers_late) {
+                s->late = late_consumers;
+                s->late_peer = peer;
+                s->late_consumers = done;
+                return 0;
+        }
+        if (s->error)
+                return s->error;
+        done(peer, 0, &bridge, 1);
+        return 0;
+}
+
+static int fake_consumer(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
+                         void (*done)(void *peer, int r, int64_t id, int64_t sequence), void *peer)
+{
+        struct fake_station *s = userdata;
+        static const char *const actions[] = { "register", "acknowledge", "unregister" };
+        int r = sequence > s->n_attempts                                 ? -ERANGE
+                : action != CONSUMER_REGISTER && !streq(name, "bridge")  ? -ENOENT
+                : action == CONSUMER_REGISTER && streq(name, "too-many") ? -ENOSPC
+                                                                         : 0;
+
+        if (s->error)
+                return s->error;
+        snprintf(s->ordered, sizeof(s->ordered), "%s %s %lld", actions[action], name, (long long)sequence);
+        if (done)
+                done(peer, r, 0, action == CONSUMER_UNREGISTER ? 2 : sequence);
+        return 0;
 }
 
 static int fake_reload(void *userdata, struct reload_result *ret)
@@ -289,6 +436,10 @@ const struct server_ops fake_station_ops = {
         .slot = fake_slot,
         .explain = fake_explain,
         .history = fake_history,
+        .stats = fake_stats,
+        .consumers = fake_consumers,
+        .consumer = fake_consumer,
+        .forget = fake_forget,
         .reload = fake_reload,
         .cancel = fake_cancel,
         .hold = fake_hold,

@@ -16,6 +16,12 @@ struct fake_station {
         size_t n_slots;
         struct policy_status policies[4];
         size_t n_policies;
+        bool answers_late;                    /* History, Stats and Consumers: by fake_station_answer() */
+        void (*late)(struct fake_station *s); /* the question that waits, of late_peer */
+        void *late_peer;
+        history_page_t late_history;
+        void (*late_stats)(void *peer, int r, struct station_stats *stats);
+        void (*late_consumers)(void *peer, int r, const struct consumer_status *consumers, size_t n);
         int64_t n_attempts; /* history: ids from this number down to 1, of the slots A1 and A2 in turn */
         struct reload_result reload;
         int error;                     /* what every op returns, if not 0 */
@@ -34,4 +40,6 @@ void fake_station_line3(struct fake_station *s, uint64_t base_usec);
 void fake_station_many(struct fake_station *s, size_t n);
 
 struct slot_status *fake_station_slot(struct fake_station *s, const char *name);
+/* Answers what waits, if answers_late; whether something did. */
+bool fake_station_answer(struct fake_station *s);
 void fake_station_remove(struct fake_station *s, const char *name);

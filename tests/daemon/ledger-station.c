@@ -153,6 +153,44 @@ int64_t attempt(struct station *s, char *slot, unsigned n, enum verdict verdict,
         return answer.id;
 }
 
+struct page_answer {
+        bool came;
+        int r;
+        struct history_page page;
+};
+
+static void take_page(void *userdata, int r, struct history_page *page)
+{
+        struct page_answer *answer = userdata;
+
+        *answer = (struct page_answer){ .came = true, .r = r };
+        if (r < 0)
+                return;
+        answer->page = *page;
+        page->attempts = NULL;
+        page->n = 0;
+}
+
+int read_history(struct station *s, const struct history_filter *filter, struct history_at *at,
+                 unsigned limit, struct attempt_record **ret, size_t *ret_n)
+{
+        struct history_at from = at ? *at : (struct history_at){ 0 };
+        struct page_answer answer = { 0 };
+        int r = ledger_history(s->ledger, filter, &from, limit, take_page, &answer);
+
+        if (r < 0)
+                return r;
+        while (!answer.came)
+                assert_true(sd_event_run(s->event, 30 * USEC_PER_SEC) > 0);
+        if (answer.r < 0)
+                return answer.r;
+        if (at)
+                *at = answer.page.at;
+        *ret = answer.page.attempts;
+        *ret_n = answer.page.n;
+        return 0;
+}
+
 int64_t on_disk(struct station *s, const char *sql)
 {
         sqlite3_stmt *stmt = NULL;

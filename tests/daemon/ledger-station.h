@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "core/messages.h"
 #include "daemon/ledger.h"
 
 #define BOOT      "0123456789abcdef0123456789abcdef"
@@ -62,6 +63,10 @@ struct answer try_close(struct station *s, int64_t id, const struct attempt_reco
 /* A whole attempt; final when presence is given. Returns its row's id. */
 int64_t attempt(struct station *s, char *slot, unsigned n, enum verdict verdict, uint64_t end,
                 const struct presence_key *presence);
+
+/* A page of history, waited for; released with attempts_free(). Returns what its callback got; at, if given, goes on. */
+int read_history(struct station *s, const struct history_filter *filter, struct history_at *at,
+                 unsigned limit, struct attempt_record **ret, size_t *ret_n);
 
 /* The test's own look at the disk: the first column of the first row; -1 for NULL or none. */
 int64_t on_disk(struct station *s, const char *sql);

@@ -112,10 +112,10 @@ static void test_text_from_a_board_is_never_sql(void **state)
         station_start(s, BOOT, NOON);
         record.mac = mac;
         open_attempt(s, &record);
-        assert_int_equal(ledger_history(s->ledger, NULL, mac, 0, 10, &rows, &n), 0);
+        assert_int_equal(read_history(s, &(struct history_filter){ .mac = mac }, NULL, 10, &rows, &n), 0);
         assert_int_equal(n, 1);
         assert_string_equal(rows[0].mac, mac);
-        attempt_records_free(rows, n);
+        attempts_free(rows, n);
 }
 
 /* ---- order, groups, and a loop that does not wait ---- */
@@ -386,31 +386,32 @@ static void test_history_comes_in_pages_newest_first(void **state)
 {
         struct station *s = *state;
         struct attempt_record *rows;
-        int64_t before = 0, expected = 25;
+        struct history_at at = { 0 };
+        int64_t expected = 25;
         size_t n;
 
         station_start(s, BOOT, NOON);
         for (int i = 0; i < 25; i++)
                 attempt(s, i % 5 ? slot_a1 : slot_a2, 1, VERDICT_FLASHED, NOON, NULL);
         do {
-                assert_int_equal(ledger_history(s->ledger, NULL, NULL, before, 10, &rows, &n), 0);
+                assert_int_equal(read_history(s, &(struct history_filter){ 0 }, &at, 10, &rows, &n), 0);
                 for (size_t i = 0; i < n; i++)
                         assert_int_equal(rows[i].id, expected--);
-                before = n > 0 ? rows[n - 1].id : before;
-                attempt_records_free(rows, n);
+                attempts_free(rows, n);
         } while (n > 0);
         assert_int_equal(expected, 0);
 
-        assert_int_equal(ledger_history(s->ledger, "A2", NULL, 0, 1000, &rows, &n), 0);
+        assert_int_equal(read_history(s, &(struct history_filter){ .slot = slot_a2 }, NULL, 1000, &rows, &n),
+                         0);
         assert_int_equal(n, 5);
         assert_string_equal(rows[0].slot, "A2");
         assert_int_equal(rows[0].id, 21);
-        attempt_records_free(rows, n);
+        attempts_free(rows, n);
 }
 
 static void test_history_filters_by_slot_and_mac(void **state)
 {
-        static char mac[] = "7c:df:a1:0b:00:40";
+        static char mac[] = "7c:df:a1:0b:00:40", slot_a3[] = "A3";
         struct station *s = *state;
         struct attempt_record record = board_on(slot_a1), *rows;
         size_t n;
@@ -421,22 +422,26 @@ static void test_history_filters_by_slot_and_mac(void **state)
         open_attempt(s, &record);
         record.slot = slot_a2;
         open_attempt(s, &record);
-        assert_int_equal(ledger_history(s->ledger, NULL, mac, 0, 10, &rows, &n), 0);
+        assert_int_equal(read_history(s, &(struct history_filter){ .mac = mac }, NULL, 10, &rows, &n), 0);
         assert_int_equal(n, 2);
-        attempt_records_free(rows, n);
-        assert_int_equal(ledger_history(s->ledger, "A2", mac, 0, 10, &rows, &n), 0);
+        attempts_free(rows, n);
+        assert_int_equal(
+                read_history(s, &(struct history_filter){ .slot = slot_a2, .mac = mac }, NULL, 10, &rows, &n),
+                0);
         assert_int_equal(n, 1);
         assert_int_equal(rows[0].id, 3);
         assert_int_equal(rows[0].sequence, 0);
         assert_int_equal(rows[0].verdict, VERDICT_NONE);
         assert_int_equal(rows[0].end_realtime_usec, 0);
-        attempt_records_free(rows, n);
-        assert_int_equal(ledger_history(s->ledger, "A3", NULL, 0, 10, &rows, &n), 0);
+        attempts_free(rows, n);
+        assert_int_equal(read_history(s, &(struct history_filter){ .slot = slot_a3 }, NULL, 10, &rows, &n),
+                         0);
         assert_int_equal(n, 0);
-        attempt_records_free(rows, n);
-        assert_int_equal(ledger_history(s->ledger, NULL, NULL, 0, 0, &rows, &n), -EINVAL);
-        assert_int_equal(ledger_history(s->ledger, NULL, NULL, 0, LEDGER_HISTORY_MAX + 1, &rows, &n),
-                         -EINVAL);
+        attempts_free(rows, n);
+        assert_int_equal(read_history(s, &(struct history_filter){ 0 }, NULL, 0, &rows, &n), -EINVAL);
+        assert_int_equal(
+                read_history(s, &(struct history_filter){ 0 }, NULL, LEDGER_HISTORY_MAX + 1, &rows, &n),
+                -EINVAL);
 }
 
 static void test_board_has_the_image_until_something_else_was_written(void **state)

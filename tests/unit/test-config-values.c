@@ -44,6 +44,19 @@ static void test_bad_times_are_refused_and_leave_the_value(void **state)
         assert_int_equal(value, 42);
 }
 
+static void test_days_say_that_they_are_days(void **state)
+{
+        static const char *const bad[] = { "", "d", "365", "0d", "101d", "1 d", "1.5d", "1h", "-1d", "1dd" };
+        uint64_t value = 42;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+                assert_int_equal(value_days(bad[i], 1, 100, &value), -EINVAL);
+        assert_int_equal(value, 42);
+        assert_int_equal(value_days("100d", 1, 100, &value), 0);
+        assert_int_equal(value, 100);
+}
+
 static void test_numbers_are_digits_within_their_bounds(void **state)
 {
         static const char *const bad[] = { "", "0", "21", "+3", "0x3", "3 ", "3.0", "99999999999999999999" };
@@ -118,6 +131,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_times_have_units_and_a_plain_number_is_seconds),
                 cmocka_unit_test(test_bad_times_are_refused_and_leave_the_value),
+                cmocka_unit_test(test_days_say_that_they_are_days),
                 cmocka_unit_test(test_numbers_are_digits_within_their_bounds),
                 cmocka_unit_test(test_names_begin_with_a_letter_or_a_digit),
                 cmocka_unit_test(test_ports_are_a_bus_and_a_chain),

@@ -116,6 +116,12 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(station, "jobs-max = -1", "0 (no limit) to 1024");
         expect_refused(station, "reattach-time = soon", hour);
         expect_refused(station, "stop-time = 2h", hour);
+        expect_refused(station, "ledger-keep = 365", "none (for ever), or days from 1d to 36500d");
+        expect_refused(station, "ledger-keep = 0d", "none (for ever), or days from 1d to 36500d");
+        expect_refused(station, "ledger-keep = 36501d", "none (for ever), or days from 1d to 36500d");
+        expect_refused(station, "ledger-keep = 12h", "none (for ever), or days from 1d to 36500d");
+        expect_refused(station, "ledger-rows-max = all", "0 (no limit) to 1000000000");
+        expect_refused(station, "ledger-rows-max = 1000000001", "0 (no limit) to 1000000000");
         expect_refused(slot, "path = pci-*-usb-0:4.1", path);
         expect_refused(slot, "path = pci-0000:00:14.0-usb-0:4.1:1.0", path);
         expect_refused(slot, "port = usb1", "a port such as 1-4.1");
@@ -190,11 +196,11 @@ static void test_unknown_key_is_answered_with_the_known_ones(void **state)
         (void)state;
         expect_messages("[station]\ntemperature = 20\n",
                         "line3.conf:2: temperature = 20: unknown key in [station]: expected name, jobs-max, "
-                        "reattach-time or stop-time\n");
+                        "reattach-time, stop-time, ledger-keep or ledger-rows-max\n");
         expect_messages(
                 "[station]\njob-max = 20\n",
                 "line3.conf:2: job-max = 20: unknown key in [station], perhaps jobs-max: expected name, "
-                "jobs-max, reattach-time or stop-time\n");
+                "jobs-max, reattach-time, stop-time, ledger-keep or ledger-rows-max\n");
         expect_messages(
                 "[slot A1]\nport = 1-1\nprot = 1-2\n",
                 "line3.conf:3: prot = 1-2: unknown key in [slot A1], perhaps port: expected path or port\n");
@@ -205,7 +211,7 @@ static void test_key_of_another_section_is_unknown(void **state)
         (void)state;
         expect_messages("[station]\nchip = esp32s2\n",
                         "line3.conf:2: chip = esp32s2: unknown key in [station]: expected name, jobs-max, "
-                        "reattach-time or stop-time\n");
+                        "reattach-time, stop-time, ledger-keep or ledger-rows-max\n");
 }
 
 static void test_key_twice_in_a_section_names_both_places(void **state)

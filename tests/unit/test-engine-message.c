@@ -16,6 +16,8 @@ static const struct engine_message usual = {
         .bytes_total = 0x66778899aabb,
         .transfers = 0xcafe00000001,
         .quiet_usec = 5 * USEC_PER_SEC,
+        .has_status = true,
+        .status = { .code = DFU_ERR_FIRMWARE, .state = DFU_ERROR },
         .text = "refused DNLOAD at byte 4096",
 };
 
@@ -38,6 +40,9 @@ static void test_message_there_and_back(void **state)
                         assert_int_equal(out.verdict, in.verdict);
                         assert_true(out.bytes_done == in.bytes_done && out.bytes_total == in.bytes_total);
                         assert_true(out.transfers == in.transfers && out.quiet_usec == in.quiet_usec);
+                        assert_true(out.has_status);
+                        assert_int_equal(out.status.code, DFU_ERR_FIRMWARE);
+                        assert_int_equal(out.status.state, DFU_ERROR);
                         assert_string_equal(out.text, in.text);
                 }
 }
@@ -82,6 +87,12 @@ static void test_what_is_no_message_is_refused(void **state)
         expect_refused(16, UINT64_MAX, 8);
         expect_refused(40, ENGINE_QUIET_MAX + 1, 8);
         expect_refused(40, UINT64_MAX, 8);
+        expect_refused(0, 0x31474e45, 4); /* an older engine's */
+        expect_refused(12, 2, 1);
+        expect_refused(12, 0, 1); /* no status, but one all the same */
+        expect_refused(13, DFU_CODE_MAX_, 1);
+        expect_refused(14, DFU_STATE_MAX_, 1);
+        expect_refused(15, 1, 1);
 }
 
 static void test_text_that_is_not_one_clean_line_is_refused(void **state)

@@ -146,6 +146,51 @@ static void test_board_in_run_time_mode_is_detached_and_goes_on_in_the_same_atte
         assert_int_equal(attempt_ends(VERDICT_FLASHED, "1000 bytes"), JOB_DO_END);
 }
 
+static void test_each_phase_is_timed_and_the_next_attempt_begins_anew(void **state)
+{
+        const struct engine_message judged = { .phase = PHASE_VERIFYING,
+                                               .verdict = VERDICT_VERIFY_FAILED,
+                                               .has_status = true,
+                                               .status = { .code = DFU_ERR_FIRMWARE, .state = DFU_ERROR },
+                                               .text = "board reports errFIRMWARE" };
+
+        (void)state;
+        board_waits(false);
+        now += 100; /* in the queue */
+        engine_starts();
+        now += 1;
+        assert_int_equal(engine_judges(VERDICT_DETACHED, "sent to DFU mode"), JOB_DO_NOTHING);
+        now += 2; /* until the engine is reaped */
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(engine_ends("exit status 0"), JOB_DO_NOTHING);
+        now += 40;
+        assert_int_equal(board_arrives(true, true), JOB_DO_START_ENGINE);
+        now += 500;
+        assert_int_equal(engine_is_at(PHASE_DOWNLOADING, 10, USEC_PER_SEC), JOB_DO_NOTHING);
+        now += 600;
+        assert_int_equal(engine_is_at(PHASE_VERIFYING, 1000, USEC_PER_SEC), JOB_DO_NOTHING);
+        now += 7000;
+        assert_int_equal(
+                job_step(&job, &(struct job_event){ .type = JOB_EV_ENGINE_SAID, .message = &judged }, now),
+                JOB_DO_NOTHING);
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
+        now += 80000; /* the disk */
+        assert_int_equal(job.detaching_usec, 3);
+        assert_int_equal(job.away_usec, 40);
+        assert_int_equal(job.downloading_usec, 1100);
+        assert_int_equal(job.verifying_usec, 7000);
+        assert_true(job.has_status);
+        assert_int_equal(job.status.code, DFU_ERR_FIRMWARE);
+        assert_string_equal(job.engine_text, "board reports errFIRMWARE");
+
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_NOTHING);
+        now = job_deadline(&job);
+        engine_starts();
+        assert_int_equal(job.detaching_usec + job.away_usec + job.downloading_usec + job.verifying_usec, 0);
+        assert_false(job.has_status);
+        assert_string_equal(job.engine_text, "");
+}
+
 static void test_board_may_be_back_before_the_engine_is_reaped(void **state)
 {
         (void)state;
@@ -851,6 +896,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 t(test_row_is_open_before_the_engine_starts_and_closed_before_the_verdict_shows),
                 t(test_board_in_run_time_mode_is_detached_and_goes_on_in_the_same_attempt),
+                t(test_each_phase_is_timed_and_the_next_attempt_begins_anew),
                 t(test_board_may_be_back_before_the_engine_is_reaped),
                 t(test_board_may_leave_after_the_engine_is_reaped),
                 t(test_board_that_comes_back_in_run_time_mode_is_detached_again),

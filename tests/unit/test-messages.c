@@ -388,7 +388,15 @@ static void test_history_conforms_and_survives_the_journey(void **state)
                   .bytes = 4096,
                   .transfers = 1,
                   .verdict = VERDICT_VERIFY_FAILED,
-                  .message = (char *)"errVERIFY" },
+                  .final = true,
+                  .message = (char *)"errVERIFY",
+                  .engine_message = (char *)"errVERIFY",
+                  .detaching_usec = 1,
+                  .downloading_usec = 2,
+                  .dfu_status = (char *)"errVERIFY",
+                  .dfu_state = (char *)"dfuERROR",
+                  .station = (char *)"line3-a",
+                  .data_file = (char *)"/srv/nvs/17.bin" },
         };
         struct attempt_record *got;
         json_t *wire = attempts_to_json(sent, 2), *again;
@@ -406,6 +414,65 @@ static void test_history_conforms_and_survives_the_journey(void **state)
         json_decref(wire);
         json_decref(again);
         attempts_free(got, n);
+}
+
+static void test_stats_conform_and_survive_the_journey(void **state)
+{
+        struct stats_line lines[] = {
+                { .name = (char *)"A1", .attempts = 3, .yield_ppm = 989000, .p95_usec = 4 },
+                { .name = (char *)"A2",
+                  .yield_ppm = USEC_INFINITY,
+                  .first_pass_ppm = USEC_INFINITY,
+                  .boards_per_hour = USEC_INFINITY,
+                  .mean_usec = USEC_INFINITY,
+                  .p95_usec = USEC_INFINITY }
+        };
+        struct stats_error errors[] = {
+                { .verdict = VERDICT_STALLED, .attempts = 2, .message = (char *)"refused DNLOAD" },
+                { .verdict = VERDICT_BOARD_ERROR, .dfu_status = (char *)"errPROG", .attempts = 1 },
+        };
+        struct station_stats sent = { .first_start_realtime_usec = 1,
+                                      .total = { .attempts = 3 },
+                                      .policies = lines,
+                                      .n_policies = 1,
+                                      .slots = lines,
+                                      .n_slots = 2,
+                                      .errors = errors,
+                                      .n_errors = 2,
+                                      .rows = 3,
+                                      .first_sequence = 1,
+                                      .last_sequence = 3 },
+                             got;
+        json_t *wire = station_stats_to_json(&sent), *again;
+
+        (void)state;
+        expect_conforms(IDL_REPLY, "Stats", wire);
+        assert_int_equal(station_stats_from_json(wire, &got), 0);
+        assert_int_equal(got.n_slots, 2);
+        assert_true(got.slots[1].yield_ppm == USEC_INFINITY);
+        assert_string_equal(got.errors[1].dfu_status, "errPROG");
+        again = station_stats_to_json(&got);
+        assert_true(json_equal(wire, again));
+        json_decref(wire);
+        json_decref(again);
+        station_stats_done(&got);
+}
+
+static void test_consumers_conform_and_survive_the_journey(void **state)
+{
+        const struct consumer_status sent = { (char *)"bridge", 41, 2, 1700000000 };
+        struct consumer_status *got;
+        json_t *wire = consumers_to_json(&sent, 1);
+        size_t n;
+
+        (void)state;
+        expect_conforms(IDL_REPLY, "Consumers", wire);
+        assert_int_equal(consumers_from_json(wire, &got, &n), 0);
+        assert_int_equal(n, 1);
+        assert_string_equal(got[0].consumer, "bridge");
+        assert_int_equal(got[0].behind, 2);
+        json_decref(wire);
+        consumers_free(got, n);
 }
 
 static void test_reload_tells_warnings_or_errors(void **state)
@@ -447,6 +514,8 @@ int main(void)
                 cmocka_unit_test(test_the_answer_to_cancel_is_a_slot),
                 cmocka_unit_test(test_explain_conforms_and_survives_the_journey),
                 cmocka_unit_test(test_history_conforms_and_survives_the_journey),
+                cmocka_unit_test(test_stats_conform_and_survive_the_journey),
+                cmocka_unit_test(test_consumers_conform_and_survive_the_journey),
                 cmocka_unit_test(test_reload_tells_warnings_or_errors),
         };
 

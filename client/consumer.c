@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* espdfuctl consumer: who copies the ledger elsewhere. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "client/client.h"
+#include "client/table.h"
+#include "core/config-values.h"
+
+/* ---- list ---- */
+
+static int add_consumer(const struct table_style *style, struct libscols_table *table,
+                        const struct consumer_status *c)
+{
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        char sequence[24], behind[24];
+        int r = line ? table_set(style, line, 0, c->consumer) : -ENOMEM;
+
+        snprintf(sequence, sizeof(sequence), "%" PRId64, c->sequence);
+        snprintf(behind, sizeof(behind), "%" PRIu64, c->behind);
+        if (r == 0)
+                r = table_set(style, line, 1, sequence);
+        if (r == 0)
+                r = table_set(style, line, 2, behind);
+        return r == 0 ? table_take(line, 3, format_time(style, c->seen_realtime_usec)) : r;
+}
+
+static int print_consumers(const json_t *parameters)
+{
+        static const char *const names[] = { "CONSUMER", "HAS", "BEHIND", "SEEN" };
+        _cleanup_(table_unrefp) struct libscols_table *table = NULL;
+        struct consumer_status *consumers = NULL;
+        struct table_style style;
+        size_t n = 0;
+        int r = consumers_from_json(parameters, &consumers, &n);
+
+        table_style_of_stdout(&style);
+        if (r == 0 && !(table = table_new(&style, names, ARRAY_SIZE(names))))
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = add_consumer(&style, table, &consumers[i]);
+        if (r == 0 && n == 0)
+                puts("No consumer.");
+        else if (r == 0 && scols_print_table(table) < 0 && !ferror(stdout))
+                r = -ENOMEM;
+        consumers_free(consumers, n);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+static int list(bool json)
+{
+        json_t *reply;
+        int r = client_ask(STATION_INTERFACE ".Consumers", NULL, &reply);
+
+        if (r != EXIT_DONE)
+                return r;
+        r = json ? client_print_json(reply, false) : print_consumers(reply);
+        json_decref(reply);
+        return r;
+}
+
+/* ---- the others ---- */
+
+static const struct order {
+        const char *name, *method;
+        bool number_needed, number_taken;
+} orders[] = {
+        { "register", STATION_INTERFACE ".RegisterConsumer", false, true },
+        { "acknowledge", STATION_INTERFACE ".Acknowledge", true, true },
+        { "unregister", STATION_INTERFACE ".UnregisterConsumer", false, false },
+};
+
+static int carry_out(const struct order *order, const char *name, bool has_number, int64_t number)
+{
+        json_t *parameters = json_pack("{s:s}", "consumer", name), *reply;
+        int r;
+
+        if (!parameters ||
+            (has_number && json_object_set_new(parameters, "sequence", json_integer(number)) < 0)) {
+                json_decref(parameters);
+                return client_misread(-ENOMEM);
+        }
+        r = client_ask(order->method, parameters, &reply);
+        if (r != EXIT_DONE)
+                return r;
+        printf("%s: %s, has number %" JSON_INTEGER_FORMAT "\n", name,
+               streq(order->name, "unregister") ? "registered no more" : "registered",
+               json_integer_value(json_object_get(reply, "sequence")));
+        json_decref(reply);
+        return EXIT_DONE;
+}
+
+static int run(const struct order *order, int n, char **arguments)
+{
+        int64_t number = 0;
+
+        if (n < 1 || (order->number_needed && n < 2) || n > (order->number_taken ? 2 : 1)) {
+                client_error("consumer %s: expected %s", order->name,
+                             order->number_needed  ? "NAME NUMBER"
+                             : order->number_taken ? "NAME [NUMBER]"
+                                                   : "NAME");
+                return EXIT_USAGE;
+        }
+        if (!value_is_name(arguments[0], CONSUMER_NAME_MAX)) {
+                client_error("consumer %s %s: expected a name: 1 to %d letters, digits and . _ + : @ -",
+                             order->name, arguments[0], CONSUMER_NAME_MAX);
+                return EXIT_USAGE;
+        }
+        if (n == 2 && !client_number(arguments[0], arguments[1], 0, INT64_MAX, &number))
+                return EXIT_USAGE;
+        return carry_out(order, arguments[0], n == 2, number);
+}
+
+int verb_consumer(int argc, char **argv)
+{
+        bool json = false;
+        const struct client_option options[] = { { "json", .flag = &json } };
+        const char *what;
+        int r;
+
+        r = client_options(argc, argv, options, ARRAY_SIZE(options), 3);
+        if (r != CLIENT_GO_ON)
+                return r;
+        what = optind < argc ? argv[optind] : "";
+        if (streq(what, "list") && optind + 1 == argc)
+                return list(json);
+        for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
+                if (streq(orders[i].name, what) && !json)
+                        return run(&orders[i], argc - optind - 1, argv + optind + 1);
+        client_error("consumer %s: expected list [--json], register, acknowledge or unregister", what);
+        return EXIT_USAGE;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the socket tells of the record: attempts by filters, figures, consumers; and answers that come late, or too late. */
+#include "tests/daemon/peers.h"
+
+#include <stdio.h>
+
+#include "core/interface.h"
+#include "tests/unit/idl.h"
+
+static struct idl *interface;
+
+static int read_interface(void **state)
+{
+        size_t offset;
+
+        (void)state;
+        interface = idl_parse(station_interface_text, STATION_INTERFACE, &offset);
+        return interface ? 0 : -1;
+}
+
+static int drop_interface(void **state)
+{
+        (void)state;
+        idl_free(interface);
+        return 0;
+}
+
+/* ---- vocabulary ---- */
+
+static void ask(struct client *c, const char *method, json_t *parameters)
+{
+        char name[96];
+
+        snprintf(name, sizeof(name), STATION "%s", method);
+        call_method(c, name, parameters, false);
+}
+
+/* The next reply, which conforms to the interface. */
+static json_t *expect_answer(struct client *c, const char *method)
+{
+        json_t *reply = expect_reply(c);
+
+        assert_null(c->reply.error);
+        assert_string_equal(idl_check(interface, IDL_REPLY, method, reply), "");
+        return reply;
+}
+
+static void expect_refusal(struct client *c, const char *error, const char *consumer)
+{
+        char name[96];
+
+        snprintf(name, sizeof(name), STATION "%s", error);
+        expect_error(c, name, "consumer", consumer);
+        assert_string_equal(idl_check(interface, IDL_ERROR, error, c->reply.parameters), "");
+}
+
+static json_int_t count_of(struct client *c, const char *method, json_t *parameters, const char *array)
+{
+        ask(c, method, parameters);
+        return (json_int_t)json_array_size(json_object_get(expect_answer(c, method), array));
+}
+
+/* ---- attempts ---- */
+
+static void test_attempts_are_chosen_by_what_is_asked(void **state)
+{
+        struct client *c = connect_client();
+        json_int_t begin = INT64_C(1700000000000000);
+
+        (void)state;
+        w.station.n_attempts = 60;
+        assert_int_equal(count_of(c, "History", NULL, "attempts"), 60);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "verdict", "board-left"), "attempts"), 12);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "A2"),
+                                  "attempts"),
+                         24);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "image", "probe"), "attempts"), 0);
+        assert_int_equal(count_of(c, "History",
+                                  json_pack("{s:I, s:I}", "since_realtime_usec", begin + 60000000,
+                                            "until_realtime_usec", begin + 180000000),
+                                  "attempts"),
+                         2);
+        assert_int_equal(count_of(c, "History", json_pack("{s:i}", "after_sequence", 57), "attempts"), 3);
+        ask(c, "History", json_pack("{s:b, s:i}", "oldest_first", 1, "limit", 1));
+        assert_int_equal(
+                json_integer_value(json_object_get(
+                        json_array_get(json_object_get(expect_answer(c, "History"), "attempts"), 0), "id")),
+                1);
+        hang_up(c);
+}
+
+static void test_wrong_filter_is_refused_by_name(void **state)
+{
+        struct client *c = connect_client();
+        const struct {
+                const char *parameter;
+                json_t *value;
+        } wrong[] = {
+                { "verdict", json_string("good") },
+                { "verdict", json_integer(1) },
+                { "slot", json_string("") },
+                { "mac", json_string("") },
+                { "image", json_string("") },
+                { "since_realtime_usec", json_integer(-1) },
+                { "until_realtime_usec", json_integer(0) },
+                { "oldest_first", json_integer(1) },
+                { "after_sequence", json_integer(-1) },
+                { "since", json_integer(1) },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+                ask(c, "History", json_pack("{s:o}", wrong[i].parameter, wrong[i].value));
+                expect_error(c, SERVICE "InvalidParameter", "parameter", wrong[i].parameter);
+        }
+        ask(c, "Stats", json_pack("{s:s}", "verdict", "good"));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "verdict");
+        ask(c, "Stats", json_pack("{s:i}", "limit", 1));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "limit");
+        hang_up(c);
+}
+
+static void test_what_is_rare_is_found_in_parts(void **state)
+{
+        struct client *c = connect_client();
+
+        (void)state;
+        w.station.n_attempts = 3000; /* the station looks at some hundreds at a time */
+        assert_int_equal(
+                count_of(c, "History",
+                         json_pack("{s:I}", "until_realtime_usec", INT64_C(1700000000000000) + 180000000),
+                         "attempts"),
+                2);
+        assert_true(w.station.n_history > 5);
+        hang_up(c);
+}
+
+/* ---- an answer that takes its time ---- */
+
+static void test_answer_comes_late_and_the_next_call_after_it(void **state)
+{
+        struct client *c = connect_client();
+
+        (void)state;
+        w.station.answers_late = true;
+        ask(c, "Stats", NULL);
+        ask(c, "Consumers", NULL);
+        settle();
+        assert_false(take_reply(c));
+        fake_station_answer(&w.station);
+        expect_answer(c, "Stats");
+        settle();
+        assert_false(take_reply(c));
+        fake_station_answer(&w.station);
+        expect_answer(c, "Consumers");
+        hang_up(c);
+}
+
+static void test_who_leaves_before_the_answer_is_forgotten(void **state)
+{
+        static const char *const methods[] = { "Stats", "History", "Consumers" };
+
+        (void)state;
+        w.station.answers_late = true;
+        for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+                struct client *c = connect_client();
+
+                ask(c, methods[i], NULL);
+                settle();
+                assert_int_equal(server_n_connections(w.server), 1);
+                hang_up(c);
+                while (server_n_connections(w.server) > 0)
+                        assert_true(sd_event_run(w.event, PATIENCE) > 0);
+                assert_false(fake_station_answer(&w.station));
+        }
+}
+
+/* ---- consumers ---- */
+
+static void test_consumers_are_for_everybody_to_see_and_for_some_to_change(void **state)
+{
+        static const char *const methods[] = { "RegisterConsumer", "Acknowledge", "UnregisterConsumer" };
+        struct client *c = connect_as(1000, false);
+
+        (void)state;
+        assert_int_equal(count_of(c, "Consumers", NULL, "consumers"), 1);
+        for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+                ask(c, methods[i], json_pack("{s:s}", "consumer", "bridge"));
+                expect_reply(c);
+                assert_string_equal(c->reply.error, STATION "NotPermitted");
+        }
+        assert_string_equal(w.station.ordered, "");
+        hang_up(c);
+}
+
+static json_int_t order(struct client *c, const char *method, json_t *parameters)
+{
+        ask(c, method, parameters);
+        return json_integer_value(json_object_get(expect_answer(c, method), "sequence"));
+}
+
+static void test_consumer_registers_acknowledges_and_leaves(void **state)
+{
+        struct client *c = connect_as(0, true);
+
+        (void)state;
+        w.station.n_attempts = 50;
+        assert_int_equal(
+                order(c, "RegisterConsumer", json_pack("{s:s, s:i}", "consumer", "bridge", "sequence", 7)),
+                7);
+        assert_string_equal(w.station.ordered, "register bridge 7");
+        assert_int_equal(
+                order(c, "Acknowledge", json_pack("{s:s, s:i}", "consumer", "bridge", "sequence", 41)), 41);
+        assert_string_equal(w.station.ordered, "acknowledge bridge 41");
+        assert_int_equal(order(c, "UnregisterConsumer", json_pack("{s:s}", "consumer", "bridge")), 2);
+        assert_string_equal(w.station.ordered, "unregister bridge 0");
+        hang_up(c);
+}
+
+static void test_wrong_orders_about_consumers_say_why(void **state)
+{
+        struct client *c = connect_as(0, true);
+
+        (void)state;
+        w.station.n_attempts = 50;
+        ask(c, "Acknowledge", json_pack("{s:s, s:i}", "consumer", "bridge", "sequence", 51));
+        expect_refusal(c, "WrongSequence", "bridge");
+        ask(c, "Acknowledge", json_pack("{s:s, s:i}", "consumer", "nobody", "sequence", 1));
+        expect_refusal(c, "NoSuchConsumer", "nobody");
+        ask(c, "RegisterConsumer", json_pack("{s:s}", "consumer", "too-many"));
+        expect_refusal(c, "TooManyConsumers", "too-many");
+        ask(c, "Acknowledge", json_pack("{s:s}", "consumer", "bridge"));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "sequence");
+        ask(c, "RegisterConsumer", json_pack("{s:s, s:i}", "consumer", "bridge", "sequence", -1));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "sequence");
+        ask(c, "RegisterConsumer", json_pack("{s:s}", "consumer", "a bridge"));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "consumer");
+        ask(c, "UnregisterConsumer", NULL);
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "consumer");
+        hang_up(c);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_attempts_are_chosen_by_what_is_asked),
+                TEST(test_wrong_filter_is_refused_by_name),
+                TEST(test_what_is_rare_is_found_in_parts),
+                TEST(test_answer_comes_late_and_the_next_call_after_it),
+                TEST(test_who_leaves_before_the_answer_is_forgotten),
+                TEST(test_consumers_are_for_everybody_to_see_and_for_some_to_change),
+                TEST(test_consumer_registers_acknowledges_and_leaves),
+                TEST(test_wrong_orders_about_consumers_say_why),
+        };
+
+        return cmocka_run_group_tests(tests, read_interface, drop_interface);
+}
