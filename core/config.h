@@ -81,8 +81,10 @@ struct config {
         char *station_name;          /* NULL: the host name */
         unsigned jobs_max;           /* 0: no limit */
         uint64_t reattach_time_usec; /* how long a board may take to come back on its port after DETACH */
-        uint64_t stop_time_usec;     /* how long running downloads may go on after SIGTERM */
-        struct config_slot *slots;   /* in the order read */
+        uint64_t
+                return_time_usec; /* how long one that left in the middle of it may take, if it tells its MAC */
+        uint64_t stop_time_usec;   /* how long running downloads may go on after SIGTERM */
+        struct config_slot *slots; /* in the order read */
         size_t n_slots;
         struct config_hub *hubs; /* in the order read */
         size_t n_hubs;

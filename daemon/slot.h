@@ -35,6 +35,10 @@ struct slot_world {
         void (*changed)(void *userdata, struct slot *slot, bool phase_changed);
         /* A place may be free, or one may be wanted: look at slot_wants_place() of all. Called from the loop alone. */
         void (*places_changed)(void *userdata);
+        /* The other slot that has a job of the board with this MAC, as slot_has_job_of(), or NULL. */
+        struct slot *(*find_job)(void *userdata, const struct slot *asks, const char *mac);
+        /* Boards leave it again and again: it is to be held. */
+        void (*flapping)(void *userdata, struct slot *slot);
         /* What came of looking at a policy's image; copy or why is NULL. */
         void (*image_seen)(void *userdata, const struct config_policy *policy, const struct image_copy *copy,
                            const char *why);
@@ -64,6 +68,12 @@ enum phase slot_phase(const struct slot *slot);
 void slot_board_arrived(struct slot *slot, struct board *board);
 /* devnum 0: whatever is there. Returns whether it was this slot's board. */
 bool slot_board_left(struct slot *slot, const char *port, unsigned devnum);
+/* It has a job that has not ended, of the board with this MAC, which may be another port's by now. */
+bool slot_has_job_of(const struct slot *slot, const char *mac);
+/* Where the board's job was not to be had from its other slot: looks again. */
+void slot_reunite(struct slot *slot);
+/* How often boards left it does not count any more. */
+void slot_forgive(struct slot *slot);
 /* Around a scan of all that is there: forgets that its board was seen; takes one that was not seen since for gone. */
 void slot_before_scan(struct slot *slot);
 void slot_after_scan(struct slot *slot);
