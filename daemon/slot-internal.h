@@ -42,8 +42,9 @@ struct slot {
         const struct chip *job_chip; /* or NULL */
         char *waits;                 /* queued: what for, or NULL */
         bool any, reset;             /* the policy's mode and after */
-        bool released;               /* the policy would hold this board, a person had it flashed */
-        unsigned job_devnum;         /* the presence that the job is about */
+        bool comes_back;     /* once flashed, the board is reset: by us, or by itself if it is no mask ROM */
+        bool released;       /* the policy would hold this board, a person had it flashed */
+        unsigned job_devnum; /* the presence that the job is about */
         uint64_t job_initialized_usec;
         int64_t row; /* of the attempt, while it is open */
         struct runner *runner;
@@ -83,8 +84,6 @@ bool slot_join_its_job(struct slot *slot);
 bool slot_note_leave(struct slot *slot);
 /* After a job: shows that it is held for that, if it is and no board is there. */
 bool slot_rest_if_flapping(struct slot *slot);
-/* A board that it flashed is reset then, by us or by itself. */
-bool slot_resets(const struct slot *slot);
 void slot_note_flashed_leave(struct slot *slot);
 /* Why the board that has just come is not to be flashed again, or NULL. same: it may be the one before it here; first: none
  * was here before, since the daemon's start. */

@@ -108,7 +108,7 @@ static void close_row(struct slot *slot)
         else if (slot->present)
                 slot_note_job_presence(slot); /* it may be back from DETACH, with no engine started for it */
         presence = slot_presence(slot);
-        if (job->verdict == VERDICT_FLASHED && slot_resets(slot)) {
+        if (job->verdict == VERDICT_FLASHED && slot->comes_back) {
                 presence.reset_usec = clock_monotonic_usec();
                 presence.board = slot->job_board;
         }

@@ -71,6 +71,7 @@ static void move_job(struct slot *from, struct slot *to)
         to->job_chip = from->job_chip;
         to->any = from->any;
         to->reset = from->reset;
+        to->comes_back = from->comes_back;
         to->released = from->released;
         to->ticket = from->ticket;
         to->shown_phase = PHASE_MAX_;
@@ -185,11 +186,6 @@ void slot_forgive(struct slot *slot)
 }
 
 /* ---- flashed boards that come back by themselves ---- */
-
-bool slot_resets(const struct slot *slot)
-{
-        return slot->reset || slot->any;
-}
 
 void slot_note_flashed_leave(struct slot *slot)
 {

@@ -210,6 +210,7 @@ static void queue_job(struct slot *slot, const struct config_policy *policy, str
         (void)free_and_strdup(&slot->message, NULL);
         slot->any = policy->mode == POLICY_MODE_ANY;
         slot->reset = policy->after == POLICY_RESET;
+        slot->comes_back = slot->reset || !slot->board->is_rom;
         snprintf(slot->job_mac, sizeof(slot->job_mac), "%s", slot->board->mac ? slot->board->mac : "");
         board_id(slot->board, slot->job_board);
         slot->job_chip = slot->board->chip;
@@ -439,7 +440,7 @@ void slot_job_ended(struct slot *slot)
 {
         bool flashed = slot->job.verdict == VERDICT_FLASHED;
 
-        if (flashed && slot_resets(slot))
+        if (flashed && slot->comes_back)
                 slot->reset_expected_until_usec = clock_boottime_usec() + SLOT_BACK_LIMIT;
         if (flashed && slot->job.lost)
                 slot_note_flashed_leave(slot);
