@@ -353,6 +353,69 @@ static void test_device_number_that_comes_again_is_not_the_same_stay(void **stat
         assert_string_equal(A1->job_mac, MAC_B);
 }
 
+static void test_flashed_board_that_is_back_at_once_is_taken_for_its_application(void **state)
+{
+        static const char application[] = "flashed, and back within 10 s: taken for its application";
+
+        (void)state;
+        plug(A1, MAC_A);
+        slot_rest_in(A1, PHASE_FLASHED, NULL);
+        for (unsigned i = 0; i < 2; i++) { /* it may start more than once */
+                pull(A1);
+                expect(A1, PHASE_EMPTY, NULL);
+                plug(A1, MAC_A);
+                expect(A1, PHASE_FLASHED, application);
+        }
+        pull(A1);
+        plug(A1, MAC_B);
+        assert_true(wants_place(A1));
+        slot_rest_in(A1, PHASE_FLASHED, NULL);
+        pull(A1);
+        A1->flashed_back_until_usec = clock_boottime_usec(); /* 10 s later */
+        plug(A1, MAC_B);
+        assert_true(wants_place(A1));
+}
+
+/* The daemon before this one flashed the board with this MAC on A1 and reset it. */
+static void was_flashed_and_reset(const char *mac, uint64_t usec_ago)
+{
+        _cleanup_(freep) char *board = NULL;
+        uint64_t now = clock_monotonic_usec();
+
+        assert_true(asprintf(&board, "303a:0009 %s", mac) > 0);
+        attempt(line.ledger, slot_a1, 1, VERDICT_FLASHED, NOON,
+                &(struct presence_key){ .boot_id = BOOT,
+                                        .path = "1-1",
+                                        .devnum = 99,
+                                        .initialized_usec = 1,
+                                        .reset_usec = now - usec_ago,
+                                        .board = board });
+}
+
+static void test_board_that_the_daemon_before_reset_is_not_flashed_again(void **state)
+{
+        (void)state;
+        was_flashed_and_reset(MAC_A, USEC_PER_SEC);
+        plug(A1, MAC_A);
+        expect(A1, PHASE_FLASHED, "came back after the reset that followed its flashing");
+        pull(A1);
+        plug(A1, MAC_B);
+        assert_true(wants_place(A1));
+}
+
+static void test_reset_of_the_daemon_before_is_about_that_board_and_not_for_ever(void **state)
+{
+        (void)state;
+        was_flashed_and_reset(MAC_A, USEC_PER_SEC);
+        plug(A1, MAC_B);
+        assert_true(wants_place(A1));
+        was_flashed_and_reset(MAC_A, SLOT_BACK_LIMIT + 1);
+        slot_free(A2);
+        assert_int_equal(slot_new(&line.world, "A3", NULL, "1-1", &line.slots[1]), 0);
+        plug(line.slots[1], MAC_A);
+        assert_true(wants_place(line.slots[1]));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -366,6 +429,9 @@ int main(void)
                 TEST(test_slot_that_flaps_is_held_until_it_is_forgiven),
                 TEST(test_board_that_was_not_begun_with_counts_only_if_it_leaves_at_once),
                 TEST(test_device_number_that_comes_again_is_not_the_same_stay),
+                TEST(test_flashed_board_that_is_back_at_once_is_taken_for_its_application),
+                TEST(test_board_that_the_daemon_before_reset_is_not_flashed_again),
+                TEST(test_reset_of_the_daemon_before_is_about_that_board_and_not_for_ever),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
