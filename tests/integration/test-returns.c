@@ -86,11 +86,12 @@ static void expect_history(unsigned jobs, const char *verdicts)
         g_autofree char *json = NULL;
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         g_autoptr(GString) words = g_string_new(NULL);
-        json_t *attempts, *attempt;
+        json_t *reply, *attempts, *attempt;
         size_t i;
 
         assert_int_equal(ctl(&line, &json, (const char *[]){ "history", "--json", NULL }), 0);
-        attempts = json_loads(json, 0, NULL);
+        reply = json_loads(json, 0, NULL);
+        attempts = json_object_get(reply, "attempts");
         assert_true(json_is_array(attempts));
         json_array_foreach(attempts, i, attempt)
         {
@@ -99,7 +100,7 @@ static void expect_history(unsigned jobs, const char *verdicts)
                                        json_string_value(json_object_get(attempt, "verdict")),
                                        json_is_true(json_object_get(attempt, "final")) ? "!" : "");
         }
-        json_decref(attempts);
+        json_decref(reply);
         assert_string_equal(words->str, verdicts);
         assert_int_equal(g_hash_table_size(seen), jobs);
 }
