@@ -170,9 +170,7 @@ static void check_policy(struct parser *p, const struct config_policy *policy)
 {
         unsigned reflash = said(p, "reflash");
 
-        if (policy->action != POLICY_FLASH)
-                return;
-        if (!said(p, "image"))
+        if (policy->action == POLICY_FLASH && !said(p, "image"))
                 fault(p, p->header_line, "%s: action = flash: expected an image key beside it", p->title);
         if (policy->reflash != POLICY_REFLASH_NEVER)
                 return;

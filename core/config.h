@@ -86,6 +86,7 @@ struct config {
         char *station_name;          /* NULL: the host name */
         unsigned jobs_max;           /* 0: no limit */
         uint64_t reattach_time_usec; /* how long a board may take to come back on its port after DETACH */
+        uint64_t return_time_usec;   /* how long one that left in mid-job may, if it tells its MAC */
         uint64_t stop_time_usec;     /* how long running downloads may go on after SIGTERM */
         uint64_t ledger_keep_usec;   /* older rows of the ledger may go; 0: none */
         unsigned ledger_rows_max;    /* the oldest rows above this may go; 0: no limit */

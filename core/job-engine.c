@@ -105,6 +105,8 @@ static enum job_do detached(struct job *job, uint64_t now_usec)
         job->deadline_usec = now_usec + job->params.reattach_usec;
         if (job->left_since_detach && job_board_is_there(job))
                 return job_came_back(job, now_usec);
+        if (job->elsewhere)
+                return job_went_elsewhere(job, now_usec);
         return JOB_DO_NOTHING;
 }
 
@@ -198,6 +200,9 @@ enum job_do job_step_running(struct job *job, const struct job_event *event, uin
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
         case JOB_EV_ROW_CLOSED:
+        case JOB_EV_ELSEWHERE:
+        case JOB_EV_RESUME:
+        case JOB_EV_GIVE_UP:
                 return JOB_DO_NOTHING;
         }
         return JOB_DO_NOTHING;

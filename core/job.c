@@ -24,7 +24,7 @@ bool job_wants_place(const struct job *job, uint64_t now_usec)
 
 bool job_is_running(const struct job *job)
 {
-        return job->state != JOB_QUEUED && job->state != JOB_ENDED;
+        return job->state != JOB_QUEUED && job->state != JOB_RETURNING && job->state != JOB_ENDED;
 }
 
 uint64_t job_deadline(const struct job *job)
@@ -64,7 +64,22 @@ static void set_cancelled_before(struct job *job, unsigned attempt)
 
 bool job_board_is_there(const struct job *job)
 {
-        return job->present && !job->replaced;
+        return job->present && !job->replaced && !job->lost;
+}
+
+uint64_t job_retry_delay(const struct job *job)
+{
+        uint64_t delay = job->params.retry_delay_usec, max = MAX(delay, JOB_RETRY_DELAY_MAX);
+
+        for (unsigned i = 1; i < job->attempt && delay < max; i++)
+                delay *= 2;
+        return MIN(delay, max);
+}
+
+bool job_expects_leave(const struct job *job)
+{
+        return job->state == JOB_AWAY || (job->state == JOB_RUNNING &&
+                                          (job->phase == PHASE_DETACHING || job->phase == PHASE_RESETTING));
 }
 
 /* Whether another attempt follows the one that ends now. */
@@ -74,17 +89,28 @@ static bool may_retry(const struct job *job)
                job_board_is_there(job) && !job->cancelled;
 }
 
+/* The job's end and its verdict are about the stay that is over: the board's new one is another job's. */
+static void let_go_of_returned(struct job *job)
+{
+        if (job->lost && job->present)
+                job->replaced = true;
+}
+
 enum job_do job_close_row(struct job *job)
 {
         job->state = JOB_CLOSING;
         job->deadline_usec = USEC_INFINITY;
         job->final = job->verdict == VERDICT_FLASHED ||
-                     (!may_retry(job) && (!job->cancelled || job_is_cancelled_by_person(job)));
+                     (!may_retry(job) && !job_may_return(job) &&
+                      (!job->cancelled || job_is_cancelled_by_person(job)));
+        if (job->final)
+                let_go_of_returned(job);
         return JOB_DO_CLOSE_ROW;
 }
 
 static enum job_do end(struct job *job)
 {
+        let_go_of_returned(job);
         job->state = JOB_ENDED;
         job->deadline_usec = USEC_INFINITY;
         job->phase = job->verdict == VERDICT_FLASHED     ? PHASE_FLASHED
@@ -102,6 +128,7 @@ enum job_do job_start_engine(struct job *job, uint64_t now_usec)
         job->killed = false;
         job->engine_judged = false;
         job->left_since_detach = false;
+        job->lost = job->elsewhere = false;
         job->quiet_since_usec = now_usec;
         job->deadline_usec = now_usec + JOB_ENGINE_START_LIMIT;
         return JOB_DO_START_ENGINE;
@@ -109,7 +136,7 @@ enum job_do job_start_engine(struct job *job, uint64_t now_usec)
 
 /* ---- state by state ---- */
 
-static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
+enum job_do job_begin_attempt(struct job *job, uint64_t now_usec)
 {
         job->state = JOB_OPENING;
         job->attempt++;
@@ -125,31 +152,38 @@ static enum job_do begin_attempt(struct job *job, uint64_t now_usec)
 }
 
 /* What a person cancelled is in the ledger, so that the next daemon knows: as an attempt that ends before it begins. */
-static enum job_do record_cancel(struct job *job, uint64_t now_usec)
+enum job_do job_record_cancel(struct job *job, uint64_t now_usec)
 {
-        enum job_do action = begin_attempt(job, now_usec);
+        enum job_do action = job_begin_attempt(job, now_usec);
 
         job->cancelled = true;
         job->phase = PHASE_QUEUED;
         return action;
 }
 
+enum job_do job_end_cancelled(struct job *job)
+{
+        set_cancelled_before(job, job->attempt + 1);
+        return end(job);
+}
+
 static enum job_do step_queued(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
         case JOB_EV_PLACE:
-                return begin_attempt(job, now_usec);
+                return job_begin_attempt(job, now_usec);
         case JOB_EV_LEFT:
+                if (job->attempt > 0 && job->params.return_usec > 0 && !job->for_good)
+                        return job_wait_for_return(job, now_usec);
                 /* One that an attempt was made at is accounted for: its next attempt ends before the first byte. */
                 if (job->attempt > 0)
-                        return begin_attempt(job, now_usec);
+                        return job_begin_attempt(job, now_usec);
                 job_set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
                 return end(job);
         case JOB_EV_CANCEL:
                 if (job_is_cancelled_by_person(job))
-                        return record_cancel(job, now_usec);
-                set_cancelled_before(job, job->attempt + 1);
-                return end(job);
+                        return job_record_cancel(job, now_usec);
+                return job_end_cancelled(job);
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
         case JOB_EV_ENGINE_SAID:
@@ -157,6 +191,9 @@ static enum job_do step_queued(struct job *job, const struct job_event *event, u
         case JOB_EV_ARRIVED:
         case JOB_EV_ROW_CLOSED:
         case JOB_EV_TIME:
+        case JOB_EV_ELSEWHERE:
+        case JOB_EV_RESUME:
+        case JOB_EV_GIVE_UP:
                 return JOB_DO_NOTHING;
         }
         return JOB_DO_NOTHING;
@@ -166,9 +203,9 @@ static enum job_do row_opened(struct job *job, uint64_t now_usec)
 {
         if (job->cancelled)
                 set_cancelled_before(job, job->attempt);
-        else if (!job_board_is_there(job))
+        else if (!job->given_up && !job_board_is_there(job))
                 job_set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
-        else
+        else if (!job->given_up)
                 return job_start_engine(job, now_usec);
         return job_close_row(job);
 }
@@ -179,9 +216,9 @@ static enum job_do row_not_opened(struct job *job, const struct job_event *event
         job->attempt--;
         if (job->cancelled)
                 set_cancelled_before(job, job->attempt + 1);
-        else if (!job_board_is_there(job))
+        else if (!job->given_up && !job_board_is_there(job))
                 job_set_verdict(job, VERDICT_BOARD_LEFT, "board left before its turn came");
-        if (job->cancelled || !job_board_is_there(job))
+        if (job->cancelled || job->given_up || !job_board_is_there(job))
                 return end(job);
         job->state = JOB_QUEUED;
         job->phase = PHASE_QUEUED;
@@ -208,6 +245,9 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
         case JOB_EV_ARRIVED:
         case JOB_EV_ROW_CLOSED:
         case JOB_EV_TIME:
+        case JOB_EV_ELSEWHERE:
+        case JOB_EV_RESUME:
+        case JOB_EV_GIVE_UP:
                 return JOB_DO_NOTHING;
         }
         return JOB_DO_NOTHING;
@@ -246,15 +286,21 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
         case JOB_EV_TIME:
                 return now_usec >= job->deadline_usec ? not_returned(job) : JOB_DO_NOTHING;
         case JOB_EV_LEFT:
+                if (job->elsewhere)
+                        return job_went_elsewhere(job, now_usec);
                 if (job->cancelled)
                         job->deadline_usec = now_usec + job->params.reattach_usec;
                 return JOB_DO_NOTHING;
+        case JOB_EV_ELSEWHERE:
+                return job_went_elsewhere(job, now_usec);
         case JOB_EV_PLACE:
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
         case JOB_EV_ENGINE_SAID:
         case JOB_EV_ENGINE_ENDED:
         case JOB_EV_ROW_CLOSED:
+        case JOB_EV_RESUME:
+        case JOB_EV_GIVE_UP:
                 return JOB_DO_NOTHING;
         }
         return JOB_DO_NOTHING;
@@ -272,19 +318,22 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
         }
         if (event->type != JOB_EV_ROW_CLOSED)
                 return JOB_DO_NOTHING;
-        if (job_is_cancelled_by_person(job) && !job->final && job_board_is_there(job) &&
-            job->attempt < job->params.attempts_max)
-                return record_cancel(job, now_usec); /* the row that says so came too early */
-        if (!may_retry(job))
-                return end(job);
-        job->state = JOB_QUEUED;
-        job->phase = PHASE_QUEUED;
-        job->not_before_usec = now_usec + job->params.retry_delay_usec;
-        return JOB_DO_NOTHING;
+        if (job_is_cancelled_by_person(job) && !job->final && job->attempt < job->params.attempts_max &&
+            (job_board_is_there(job) || job->params.return_usec > 0))
+                return job_record_cancel(job, now_usec); /* the row that says so came too early */
+        if (may_retry(job)) {
+                job->state = JOB_QUEUED;
+                job->phase = PHASE_QUEUED;
+                job->not_before_usec = now_usec + job_retry_delay(job);
+                return JOB_DO_NOTHING;
+        }
+        if (!job->final && !job->cancelled && job->params.return_usec > 0)
+                return job_wait_for_return(job, now_usec);
+        return end(job);
 }
 
 /* Who is on the port, whatever the state. A board that comes after DETACH is the job's own, if its identity allows. */
-static void note_presence(struct job *job, const struct job_event *event)
+static void note_presence(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         bool detaching = job->state == JOB_AWAY ||
                          (job->state == JOB_RUNNING && job->phase == PHASE_DETACHING);
@@ -292,11 +341,18 @@ static void note_presence(struct job *job, const struct job_event *event)
         if (event->type == JOB_EV_LEFT) {
                 job->present = false;
                 job->left_since_detach = true;
+                job->for_good |= event->for_good;
+                if (!detaching) {
+                        job->lost = true;
+                        job->left_usec = now_usec;
+                }
+        } else if (event->type == JOB_EV_ELSEWHERE) {
+                job->elsewhere = true;
         } else if (event->type == JOB_EV_ARRIVED) {
                 job->present = true;
                 job->dfu_mode = event->dfu_mode;
                 job->same_board = event->same_board;
-                if (!detaching || !event->same_board)
+                if (!(detaching && event->same_board) && !(job->params.return_usec > 0 && event->same_mac))
                         job->replaced = true;
         }
 }
@@ -344,7 +400,7 @@ static void count_phase(struct job *job, uint64_t now_usec)
 enum job_do job_step(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         count_phase(job, now_usec);
-        note_presence(job, event);
+        note_presence(job, event, now_usec);
         if (event->type == JOB_EV_CANCEL && event->text && !job_is_cancelled_by_person(job))
                 snprintf(job->cancelled_by, sizeof(job->cancelled_by), "%s", event->text);
         switch (job->state) {
@@ -358,6 +414,8 @@ enum job_do job_step(struct job *job, const struct job_event *event, uint64_t no
                 return step_away(job, event, now_usec);
         case JOB_CLOSING:
                 return step_closing(job, event, now_usec);
+        case JOB_RETURNING:
+                return job_step_returning(job, event, now_usec);
         case JOB_ENDED:
                 return JOB_DO_NOTHING;
         }

@@ -6,7 +6,8 @@
  *      queued ──place── opening ──row open── running ──verdict── closing ──row closed── ended
  *        ▲                                   ▲     │ detached        │
  *        │                                   └─── away               │ transient, attempts left,
- *        └─────────────────────── after retry-delay ─────────────────┘ board still there
+ *        ├─────────────────────── after retry-delay ─────────────────┤ board still there
+ *        └──────── it is back, its policy stands ──── returning ─────┘ board left, attempts left: for return-time
  *
  * An attempt's row in the ledger is open before the engine starts, and closed before the attempt's verdict shows.
  */
@@ -23,6 +24,7 @@
 #define JOB_LEDGER_RETRY      (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
 #define JOB_MESSAGE_MAX       512                 /* bytes, with the NUL: what an engine or the ledger says */
 #define JOB_DETACHES_MAX      3                   /* in one attempt */
+#define JOB_RETRY_DELAY_MAX   (60 * USEC_PER_SEC) /* it doubles up to this; a longer one stays as it is */
 #define JOB_PERSON_MAX        64                  /* bytes, with the NUL: who cancelled */
 
 enum job_state {
@@ -31,6 +33,7 @@ enum job_state {
         JOB_RUNNING,
         JOB_AWAY, /* detached: the board is to come back on its port in DFU mode */
         JOB_CLOSING,
+        JOB_RETURNING, /* the board left in the middle of it, and may be back: on this port, or on another */
         JOB_ENDED,
 };
 
@@ -47,6 +50,10 @@ enum job_event_type {
         /* By a person, whom text names ("user joe"): the attempt is the last, also after a restart. Or by the daemon's stop
          * (text is NULL): the next daemon starts again. */
         JOB_EV_CANCEL,
+        JOB_EV_ELSEWHERE, /* the board is on another port: this one's attempt is to be over soon */
+        /* What JOB_DO_CHECK_POLICY asked for: it is flashed as before; or not, and text says why. */
+        JOB_EV_RESUME,
+        JOB_EV_GIVE_UP,
 };
 
 struct job_event {
@@ -55,7 +62,10 @@ struct job_event {
         const char *text; /* or NULL */
         /* JOB_EV_ARRIVED */
         bool same_board; /* as far as its identity shows: chip and, where it has one, MAC */
+        bool same_mac;   /* it is the job's own board: it tells its MAC */
         bool dfu_mode;
+        /* JOB_EV_LEFT */
+        bool for_good; /* its return is not waited for */
 };
 
 enum job_do {
@@ -64,14 +74,17 @@ enum job_do {
         JOB_DO_START_ENGINE,
         JOB_DO_TERMINATE_ENGINE, /* SIGTERM: abort, then out */
         JOB_DO_KILL_ENGINE,
-        JOB_DO_CLOSE_ROW, /* with verdict, message and final */
-        JOB_DO_END,       /* the job is over; verdict and message are its last attempt's */
+        JOB_DO_CLOSE_ROW,    /* with verdict, message and final */
+        JOB_DO_CHECK_POLICY, /* the board is back: JOB_EV_RESUME or JOB_EV_GIVE_UP */
+        JOB_DO_END,          /* the job is over; verdict and message are its last attempt's */
 };
 
 struct job_params {
-        unsigned attempts_max; /* at least 1 */
-        uint64_t retry_delay_usec;
-        uint64_t reattach_usec; /* how long a detached board may take to come back */
+        unsigned attempts_max;     /* at least 1 */
+        uint64_t retry_delay_usec; /* before the second attempt; it doubles from one to the next */
+        uint64_t reattach_usec;    /* how long a detached board may take to come back */
+        /* How long one that left in the middle of it may; 0: it cannot be known again (no MAC), so what comes is another. */
+        uint64_t return_usec;
 };
 
 /* Read by its owner, written by job_step() alone. */
@@ -97,6 +110,11 @@ struct job {
         bool dfu_mode;                /* it is in DFU mode already: no DETACH is to come */
         bool replaced;                /* what is on the port now came after the job's board had left … */
         bool same_board;              /* … but looks like it */
+        bool lost;          /* the board left unplanned since the attempt began; it may be present again */
+        uint64_t left_usec; /* when */
+        bool for_good;      /* its return is not waited for */
+        bool elsewhere;     /* it is on another port */
+        bool given_up;      /* the attempt that is opened is there to record the job's end */
         bool cancelled;
         char cancelled_by[JOB_PERSON_MAX]; /* the person, or empty */
         bool killed;
@@ -117,5 +135,9 @@ enum job_do job_step(struct job *job, const struct job_event *event, uint64_t no
 bool job_wants_place(const struct job *job, uint64_t now_usec);
 /* An attempt is under way; counts against jobs-max. */
 bool job_is_running(const struct job *job);
+/* It has to leave the bus now: DETACH sent it to DFU mode, or it was reset after its download. */
+bool job_expects_leave(const struct job *job);
+/* How long the next attempt is delayed after the one that is over. */
+uint64_t job_retry_delay(const struct job *job);
 /* When JOB_EV_TIME is due (queued: when it wants a place), USEC_INFINITY for never. */
 uint64_t job_deadline(const struct job *job);

@@ -12,8 +12,8 @@ enum phase {
         PHASE_NO_POLICY,   /* a board for which no policy is */
         PHASE_UNUSABLE,    /* its policy cannot be used: no image, or one that is refused */
         PHASE_IGNORED,     /* its policy says action = ignore */
-        PHASE_HELD,        /* its policy says action = hold, or somebody held the slot */
-        PHASE_QUEUED,      /* waits: for a free place (jobs-max of station or hub), or for the next attempt */
+        PHASE_HELD,        /* its policy says action = hold, or the slot is: by a person, for flapping */
+        PHASE_QUEUED,      /* waits: for a free place (jobs-max), the next attempt, or its board's return */
         PHASE_DETACHING,   /* from run-time mode to DFU mode: DETACH, until the board is back on the port */
         PHASE_DOWNLOADING, /* from the first request in DFU mode to the last block */
         PHASE_VERIFYING,   /* the empty DNLOAD: the ROM reads back what it wrote */
@@ -53,7 +53,8 @@ enum verdict {
 };
 DECLARE_WORDS(verdict)
 
-/* Whether another attempt can help: chance on the bus, not a property of the board, the image or the rules. */
+/* Whether another attempt can help: chance on the bus, not a property of the board, the image or the rules. The same as a
+ * table: docs/ledger.md, "Verdicts". */
 bool verdict_is_transient(enum verdict verdict);
 /* Whether a job that ends with this verdict has failed: neither done, nor given up on purpose. */
 bool verdict_is_failure(enum verdict verdict);

@@ -157,6 +157,13 @@ bool board_may_be(const struct board *a, const struct board *b)
                (!a->mac || !b->mac || streq(a->mac, b->mac));
 }
 
+const char *board_id(const struct board *board, char buf[static BOARD_ID_SIZE])
+{
+        snprintf(buf, BOARD_ID_SIZE, "%04x:%04x%s%s", board->ids.vid, board->ids.pid, board->mac ? " " : "",
+                 board->mac ? board->mac : "");
+        return buf;
+}
+
 const char *board_describe(const struct board *board, char *buf, size_t size)
 {
         char ids[sizeof("303a:0002")];

@@ -36,5 +36,9 @@ struct board_facts board_facts(const struct board *board, const char *slot);
 /* Whether b can be a after a re-enumeration: the same chip, and the same MAC where both say one. */
 bool board_may_be(const struct board *a, const struct board *b);
 
+/* Who it is, as far as it says it: "303a:0009 7c:df:a1:0b:00:12", or without a MAC, into buf; returned. */
+#define BOARD_ID_SIZE 32
+const char *board_id(const struct board *board, char buf[static BOARD_ID_SIZE]);
+
 /* "ESP32-S3 7c:df:a1:0b:00:12 in run-time mode", into buf. */
 const char *board_describe(const struct board *board, char *buf, size_t size);

@@ -26,6 +26,11 @@ uint64_t clock_boottime_usec(void)
         return now_usec(CLOCK_BOOTTIME);
 }
 
+uint64_t clock_monotonic_usec(void)
+{
+        return now_usec(CLOCK_MONOTONIC);
+}
+
 bool clock_is_synchronized(void)
 {
         struct timex timex = { .modes = 0 };

@@ -14,6 +14,7 @@
 /* Microseconds. */
 uint64_t clock_realtime_usec(void);
 uint64_t clock_boottime_usec(void);
+uint64_t clock_monotonic_usec(void); /* udev's USEC_INITIALIZED is on it */
 
 /* Whether the kernel's clock is disciplined by a time source (adjtimex says so): whether dates can be
  * believed. */

@@ -3,10 +3,11 @@
  * What people order: cancel, hold, release. Holds outlive the daemon in a small file beside the ledger, not in it: they are
  * a wish about now and no record, they must be kept also when the ledger cannot be written, and an older espdfu would
  * refuse a ledger with one more table. The file is replaced as a whole before anything changes, so that what is answered
- * is on disk; that is the one write that the event loop waits for, and it happens when a person asks for it.
+ * is on disk; that is the one write that the event loop waits for; it happens when a person asks for it, or when a slot is held for flapping.
  */
 #include <stdio.h>
 
+#include "core/flapping.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
 #include "daemon/station-internal.h"
@@ -104,26 +105,31 @@ static int write_file(const struct station *station, const struct holds *holds)
 
 /* ---- hold and release ---- */
 
-/* Keeps them, makes them those of the station, and has the slots look. slot: the only one that they differ for; NULL: all. */
-static int adopt(struct station *station, struct holds *holds, struct slot *slot)
+/* Makes them those of the station, and has the slots look. slot: the only one that they differ for; NULL: all. */
+static void take_holds(struct station *station, struct holds *holds, struct slot *slot)
 {
         struct holds before = station->holds;
-        int r = write_file(station, holds);
 
-        if (r < 0)
-                return r;
         station->holds = *holds;
         *holds = before;
         station->world.places_changed(station);
         if (slot) {
                 slot_holds_changed(slot);
                 server_slot_changed(station->server, slot_name(slot), true);
-                return 0;
+                return;
         }
         for (size_t i = 0; i < station->n_slots; i++)
                 slot_holds_changed(station->slots[i]);
         server_changed(station->server);
-        return 0;
+}
+
+static int adopt(struct station *station, struct holds *holds, struct slot *slot)
+{
+        int r = write_file(station, holds);
+
+        if (r == 0)
+                take_holds(station, holds, slot);
+        return r;
 }
 
 static void log_order(const struct slot *slot, const char *message_id, const char *text)
@@ -157,6 +163,25 @@ int station_hold(void *userdata, const char *where, const char *who, const char 
         return r;
 }
 
+/* Also if it cannot be kept over a restart: the board on it would be begun with again and again. */
+void station_flapping(void *userdata, struct slot *slot)
+{
+        static const char text[] = "held: " FLAPPING_REASON;
+        _cleanup_(holds_done) struct holds holds = { 0 };
+        struct station *station = userdata;
+
+        if (holds_of_port(&station->holds, slot_path(slot), slot_port(slot)))
+                return; /* a person's reason is the better one */
+        if (holds_copy(&station->holds, &holds) < 0 ||
+            holds_put_port(&holds, slot_path(slot), slot_port(slot), text) < 0) {
+                log_slot(LOG_ERR, slot_name(slot), NULL, NULL, "cannot be held for flapping: out of memory");
+                return;
+        }
+        (void)write_file(station, &holds); /* says why not */
+        take_holds(station, &holds, slot);
+        log_slot(LOG_WARNING, slot_name(slot), NULL, MESSAGE_HELD, "%s", text);
+}
+
 /* Takes out what holds the slot, or the station. 1: nothing did. */
 static int lift(struct station *station, struct slot *slot, const char *who)
 {
@@ -173,6 +198,8 @@ static int lift(struct station *station, struct slot *slot, const char *who)
         if (!slot)
                 free(take_ptr(holds.station));
         snprintf(text, sizeof(text), "released by %s", who);
+        if (slot)
+                slot_forgive(slot);
         r = adopt(station, &holds, slot);
         if (r == 0)
                 log_order(slot, MESSAGE_RELEASED, text);

@@ -35,16 +35,17 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_ATTEMPTS_LEFT_OPEN] = "SELECT id FROM attempt WHERE sequence IS NULL ORDER BY id LIMIT 1",
         /* A late verdict of a board that is gone does not cover the board that came after it. */
         [STMT_PRESENCE_PUT] =
-                "INSERT INTO presence (path, boot_id, devnum, initialized_usec, verdict, message)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                "INSERT INTO presence (path, boot_id, devnum, initialized_usec, verdict, message,"
+                " reset_usec, board) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                 " ON CONFLICT (path) DO UPDATE SET boot_id = excluded.boot_id, devnum = excluded.devnum,"
                 " initialized_usec = excluded.initialized_usec, verdict = excluded.verdict, message = "
-                "excluded.message"
+                "excluded.message, reset_usec = excluded.reset_usec, board = excluded.board"
                 " WHERE excluded.boot_id <> boot_id OR excluded.initialized_usec >= initialized_usec",
         [STMT_PRESENCE_FORGET] = "DELETE FROM presence WHERE path = ?1 AND boot_id = ?2 AND devnum = ?3"
                                  " AND initialized_usec = ?4",
         [STMT_PRESENCE_PRUNE] = "DELETE FROM presence WHERE boot_id <> ?1",
-        [STMT_PRESENCES] = "SELECT path, boot_id, devnum, initialized_usec, verdict, message FROM presence"
+        [STMT_PRESENCES] = "SELECT path, boot_id, devnum, initialized_usec, verdict, message,"
+                           " reset_usec, board FROM presence"
                            " ORDER BY initialized_usec DESC LIMIT ?1",
         [STMT_LAST_SEQUENCE] = "SELECT coalesce(max(sequence), 0) FROM attempt",
         /* Jumps from slot to slot in the index instead of reading it all. */

@@ -13,6 +13,7 @@ struct ledger_presence *ledger_presence_free(struct ledger_presence *presence)
         free(presence->boot_id);
         free(presence->path);
         free(presence->message);
+        free(presence->board);
         free(presence);
         return NULL;
 }
@@ -106,6 +107,18 @@ const struct ledger_presence *ledger_index_presence(const struct ledger_index *i
                 if (is_same_presence(p, key))
                         return p;
         return NULL;
+}
+
+bool ledger_index_was_reset(const struct ledger_index *index, const struct presence_key *key,
+                            uint64_t limit_usec)
+{
+        for (const struct ledger_presence *p = index->presences; p; p = p->next)
+                if (p->reset_usec > 0 && p->verdict == VERDICT_FLASHED && streq(p->path, key->path) &&
+                    streq(p->boot_id, key->boot_id))
+                        return key->initialized_usec > p->initialized_usec &&
+                               key->initialized_usec <= p->reset_usec + limit_usec &&
+                               streq_ptr(p->board, key->board);
+        return false;
 }
 
 /* ---- the last attempt of a slot ---- */

@@ -19,6 +19,8 @@ struct ledger_presence {
         uint64_t initialized_usec;
         enum verdict verdict;
         char *message;
+        uint64_t reset_usec; /* CLOCK_MONOTONIC; 0: it was not reset */
+        char *board;         /* who it is, where it was reset; or NULL */
 };
 struct ledger_presence *ledger_presence_free(struct ledger_presence *presence);
 DEFINE_CLEANUP(struct ledger_presence, ledger_presence_free)
@@ -44,6 +46,10 @@ void ledger_index_put_presence(struct ledger_index *index, struct ledger_presenc
 void ledger_index_forget_presence(struct ledger_index *index, const struct ledger_presence *presence);
 const struct ledger_presence *ledger_index_presence(const struct ledger_index *index,
                                                     const struct presence_key *key);
+
+/* As ledger_presence_was_reset(). */
+bool ledger_index_was_reset(const struct ledger_index *index, const struct presence_key *key,
+                            uint64_t limit_usec);
 
 /* Takes ownership. One record for a slot: the one that was closed last. */
 void ledger_index_put_last(struct ledger_index *index, struct ledger_last *last);

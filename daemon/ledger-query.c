@@ -21,11 +21,13 @@ static int read_presence(sqlite3_stmt *stmt, struct ledger_presence **ret)
 
         if (!presence || ledger_column_text(stmt, 0, &presence->path) < 0 ||
             ledger_column_text(stmt, 1, &presence->boot_id) < 0 ||
-            ledger_column_text(stmt, 5, &presence->message) < 0)
+            ledger_column_text(stmt, 5, &presence->message) < 0 ||
+            ledger_column_text(stmt, 7, &presence->board) < 0)
                 return -ENOMEM;
         presence->devnum = (unsigned)sqlite3_column_int64(stmt, 2);
         presence->initialized_usec = (uint64_t)sqlite3_column_int64(stmt, 3);
         presence->verdict = ledger_column_verdict(stmt, 4);
+        presence->reset_usec = (uint64_t)sqlite3_column_int64(stmt, 6);
         *ret = take_ptr(presence);
         return 0;
 }

@@ -72,6 +72,10 @@ static const char *const migrations[] = {
         "  removed_realtime_usec INTEGER"
         ") STRICT;"
         "INSERT INTO retention VALUES (1, 0, NULL);",
+
+        /* The board was reset when it was flashed: when, and who comes back after it. */
+        "ALTER TABLE presence ADD COLUMN reset_usec INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE presence ADD COLUMN board TEXT;",
 };
 
 static int read_integer(struct ledger_db *db, const char *sql, int64_t *ret)

@@ -129,6 +129,8 @@ int ledger_db_presence_put(struct ledger_db *db, const struct ledger_presence *p
         bind_presence(stmt, presence);
         ledger_bind_text(stmt, 5, verdict_to_string(presence->verdict), LEDGER_NAME_MAX);
         ledger_bind_text(stmt, 6, presence->message, LEDGER_MESSAGE_MAX);
+        ledger_bind_u64(stmt, 7, presence->reset_usec);
+        ledger_bind_text(stmt, 8, presence->board, LEDGER_NAME_MAX);
         return ledger_db_step(db, stmt);
 }
 

@@ -215,10 +215,13 @@ static int make_presence(const struct presence_key *key, const struct attempt_re
         _cleanup_(ledger_presence_freep) struct ledger_presence *presence = calloc(1, sizeof(*presence));
 
         if (!presence || !(presence->boot_id = strdup(key->boot_id)) ||
-            !(presence->path = strdup(key->path)) || free_and_strdup(&presence->message, record->message) < 0)
+            !(presence->path = strdup(key->path)) ||
+            free_and_strdup(&presence->message, record->message) < 0 ||
+            free_and_strdup(&presence->board, key->board) < 0)
                 return -ENOMEM;
         presence->devnum = key->devnum;
         presence->initialized_usec = key->initialized_usec;
+        presence->reset_usec = key->reset_usec;
         presence->verdict = record->verdict;
         *ret = take_ptr(presence);
         return 0;
@@ -400,6 +403,12 @@ enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *p
         if (ret_message)
                 *ret_message = found ? found->message : NULL;
         return found ? found->verdict : VERDICT_NONE;
+}
+
+bool ledger_presence_was_reset(struct ledger *ledger, const struct presence_key *presence,
+                               uint64_t limit_usec)
+{
+        return ledger_index_was_reset(&ledger->index, presence, limit_usec);
 }
 
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret)

@@ -31,6 +31,10 @@ struct presence_key {
         const char *path; /* ID_PATH, or the port path where there is none */
         unsigned devnum;
         uint64_t initialized_usec; /* udev's USEC_INITIALIZED */
+        /* Of ledger_attempt_close(): the board was reset afterwards; CLOCK_MONOTONIC, 0: not. And of that and
+         * ledger_presence_was_reset(): who it is, or NULL. */
+        uint64_t reset_usec;
+        const char *board;
 };
 
 /*
@@ -95,6 +99,11 @@ uint64_t ledger_commits(struct ledger *ledger);
  * or VERDICT_NONE. */
 enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *presence,
                              const char **ret_message);
+
+/* From memory: whether this is the return, within limit_usec, of the board whose flashing on this path ended with a
+ * reset. */
+bool ledger_presence_was_reset(struct ledger *ledger, const struct presence_key *presence,
+                               uint64_t limit_usec);
 
 /*
  * Today's and the last hour's figures, for the header. Day boundaries are local time. Kept in memory, read

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of a slot share: slot.c (boards, policies), slot-job.c (the job's actions), slot-retry.c
- * (a person wants another job), slot-status.c (what shows). */
+/*
+ * What the files of a slot share: slot.c (boards, policies), slot-job.c (the job's actions), slot-return.c (boards that
+ * leave and return), slot-retry.c (a person wants another job), slot-status.c (what shows).
+ */
 #pragma once
 
 #include <systemd/sd-id128.h>
 
+#include "core/flapping.h"
 #include "daemon/slot.h"
+
+/* A flashed board that is back within this time came back by itself; whoever comes later is to be flashed. */
+#define SLOT_BACK_LIMIT (10 * USEC_PER_SEC)
+#define SLOT_MAC_SIZE   sizeof("7c:df:a1:0b:00:12")
 
 struct slot {
         struct slot_world *world;
@@ -14,7 +21,10 @@ struct slot {
 
         struct board *board; /* what stands there, or stood there last */
         bool present;
-        bool seen;       /* since slot_before_scan() */
+        bool seen;     /* since slot_before_scan() */
+        bool same_mac; /* it and the one before it here */
+        bool awaits;   /* its board's job is in another slot, and not to be had yet */
+        uint64_t arrived_usec;
         uint64_t ticket; /* in the order in which boards came: it keeps its turn through reloads and holds */
         uint64_t hubs;   /* as hubs_above() */
 
@@ -27,8 +37,12 @@ struct slot {
         bool has_job; /* also one that has ended, while its board stays, or its failure is to be seen */
         struct job job;
         char job_id[SD_ID128_STRING_MAX];
-        char *waits;         /* queued: what for, or NULL */
-        bool any, reset;     /* the policy's mode and after */
+        char job_mac[SLOT_MAC_SIZE]; /* of the job's board; empty: it has none */
+        char job_board[BOARD_ID_SIZE];
+        const struct chip *job_chip; /* or NULL */
+        char *waits;                 /* queued: what for, or NULL */
+        bool any, reset;             /* the policy's mode and after */
+        bool comes_back;     /* once flashed, the board is reset: by us, or by itself if it is no mask ROM */
         bool released;       /* the policy would hold this board, a person had it flashed */
         unsigned job_devnum; /* the presence that the job is about */
         uint64_t job_initialized_usec;
@@ -36,6 +50,10 @@ struct slot {
         struct runner *runner;
         uint64_t retry_order;               /* slot_retry() waits for the ledger; 0: it does not */
         uint64_t reset_expected_until_usec; /* until then the same board's arrival follows our own reset */
+        uint64_t
+                flashed_back_until_usec; /* until then the same MAC's arrival is the flashed board, back by itself */
+        struct flapping flapping;
+        bool flaps; /* it is held for it; to be shown when the job is over */
 
         enum phase shown_phase; /* what was told last */
         uint64_t shown_bytes;
@@ -54,3 +72,22 @@ const char *slot_held(const struct slot *slot);
 /* Tells what shows, and sets the timer. */
 void slot_job_changed(struct slot *slot);
 void slot_job_ended(struct slot *slot);
+void slot_set_timer(struct slot *slot);
+
+/* Asks the policies what to do with the board; not while a job is under way. */
+void slot_consider(struct slot *slot);
+void slot_drop_job(struct slot *slot);
+void slot_rest_in(struct slot *slot, enum phase phase, const char *message);
+
+/* The job's board is back in its slot: says to the job whether it is flashed as before. */
+void slot_check_policy(struct slot *slot);
+/* Goes on with what another slot began with this board. False: there is nothing to go on with. */
+bool slot_join_its_job(struct slot *slot);
+/* The slot's board leaves: whether it was once too often, and the slot is held. */
+bool slot_note_leave(struct slot *slot);
+/* After a job: shows that it is held for that, if it is and no board is there. */
+bool slot_rest_if_flapping(struct slot *slot);
+void slot_note_flashed_leave(struct slot *slot);
+/* Why the board that has just come is not to be flashed again, or NULL. same: it may be the one before it here; first: none
+ * was here before, since the daemon's start. */
+const char *slot_why_back(struct slot *slot, bool same, bool first);

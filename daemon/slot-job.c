@@ -59,8 +59,9 @@ static void open_row(struct slot *slot)
                 .slot = slot->name,
                 .port = board->port,
                 .path = board->path,
-                .chip = board->chip ? (char *)board->chip->name : NULL,
-                .mac = (char *)board->mac,
+                /* The job's board: another one may be there when its end is recorded. */
+                .chip = slot->job_chip ? (char *)slot->job_chip->name : NULL,
+                .mac = slot->job_mac[0] ? slot->job_mac : NULL,
                 .policy = slot->policy,
                 .image_path = slot->image->path,
                 .image_name = slot->image->name,
@@ -119,6 +120,10 @@ static void close_row(struct slot *slot)
         else if (slot->present)
                 slot_note_job_presence(slot); /* it may be back from DETACH, with no engine started for it */
         presence = slot_presence(slot);
+        if (job->verdict == VERDICT_FLASHED && slot->comes_back) {
+                presence.reset_usec = clock_monotonic_usec();
+                presence.board = slot->job_board;
+        }
         r = ledger_attempt_close(slot->world->ledger, slot->row, &record, job->final ? &presence : NULL,
                                  on_row_closed, slot);
         if (r < 0)
@@ -169,7 +174,7 @@ static void log_attempt(const struct slot *slot)
 {
         const struct job *job = &slot->job;
         double seconds = (double)(clock_boottime_usec() - job->attempt_start_usec) / (double)USEC_PER_SEC;
-        bool again = job->state == JOB_QUEUED;
+        bool again = job->state == JOB_QUEUED || job->state == JOB_RETURNING;
 
         if (job->verdict == VERDICT_FLASHED)
                 log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_BOARD_FLASHED,
@@ -182,7 +187,10 @@ static void log_attempt(const struct slot *slot)
                 log_slot(again ? LOG_WARNING : LOG_ERR, slot->name, slot->job_id,
                          again ? MESSAGE_ATTEMPT_FAILED : MESSAGE_BOARD_FAILED, "attempt %u of %u: %s: %s%s",
                          job->attempt, job->params.attempts_max, verdict_to_string(job->verdict),
-                         job->message, again ? "; tried again" : "");
+                         job->message,
+                         job->state == JOB_QUEUED      ? "; tried again"
+                         : job->state == JOB_RETURNING ? "; its return is waited for"
+                                                       : "");
 }
 
 static void log_began(const struct slot *slot)
@@ -219,13 +227,16 @@ static void carry_out(struct slot *slot, enum job_do action)
         case JOB_DO_CLOSE_ROW:
                 close_row(slot);
                 break;
+        case JOB_DO_CHECK_POLICY:
+                slot_check_policy(slot);
+                break;
         case JOB_DO_END:
                 slot_job_ended(slot);
                 break;
         }
 }
 
-static void set_timer(struct slot *slot)
+void slot_set_timer(struct slot *slot)
 {
         uint64_t deadline = slot->has_job ? job_deadline(&slot->job) : USEC_INFINITY;
 
@@ -245,7 +256,7 @@ void slot_job_changed(struct slot *slot)
         enum phase phase = slot_phase(slot);
         bool phase_changed = phase != slot->shown_phase;
 
-        set_timer(slot);
+        slot_set_timer(slot);
         if (!phase_changed && slot->job.bytes_done == slot->shown_bytes)
                 return;
         if (phase_changed && phase == PHASE_STUCK)
@@ -258,16 +269,32 @@ void slot_job_changed(struct slot *slot)
                 world->places_changed(world->userdata);
 }
 
+/* Its return is waited for from now on, or no longer. */
+static void tell_return(struct slot *slot)
+{
+        char *text = NULL;
+
+        if (slot->job.state == JOB_RETURNING &&
+            asprintf(&text, "%s; waits %g s for its return", slot->job.message,
+                     (double)slot->job.params.return_usec / (double)USEC_PER_SEC) < 0)
+                text = NULL;
+        free(slot->waits);
+        slot->waits = text;
+        slot->world->changed(slot->world->userdata, slot, true);
+}
+
 void slot_job_event(struct slot *slot, const struct job_event *event)
 {
-        bool was_closing = slot->job.state == JOB_CLOSING;
+        enum job_state before = slot->job.state;
         enum job_do action;
 
         if (!slot->has_job)
                 return;
         action = job_step(&slot->job, event, clock_boottime_usec());
-        if (was_closing && slot->job.state != JOB_CLOSING)
+        if (before == JOB_CLOSING && slot->job.state != JOB_CLOSING)
                 log_attempt(slot);
+        if (before != slot->job.state && (before == JOB_RETURNING || slot->job.state == JOB_RETURNING))
+                tell_return(slot);
         slot_job_changed(slot);
         carry_out(slot, action);
 }

@@ -86,7 +86,7 @@ static const char *message_of(const struct slot *slot)
                 return slot->message;
         if (slot->job.state == JOB_QUEUED && slot_held(slot))
                 return slot_held(slot);
-        if (slot->job.state == JOB_QUEUED && slot->waits)
+        if ((slot->job.state == JOB_QUEUED || slot->job.state == JOB_RETURNING) && slot->waits)
                 return slot->waits;
         /* While an attempt runs, what the one before said is not why the slot is as it is. */
         return has_text && !job_is_running(&slot->job) ? slot->job.message : NULL;

@@ -9,9 +9,6 @@
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
 
-/* The board that we reset is back within this time; whoever comes later is another, and to be flashed. */
-#define RESET_RETURN_LIMIT (10 * USEC_PER_SEC)
-
 /* ---- its making ---- */
 
 int slot_new(struct slot_world *world, const char *name, const char *path, const char *port,
@@ -114,11 +111,11 @@ enum phase slot_phase(const struct slot *slot)
 
 /* ---- without a job ---- */
 
-static void drop_job(struct slot *slot)
+void slot_drop_job(struct slot *slot)
 {
         (void)free_and_strdup(&slot->waits, NULL);
         slot->has_job = false;
-        slot->settled = slot->released = false;
+        slot->settled = slot->released = slot->awaits = false;
         slot->image = image_copy_unref(slot->image);
         free(slot->policy);
         slot->policy = NULL;
@@ -128,14 +125,14 @@ static void drop_job(struct slot *slot)
 static void rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
                     const char *message)
 {
-        drop_job(slot);
+        slot_drop_job(slot);
         slot->phase = phase;
         (void)free_and_strdup(&slot->policy, policy ? policy->name : NULL);
         (void)free_and_strdup(&slot->message, message);
         slot->world->changed(slot->world->userdata, slot, true);
 }
 
-static void rest_in(struct slot *slot, enum phase phase, const char *message)
+void slot_rest_in(struct slot *slot, enum phase phase, const char *message)
 {
         rest_by(slot, NULL, phase, message);
 }
@@ -144,9 +141,10 @@ static void rest_without_policy(struct slot *slot)
 {
         char text[160], what[96];
 
-        snprintf(text, sizeof(text), "no policy for %s", board_describe(slot->board, what, sizeof(what)));
+        snprintf(text, sizeof(text), "no policy for %s%s", board_describe(slot->board, what, sizeof(what)),
+                 slot->board->chip && !slot->board->is_rom ? ": an application, left alone" : "");
         log_slot(LOG_NOTICE, slot->name, NULL, MESSAGE_NO_POLICY, "%s", text);
-        rest_in(slot, PHASE_NO_POLICY, text);
+        slot_rest_in(slot, PHASE_NO_POLICY, text);
 }
 
 static void rest_unusable(struct slot *slot, const struct config_policy *policy, const char *why)
@@ -170,11 +168,11 @@ static bool is_settled(struct slot *slot)
 
         if (verdict == VERDICT_NONE)
                 return false;
-        rest_in(slot,
-                verdict == VERDICT_FLASHED     ? PHASE_FLASHED
-                : verdict == VERDICT_CANCELLED ? PHASE_CANCELLED
-                                               : PHASE_FAILED,
-                verdict == VERDICT_FLASHED ? "flashed already, and not unplugged since" : message);
+        slot_rest_in(slot,
+                     verdict == VERDICT_FLASHED     ? PHASE_FLASHED
+                     : verdict == VERDICT_CANCELLED ? PHASE_CANCELLED
+                                                    : PHASE_FAILED,
+                     verdict == VERDICT_FLASHED ? "flashed already, and not unplugged since" : message);
         slot->settled = true;
         return true;
 }
@@ -200,19 +198,24 @@ static void queue_job(struct slot *slot, const struct config_policy *policy, str
                 .attempts_max = policy->attempts,
                 .retry_delay_usec = policy->retry_delay_usec,
                 .reattach_usec = slot->world->config->reattach_time_usec,
+                .return_usec = slot->board->mac ? slot->world->config->return_time_usec : 0,
         };
         sd_id128_t id;
 
-        drop_job(slot);
+        slot_drop_job(slot);
         slot->image = image;
         if (sd_id128_randomize(&id) < 0 || free_and_strdup(&slot->policy, policy->name) < 0) {
-                rest_in(slot, PHASE_FAILED, "out of memory");
+                slot_rest_in(slot, PHASE_FAILED, "out of memory");
                 return;
         }
         sd_id128_to_string(id, slot->job_id);
         (void)free_and_strdup(&slot->message, NULL);
         slot->any = policy->mode == POLICY_MODE_ANY;
         slot->reset = policy->after == POLICY_RESET;
+        slot->comes_back = slot->reset || !slot->board->is_rom;
+        snprintf(slot->job_mac, sizeof(slot->job_mac), "%s", slot->board->mac ? slot->board->mac : "");
+        board_id(slot->board, slot->job_board);
+        slot->job_chip = slot->board->chip;
         slot->shown_phase = PHASE_MAX_;
         job_init(&slot->job, &params, slot->board->dfu.dfu_mode);
         slot->has_job = true;
@@ -238,7 +241,7 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
                 rest_unusable(slot, policy, why ? why : strerror(-r));
         } else if (has_image_already(slot, policy, image)) {
                 image_copy_unref(image);
-                rest_in(slot, PHASE_FLASHED, "has this image already (reflash = never)");
+                slot_rest_in(slot, PHASE_FLASHED, "has this image already (reflash = never)");
         } else {
                 queue_job(slot, policy, image);
         }
@@ -252,7 +255,7 @@ const char *slot_held(const struct slot *slot)
         return text ? text : holds->station;
 }
 
-static void consider(struct slot *slot)
+void slot_consider(struct slot *slot)
 {
         struct board_facts facts = board_facts(slot->board, slot->name);
         const struct config_policy *policy;
@@ -288,7 +291,7 @@ void slot_begin_again(struct slot *slot)
         const struct config_policy *policy = slot->released ? policy_for(slot->world->config, &facts) : NULL;
 
         if (!policy || policy->action != POLICY_HOLD || !policy->image) {
-                consider(slot);
+                slot_consider(slot);
                 return;
         }
         flash_by(slot, policy);
@@ -300,14 +303,19 @@ void slot_reconsider(struct slot *slot)
         bool begun = slot->has_job && (slot->job.state != JOB_QUEUED || slot->job.attempt > 0);
         enum phase phase = slot_phase(slot);
 
-        if (slot->present && !begun && !slot->released && phase != PHASE_FLASHED && phase != PHASE_FAILED)
-                consider(slot);
+        if (slot->present && !begun && !slot->released && !slot->awaits && phase != PHASE_FLASHED &&
+            phase != PHASE_FAILED)
+                slot_consider(slot);
 }
 
 void slot_holds_changed(struct slot *slot)
 {
-        if (slot->present && !slot->has_job && slot->phase == PHASE_HELD)
-                consider(slot);
+        if (slot->has_job || slot->phase != PHASE_HELD)
+                return;
+        if (slot->present)
+                slot_consider(slot);
+        else
+                slot_rest_in(slot, PHASE_EMPTY, NULL);
 }
 
 int slot_release(struct slot *slot, char **ret_why)
@@ -349,6 +357,7 @@ static void take_board(struct slot *slot, struct board *board)
                 board_free(slot->board);
         slot->board = board;
         slot->present = true;
+        slot->arrived_usec = clock_boottime_usec();
         (void)free_and_strdup(&slot->port, board->port);
         if (board->path)
                 (void)free_and_strdup(&slot->path, board->path);
@@ -356,27 +365,34 @@ static void take_board(struct slot *slot, struct board *board)
 }
 
 /* A board that nothing is under way with. */
-static void receive(struct slot *slot, bool same)
+static void receive(struct slot *slot, bool same, bool first)
 {
-        bool after_reset = same && clock_boottime_usec() < slot->reset_expected_until_usec;
         static uint64_t tickets;
+        const char *why;
 
         slot->ticket = ++tickets;
-        slot->reset_expected_until_usec = 0;
         slot_note_job_presence(slot);
-        if (after_reset)
-                rest_in(slot, PHASE_FLASHED, "came back after the reset that followed its flashing");
-        else
-                consider(slot);
+        why = slot_why_back(slot, same, first);
+        if (why)
+                slot_rest_in(slot, PHASE_FLASHED, why);
+        else if (!slot_join_its_job(slot))
+                slot_consider(slot);
+}
+
+/* Device numbers come again after a while: events that were lost may have told that this one did. */
+static bool is_same_stay(const struct board *a, const struct board *b)
+{
+        return a->devnum == b->devnum && (a->initialized_usec == 0 || b->initialized_usec == 0 ||
+                                          a->initialized_usec == b->initialized_usec);
 }
 
 void slot_board_arrived(struct slot *slot, struct board *board)
 {
-        bool same = slot->board && board_may_be(slot->board, board);
+        bool same = slot->board && board_may_be(slot->board, board), first = !slot->board;
         bool in_job;
 
         slot->seen = true;
-        if (slot->present && slot->board->devnum == board->devnum) {
+        if (slot->present && is_same_stay(slot->board, board)) {
                 board_free(board);
                 return;
         }
@@ -384,14 +400,27 @@ void slot_board_arrived(struct slot *slot, struct board *board)
         if (slot->present)
                 slot_board_left(slot, slot->board->port, 0);
         in_job = slot_has_job(slot);
+        slot->same_mac = slot->board && slot->board->mac && streq_ptr(slot->board->mac, board->mac);
         take_board(slot, board);
         if (!in_job) {
-                receive(slot, same);
+                receive(slot, same, first);
                 return;
         }
         slot_job_event(slot, &(struct job_event){ .type = JOB_EV_ARRIVED,
                                                   .same_board = same,
+                                                  .same_mac = streq_ptr(board->mac, slot->job_mac),
                                                   .dfu_mode = board->dfu.dfu_mode });
+}
+
+static void left_without_job(struct slot *slot)
+{
+        if (slot_note_leave(slot) && slot_rest_if_flapping(slot))
+                return;
+        slot_note_flashed_leave(slot);
+        if (slot->has_job && slot->job.verdict == VERDICT_BOARD_LEFT)
+                slot->world->changed(slot->world->userdata, slot, true); /* its failure stays to be seen */
+        else
+                slot_rest_in(slot, PHASE_EMPTY, NULL);
 }
 
 bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
@@ -403,11 +432,10 @@ bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
                 return false;
         slot->present = false;
         if (in_job)
-                slot_job_event(slot, &(struct job_event){ .type = JOB_EV_LEFT });
-        else if (slot->has_job && slot->job.verdict == VERDICT_BOARD_LEFT)
-                slot->world->changed(slot->world->userdata, slot, true); /* its failure stays to be seen */
+                slot_job_event(slot,
+                               &(struct job_event){ .type = JOB_EV_LEFT, .for_good = slot_note_leave(slot) });
         else
-                rest_in(slot, PHASE_EMPTY, NULL);
+                left_without_job(slot);
         return true;
 }
 
@@ -425,13 +453,19 @@ void slot_after_scan(struct slot *slot)
 /* The job is over; what is on the port now may be another board than its own. */
 void slot_job_ended(struct slot *slot)
 {
-        if (slot->reset && slot->job.verdict == VERDICT_FLASHED)
-                slot->reset_expected_until_usec = clock_boottime_usec() + RESET_RETURN_LIMIT;
+        bool flashed = slot->job.verdict == VERDICT_FLASHED;
+
+        if (flashed && slot->comes_back)
+                slot->reset_expected_until_usec = clock_boottime_usec() + SLOT_BACK_LIMIT;
+        if (flashed && slot->job.lost)
+                slot_note_flashed_leave(slot);
         if (slot->present && slot->job.replaced) {
-                receive(slot, slot->job.same_board);
+                receive(slot, slot->job.same_board, false);
+        } else if (slot_rest_if_flapping(slot)) {
+                return;
         } else if (!slot->present && (slot->job.verdict == VERDICT_FLASHED || slot->job.attempt == 0)) {
-                rest_in(slot, PHASE_EMPTY,
-                        NULL); /* nothing is to be seen of a board that nothing was begun with */
+                slot_rest_in(slot, PHASE_EMPTY,
+                             NULL); /* nothing is to be seen of a board that nothing was begun with */
         }
 }
 

@@ -37,6 +37,10 @@ struct slot_world {
         void (*places_changed)(void *userdata);
         /* What came of slot_retry(): 0, or a negative errno, and the board is left as it was. */
         void (*retried)(void *userdata, struct slot *slot, uint64_t order, int r);
+        /* The other slot that has a job of the board with this MAC, as slot_has_job_of(), or NULL. */
+        struct slot *(*find_job)(void *userdata, const struct slot *asks, const char *mac);
+        /* Boards leave it again and again: it is to be held. */
+        void (*flapping)(void *userdata, struct slot *slot);
         /* What came of looking at a policy's image; copy or why is NULL. */
         void (*image_seen)(void *userdata, const struct config_policy *policy, const struct image_copy *copy,
                            const char *why);
@@ -66,6 +70,12 @@ enum phase slot_phase(const struct slot *slot);
 void slot_board_arrived(struct slot *slot, struct board *board);
 /* devnum 0: whatever is there. Returns whether it was this slot's board. */
 bool slot_board_left(struct slot *slot, const char *port, unsigned devnum);
+/* It has a job that has not ended, of the board with this MAC, which may be another port's by now. */
+bool slot_has_job_of(const struct slot *slot, const char *mac);
+/* Where the board's job was not to be had from its other slot: looks again. */
+void slot_reunite(struct slot *slot);
+/* How often boards left it does not count any more. */
+void slot_forgive(struct slot *slot);
 /* Around a scan of all that is there: forgets that its board was seen; takes one that was not seen since for gone. */
 void slot_before_scan(struct slot *slot);
 void slot_after_scan(struct slot *slot);

@@ -37,7 +37,7 @@ static int place_other(struct station *station, struct slot *slot)
         struct slot_status status;
         int r;
 
-        if (!slot_is_occupied(slot) && !slot_is_running(slot)) {
+        if (!slot_is_occupied(slot) && !slot_has_job(slot)) {
                 slot_free(slot);
                 return 0;
         }

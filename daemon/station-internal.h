@@ -75,6 +75,8 @@ int station_add_held_slots(struct station *station);
 /* As server_ops has them. */
 int station_cancel(void *userdata, const char *where, const char *who, char **ret_slot);
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
+/* As slot_world has it. */
+void station_flapping(void *userdata, struct slot *slot);
 int station_release(void *userdata, const char *where, const char *who, bool *ret_was_held, char **ret_why);
 
 /* retry.c: as server_ops and slot_world have them. */

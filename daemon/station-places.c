@@ -120,6 +120,8 @@ static int on_places(sd_event_source *source, void *userdata)
         (void)source;
         if (station->policy_mended)
                 reconsider_unusable(station);
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_reunite(station->slots[i]);
         give_places(station);
         station_tell_systemd(station);
         if (station->world.stopping && all_is_recorded(station))

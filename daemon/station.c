@@ -111,6 +111,17 @@ static void on_changed(void *userdata, struct slot *slot, bool phase_changed)
                 station_places_changed(station);
 }
 
+/* The board with this MAC may have begun elsewhere. */
+static struct slot *find_job(void *userdata, const struct slot *asks, const char *mac)
+{
+        struct station *station = userdata;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (station->slots[i] != asks && slot_has_job_of(station->slots[i], mac))
+                        return station->slots[i];
+        return NULL;
+}
+
 /* ---- the stop ---- */
 
 static void cancel_all(struct station *station)
@@ -236,6 +247,8 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .places_changed = station_places_changed,
                 .image_seen = station_image_seen,
                 .retried = station_retried,
+                .find_job = find_job,
+                .flapping = station_flapping,
         };
         r = open_all(station, options);
         if (r == 0)

@@ -229,6 +229,20 @@ static void test_another_programs_database_is_refused_and_kept(void **state)
         assert_int_equal(on_disk(s, "SELECT count(*) FROM sqlite_schema"), 1);
 }
 
+static void test_ledger_of_an_older_espdfu_keeps_its_presences(void **state)
+{
+        struct station *s = *state;
+
+        station_start(s, BOOT, NOON);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
+        station_stop(s);
+        run_sql(s, "ALTER TABLE presence DROP COLUMN reset_usec;"
+                   "ALTER TABLE presence DROP COLUMN board; PRAGMA user_version = 2");
+        station_start(s, BOOT, NOON);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
+        assert_int_equal(on_disk(s, "PRAGMA user_version"), 3);
+}
+
 static void test_ledger_of_a_newer_espdfu_is_refused(void **state)
 {
         struct station *s = *state;
@@ -394,6 +408,7 @@ int main(void)
                 STATION_TEST(test_second_opener_is_refused_and_leaves_the_first_ones_rows),
                 STATION_TEST(test_file_that_is_no_database_is_refused_and_kept),
                 STATION_TEST(test_another_programs_database_is_refused_and_kept),
+                STATION_TEST(test_ledger_of_an_older_espdfu_keeps_its_presences),
                 STATION_TEST(test_ledger_of_a_newer_espdfu_is_refused),
                 STATION_TEST(test_damaged_schema_is_refused),
                 STATION_TEST(test_missing_directory_is_named),

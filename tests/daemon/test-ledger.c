@@ -344,6 +344,58 @@ static void test_presences_of_older_boots_are_dropped(void **state)
         assert_int_equal(on_disk(s, "SELECT count(*) FROM attempt"), 1);
 }
 
+/* On this port an S2 was flashed and reset, 5 s after it had come. */
+static void flash_and_reset(struct station *s)
+{
+        struct presence_key presence = presence_a;
+
+        presence.reset_usec = presence_a.initialized_usec + 5 * USEC_PER_SEC;
+        presence.board = "303a:0002";
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence);
+}
+
+static bool is_return(struct station *s, const char *board, uint64_t usec_after_reset)
+{
+        struct presence_key presence = presence_a;
+
+        presence.devnum++;
+        presence.initialized_usec += 5 * USEC_PER_SEC + usec_after_reset;
+        presence.board = board;
+        return ledger_presence_was_reset(s->ledger, &presence, 10 * USEC_PER_SEC);
+}
+
+static void test_return_after_a_reset_is_known_also_to_the_next_daemon(void **state)
+{
+        struct station *s = *state;
+
+        station_start(s, BOOT, NOON);
+        flash_and_reset(s);
+        for (unsigned i = 0; i < 2; i++) {
+                assert_true(is_return(s, "303a:0002", 0));
+                assert_true(is_return(s, "303a:0002", 10 * USEC_PER_SEC));
+                assert_false(is_return(s, "303a:0002", 10 * USEC_PER_SEC + 1));
+                assert_false(is_return(s, "303a:0009 7c:df:a1:0b:00:12", 0));
+                assert_false(is_return(s, NULL, 0));
+                station_restart(s);
+        }
+}
+
+static void test_board_that_was_not_reset_has_no_return(void **state)
+{
+        struct station *s = *state;
+
+        station_start(s, BOOT, NOON);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
+        assert_false(is_return(s, "303a:0002", 0));
+        flash_and_reset(s);
+        assert_true(is_return(s, "303a:0002", 0));
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a); /* the next policy says after = stay */
+        assert_false(is_return(s, "303a:0002", 0));
+        station_stop(s);
+        station_start(s, NEXT_BOOT, NOON);
+        assert_false(is_return(s, "303a:0002", 0));
+}
+
 static void test_late_verdict_of_a_gone_board_does_not_cover_the_next(void **state)
 {
         struct station *s = *state;
@@ -579,6 +631,8 @@ int main(void)
                 STATION_TEST(test_orders_without_bound_are_refused),
                 STATION_TEST(test_presence_survives_a_restart_of_the_daemon),
                 STATION_TEST(test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either),
+                STATION_TEST(test_return_after_a_reset_is_known_also_to_the_next_daemon),
+                STATION_TEST(test_board_that_was_not_reset_has_no_return),
                 STATION_TEST(test_presence_ends_with_a_replug_another_port_or_another_boot),
                 STATION_TEST(test_presences_of_older_boots_are_dropped),
                 STATION_TEST(test_late_verdict_of_a_gone_board_does_not_cover_the_next),

@@ -16,6 +16,7 @@ static void test_nothing_said_gives_the_defaults(void **state)
         assert_null(config->station_name);
         assert_int_equal(config->jobs_max, 0);
         assert_int_equal(config->reattach_time_usec, 60 * USEC_PER_SEC);
+        assert_int_equal(config->return_time_usec, 10 * USEC_PER_SEC);
         assert_int_equal(config->stop_time_usec, 60 * USEC_PER_SEC);
         assert_null(a->chip);
         assert_null(a->slot);
@@ -35,7 +36,8 @@ static void test_nothing_said_gives_the_defaults(void **state)
 static void test_everything_said_arrives(void **state)
 {
         _cleanup_(config_freep) struct config *config = read_text(
-                "[station]\nname = line3-a\njobs-max = 12\nreattach-time = 500ms\nstop-time = 2min\n"
+                "[station]\nname = line3-a\njobs-max = 12\nreattach-time = 500ms\nreturn-time = "
+                "1min\nstop-time = 2min\n"
                 "[slot A1]\npath = pci-0000:00:14.0-usb-0:4.1\n"
                 "[slot A2]\nport = 1-4.2\n"
                 "[hub left]\npath = pci-0000:00:14.0-usb-0:4\njobs-max = 8\n"
@@ -52,6 +54,7 @@ static void test_everything_said_arrives(void **state)
         assert_string_equal(config->station_name, "line3-a");
         assert_int_equal(config->jobs_max, 12);
         assert_int_equal(config->reattach_time_usec, 500 * USEC_PER_MSEC);
+        assert_int_equal(config->return_time_usec, 60 * USEC_PER_SEC);
         assert_int_equal(config->stop_time_usec, 120 * USEC_PER_SEC);
         assert_int_equal(config->n_slots, 2);
         assert_string_equal(config->slots[0].name, "A1");
@@ -59,13 +62,13 @@ static void test_everything_said_arrives(void **state)
         assert_null(config->slots[0].port);
         assert_string_equal(config->slots[1].port, "1-4.2");
         assert_string_equal(config->slots[1].origin.file, "line3.conf");
-        assert_int_equal(config->slots[1].origin.line, 8);
+        assert_int_equal(config->slots[1].origin.line, 9);
         assert_int_equal(config->n_hubs, 2);
         assert_string_equal(config->hubs[0].name, "left");
         assert_string_equal(config->hubs[0].path, "pci-0000:00:14.0-usb-0:4");
         assert_null(config->hubs[0].port);
         assert_int_equal(config->hubs[0].jobs_max, 8);
-        assert_int_equal(config->hubs[0].origin.line, 10);
+        assert_int_equal(config->hubs[0].origin.line, 11);
         assert_string_equal(config->hubs[1].port, "1-5");
         assert_int_equal(config->hubs[1].jobs_max, 0);
         assert_int_equal(config->n_policies, 1);
@@ -86,7 +89,7 @@ static void test_everything_said_arrives(void **state)
         assert_int_equal(gizmo->after, POLICY_RESET);
         assert_int_equal(gizmo->reflash, POLICY_REFLASH_NEVER);
         assert_int_equal(gizmo->signature, POLICY_SIGNATURE_REQUIRED);
-        assert_int_equal(gizmo->origin.line, 15);
+        assert_int_equal(gizmo->origin.line, 16);
 }
 
 /* The message that one line in a section that is otherwise right is answered with. */
@@ -115,6 +118,7 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(station, "jobs-max = 1025", "0 (no limit) to 1024");
         expect_refused(station, "jobs-max = -1", "0 (no limit) to 1024");
         expect_refused(station, "reattach-time = soon", hour);
+        expect_refused(station, "return-time = 61min", hour);
         expect_refused(station, "stop-time = 2h", hour);
         expect_refused(station, "ledger-keep = 365", "none (for ever), or days from 1d to 36500d");
         expect_refused(station, "ledger-keep = 0d", "none (for ever), or days from 1d to 36500d");
@@ -196,11 +200,11 @@ static void test_unknown_key_is_answered_with_the_known_ones(void **state)
         (void)state;
         expect_messages("[station]\ntemperature = 20\n",
                         "line3.conf:2: temperature = 20: unknown key in [station]: expected name, jobs-max, "
-                        "reattach-time, stop-time, ledger-keep or ledger-rows-max\n");
+                        "reattach-time, return-time, stop-time, ledger-keep or ledger-rows-max\n");
         expect_messages(
                 "[station]\njob-max = 20\n",
                 "line3.conf:2: job-max = 20: unknown key in [station], perhaps jobs-max: expected name, "
-                "jobs-max, reattach-time, stop-time, ledger-keep or ledger-rows-max\n");
+                "jobs-max, reattach-time, return-time, stop-time, ledger-keep or ledger-rows-max\n");
         expect_messages(
                 "[slot A1]\nport = 1-1\nprot = 1-2\n",
                 "line3.conf:3: prot = 1-2: unknown key in [slot A1], perhaps port: expected path or port\n");
@@ -211,7 +215,7 @@ static void test_key_of_another_section_is_unknown(void **state)
         (void)state;
         expect_messages("[station]\nchip = esp32s2\n",
                         "line3.conf:2: chip = esp32s2: unknown key in [station]: expected name, jobs-max, "
-                        "reattach-time, stop-time, ledger-keep or ledger-rows-max\n");
+                        "reattach-time, return-time, stop-time, ledger-keep or ledger-rows-max\n");
 }
 
 static void test_key_twice_in_a_section_names_both_places(void **state)
@@ -345,6 +349,10 @@ static void test_reflash_never_needs_a_chip_that_tells_its_mac(void **state)
                 "line3.conf:3: reflash = never: expected a chip key beside it, since not every chip tells "
                 "its MAC\n");
         expect_messages("[policy a]\nimage = /a\nreflash = never\nchip = esp32p4\n", "");
+        /* A board that is held is flashed when somebody releases it. */
+        expect_messages(
+                "[policy a]\naction = hold\nimage = /a\nreflash = never\nchip = esp32s2\n",
+                "line3.conf:4: reflash = never: expected always, since an ESP32-S2 does not tell its MAC\n");
 }
 
 static void test_later_file_overrides_the_station_alone(void **state)

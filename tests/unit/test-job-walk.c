@@ -25,7 +25,9 @@ struct walk {
 
         bool row_open, opening, closing; /* in the ledger; an order is under way */
         bool engine, terminated, killed;
-        bool judged; /* the engine gave its verdict */
+        bool judged;     /* the engine gave its verdict */
+        bool asks;       /* whether the policy is the same */
+        bool unrecorded; /* the job's last word: the ledger did not take it */
         bool present;
         bool foreign;            /* a board has come that is not the job's */
         bool cancelled, stopped; /* by anybody; by the daemon's stop */
@@ -33,7 +35,7 @@ struct walk {
         enum verdict closed_with;
         bool closed_final;
         /* over all jobs */
-        unsigned jobs, ends[VERDICT_MAX_], retries, stuck;
+        unsigned jobs, ends[VERDICT_MAX_], retries, stuck, returns;
 };
 
 static uint32_t roll(struct walk *w, uint32_t sides)
@@ -55,11 +57,12 @@ static void new_job(struct walk *w)
                 .attempts_max = 1 + roll(w, 4),
                 .retry_delay_usec = roll(w, 3) * USEC_PER_SEC,
                 .reattach_usec = 10 * USEC_PER_SEC,
+                .return_usec = roll(w, 2) ? 10 * USEC_PER_SEC : 0,
         };
         w->present = true;
         w->foreign = w->cancelled = w->stopped = w->row_open = w->opening = w->closing = w->engine = false;
         w->rows_opened = w->rows_closed = w->engines = w->job_steps = 0;
-        w->closed_final = false;
+        w->closed_final = w->unrecorded = false;
         w->jobs++;
         job_init(&w->job, &w->params, roll(w, 2));
 }
@@ -97,7 +100,7 @@ static void job_ends(struct walk *w)
         check(w, w->job.verdict != VERDICT_NONE && w->job.message[0], "ends without a verdict");
         check(w, (w->job.phase == PHASE_FLASHED) == (w->job.verdict == VERDICT_FLASHED), "shows another end");
         if (w->rows_closed > 0 && w->job.verdict == w->closed_with)
-                check(w, w->closed_final || w->stopped || !w->present || w->job.replaced,
+                check(w, w->closed_final || w->stopped || !w->present || w->job.replaced || w->unrecorded,
                       "ends, but would begin again");
         w->ends[w->job.verdict]++;
 }
@@ -125,6 +128,12 @@ static void carry_out(struct walk *w, enum job_do action)
                 break;
         case JOB_DO_CLOSE_ROW:
                 close_row(w);
+                break;
+        case JOB_DO_CHECK_POLICY:
+                check(w, w->job.state == JOB_RETURNING && w->present && !w->foreign,
+                      "asks for a policy of nobody");
+                check(w, w->params.return_usec > 0, "takes a board for one that it cannot know");
+                w->asks = true;
                 break;
         case JOB_DO_END:
                 job_ends(w);
@@ -154,6 +163,10 @@ static void check_no_dead_end(struct walk *w)
                 check(w, job_deadline(job) != USEC_INFINITY && !w->engine && w->row_open,
                       "away without a limit");
                 break;
+        case JOB_RETURNING:
+                check(w, job_deadline(job) != USEC_INFINITY && !w->engine && !w->row_open,
+                      "waits for a board without a limit");
+                break;
         case JOB_CLOSING:
                 check(w, w->closing || job_deadline(job) != USEC_INFINITY,
                       "waits for a row that nobody closes");
@@ -175,6 +188,11 @@ static void tell(struct walk *w, struct job_event event)
         }
         carry_out(w, action);
         check_no_dead_end(w);
+        if (w->asks) {
+                w->asks = false;
+                w->returns++;
+                tell(w, (struct job_event){ .type = roll(w, 4) ? JOB_EV_RESUME : JOB_EV_GIVE_UP });
+        }
 }
 
 /* ---- what can happen ---- */
@@ -185,6 +203,7 @@ static void ledger_answers(struct walk *w)
 
         if (w->opening) {
                 w->opening = false;
+                w->unrecorded = fails && w->job.given_up;
                 w->row_open = !fails;
                 w->rows_opened += !fails;
         } else if (w->closing) {
@@ -242,8 +261,16 @@ static void board_moves(struct walk *w)
                 return;
         w->present = !w->present;
         event.type = w->present ? JOB_EV_ARRIVED : JOB_EV_LEFT;
+        event.same_mac = w->params.return_usec > 0 && event.same_board;
+        event.for_good = roll(w, 20) == 0;
         w->foreign |= w->present && !event.same_board;
         tell(w, event);
+}
+
+static void board_turns_up_elsewhere(struct walk *w)
+{
+        if (!w->present && roll(w, 4) == 0)
+                tell(w, (struct job_event){ .type = JOB_EV_ELSEWHERE });
 }
 
 static void time_passes(struct walk *w)
@@ -279,7 +306,7 @@ static void test_no_order_is_ever_nonsense_and_no_job_ever_hangs(void **state)
 {
         static void (*const happenings[])(struct walk *) = {
                 ledger_answers, ledger_answers, engine_speaks,    engine_ends,
-                board_moves,    time_passes,    somebody_cancels,
+                board_moves,    time_passes,    somebody_cancels, board_turns_up_elsewhere,
         };
         struct walk w = { .random = 1, .now = USEC_PER_SEC };
 
@@ -292,7 +319,7 @@ static void test_no_order_is_ever_nonsense_and_no_job_ever_hangs(void **state)
                         new_job(&w);
         }
         /* It has been everywhere. */
-        assert_true(w.jobs > 1000 && w.retries > 100 && w.stuck > 100);
+        assert_true(w.jobs > 1000 && w.retries > 100 && w.stuck > 100 && w.returns > 100);
         for (enum verdict v = VERDICT_FLASHED; v < VERDICT_MAX_; v++)
                 if (v != VERDICT_DETACHED)
                         check(&w, w.ends[v] > 0, verdict_to_string(v));
@@ -319,6 +346,10 @@ static void test_stray_events_order_nothing(void **state)
                 { JOB_AWAY,
                   { JOB_EV_PLACE, JOB_EV_ROW_OPENED, JOB_EV_ROW_FAILED, JOB_EV_ENGINE_SAID,
                     JOB_EV_ENGINE_ENDED, JOB_EV_ROW_CLOSED },
+                  6 },
+                { JOB_RETURNING,
+                  { JOB_EV_PLACE, JOB_EV_ROW_OPENED, JOB_EV_ENGINE_SAID, JOB_EV_ENGINE_ENDED,
+                    JOB_EV_ROW_CLOSED, JOB_EV_TIME },
                   6 },
                 { JOB_CLOSING,
                   { JOB_EV_PLACE, JOB_EV_ROW_OPENED, JOB_EV_ENGINE_SAID, JOB_EV_ENGINE_ENDED, JOB_EV_TIME },

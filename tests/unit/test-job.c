@@ -1,106 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The life of a job, as a list of what happens and what it does about it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "core/job.h"
-
-static struct job job;
-static uint64_t now;
-
-/* ---- what happens ---- */
-
-static void board_waits(bool dfu_mode)
-{
-        const struct job_params params = {
-                .attempts_max = 3,
-                .retry_delay_usec = 2 * USEC_PER_SEC,
-                .reattach_usec = 10 * USEC_PER_SEC,
-        };
-
-        now = 1000 * USEC_PER_SEC;
-        job_init(&job, &params, dfu_mode);
-}
-
-static enum job_do event(enum job_event_type type)
-{
-        return job_step(&job, &(struct job_event){ .type = type }, now);
-}
-
-static enum job_do engine_ends(const char *how)
-{
-        return job_step(&job, &(struct job_event){ .type = JOB_EV_ENGINE_ENDED, .text = how }, now);
-}
-
-static enum job_do board_arrives(bool same, bool dfu_mode)
-{
-        return job_step(
-                &job, &(struct job_event){ .type = JOB_EV_ARRIVED, .same_board = same, .dfu_mode = dfu_mode },
-                now);
-}
-
-static enum job_do engine_is_at(enum phase phase, uint64_t bytes, uint64_t quiet_usec)
-{
-        const struct engine_message m = {
-                .phase = phase, .bytes_done = bytes, .bytes_total = 1000, .quiet_usec = quiet_usec
-        };
-
-        return job_step(&job, &(struct job_event){ .type = JOB_EV_ENGINE_SAID, .message = &m }, now);
-}
-
-static enum job_do engine_judges(enum verdict verdict, const char *text)
-{
-        struct engine_message m = {
-                .phase = PHASE_DOWNLOADING, .verdict = verdict, .bytes_done = 500, .bytes_total = 1000
-        };
-
-        memcpy(m.text, text, strlen(text));
-        return job_step(&job, &(struct job_event){ .type = JOB_EV_ENGINE_SAID, .message = &m }, now);
-}
-
-/* To the deadline, and no earlier. */
-static enum job_do time_passes(uint64_t usec)
-{
-        uint64_t deadline = job_deadline(&job);
-
-        now += usec;
-        assert_int_equal(now, deadline);
-        return event(JOB_EV_TIME);
-}
-
-static void engine_starts(void)
-{
-        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
-        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
-}
-
-/* The engine's verdict, its end, and the row that is closed. */
-static enum job_do attempt_ends(enum verdict verdict, const char *text)
-{
-        assert_int_equal(engine_judges(verdict, text), JOB_DO_NOTHING);
-        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
-        assert_int_equal(job.verdict, verdict);
-        return event(JOB_EV_ROW_CLOSED);
-}
-
-/* A row that was ordered to be closed is closed, and the job is over. */
-static void expect_end(enum job_do action, enum phase phase, enum verdict verdict, const char *message,
-                       bool final)
-{
-        assert_int_equal(action, JOB_DO_CLOSE_ROW);
-        assert_int_equal(job.final, final);
-        assert_int_not_equal(job.phase, phase); /* not shown before it is on disk */
-        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
-        assert_string_equal(phase_to_string(job.phase), phase_to_string(phase));
-        assert_string_equal(verdict_to_string(job.verdict), verdict_to_string(verdict));
-        assert_string_equal(job.message, message);
-        assert_false(job_is_running(&job));
-        assert_int_equal(job_deadline(&job), USEC_INFINITY);
-}
+#include "tests/unit/job-life.h"
 
 /* ---- the straight way ---- */
 
@@ -454,14 +354,31 @@ static void test_transient_verdict_is_tried_again_after_the_delay(void **state)
                 assert_int_equal(attempt_ends(VERDICT_STALLED, "refused DNLOAD"), JOB_DO_NOTHING);
                 assert_int_equal(job.phase, PHASE_QUEUED);
                 assert_false(job_wants_place(&job, now));
-                assert_int_equal(job_deadline(&job), now + 2 * USEC_PER_SEC);
-                now += 2 * USEC_PER_SEC;
+                assert_int_equal(job_deadline(&job), now + 2 * attempt * USEC_PER_SEC);
+                now += 2 * attempt * USEC_PER_SEC;
                 assert_true(job_wants_place(&job, now));
         }
         engine_starts();
         assert_int_equal(job.bytes_done, 0);
         engine_judges(VERDICT_STALLED, "refused DNLOAD");
         expect_end(engine_ends("exit status 1"), PHASE_FAILED, VERDICT_STALLED, "refused DNLOAD", true);
+}
+
+static void test_delay_doubles_up_to_a_minute_and_a_longer_one_stays(void **state)
+{
+        static const uint64_t seconds[] = { 2, 4, 8, 16, 32, 60, 60 };
+
+        (void)state;
+        board_waits(true);
+        for (size_t i = 0; i < ARRAY_SIZE(seconds); i++) {
+                job.attempt = (unsigned)i + 1;
+                assert_int_equal(job_retry_delay(&job), seconds[i] * USEC_PER_SEC);
+        }
+        job.attempt = 20;
+        job.params.retry_delay_usec = 600 * USEC_PER_SEC;
+        assert_int_equal(job_retry_delay(&job), 600 * USEC_PER_SEC);
+        job.params.retry_delay_usec = 0;
+        assert_int_equal(job_retry_delay(&job), 0);
 }
 
 static void test_only_transient_verdicts_are_tried_again(void **state)
@@ -917,6 +834,7 @@ int main(void)
                 t(test_board_that_leaves_while_its_row_is_being_closed_is_not_tried_again),
                 t(test_engine_that_does_not_notice_that_the_board_left_is_killed_soon),
                 t(test_transient_verdict_is_tried_again_after_the_delay),
+                t(test_delay_doubles_up_to_a_minute_and_a_longer_one_stays),
                 t(test_only_transient_verdicts_are_tried_again),
                 t(test_engine_that_ends_without_a_verdict_failed),
                 t(test_silent_engine_is_killed_and_the_slot_is_stuck_until_it_is_reaped),

@@ -70,9 +70,24 @@ static void test_what_another_attempt_cannot_mend_is_not_transient(void **state)
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(settled); i++)
                 assert_false(verdict_is_transient(settled[i]));
-        assert_true(verdict_is_transient(VERDICT_TIMED_OUT));
-        assert_true(verdict_is_transient(VERDICT_VERIFY_FAILED));
-        assert_true(verdict_is_transient(VERDICT_ENGINE_FAILED));
+}
+
+static void test_what_chance_on_the_bus_explains_is_transient(void **state)
+{
+        static const enum verdict transient[] = {
+                VERDICT_TIMED_OUT,     VERDICT_STALLED,     VERDICT_BOARD_ERROR, VERDICT_VERIFY_FAILED,
+                VERDICT_BAD_ANSWER,    VERDICT_BUSY,        VERDICT_NO_ACCESS,   VERDICT_USB_ERROR,
+                VERDICT_ENGINE_FAILED, VERDICT_INTERRUPTED,
+        };
+        size_t n = 0;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(transient); i++)
+                assert_true(verdict_is_transient(transient[i]));
+        /* And no other. */
+        for (size_t i = 0; i < VERDICT_MAX_; i++)
+                n += verdict_is_transient((enum verdict)i);
+        assert_int_equal(n, ARRAY_SIZE(transient));
 }
 
 static void test_getstatus_answers(void **state)
@@ -103,6 +118,7 @@ int main(void)
                 cmocka_unit_test(test_words_of_dfu_are_the_specifications),
                 cmocka_unit_test(test_running_phases),
                 cmocka_unit_test(test_what_another_attempt_cannot_mend_is_not_transient),
+                cmocka_unit_test(test_what_chance_on_the_bus_explains_is_transient),
                 cmocka_unit_test(test_getstatus_answers),
         };
 
