@@ -30,6 +30,13 @@ enum ledger_stmt {
         STMT_BOARD_IMAGE,
         STMT_TODAY,
         STMT_HOUR,
+        STMT_DATA_ASSIGN,
+        STMT_DATA_AGAIN,
+        STMT_DATA_MOVED,
+        STMT_DATA_OF_MAC,
+        STMT_DATA_OF_PRESENCE,
+        STMT_DATA_BY_CONTENT,
+        STMT_DATA_USED,
         STMT_MAX_,
 };
 

@@ -30,6 +30,7 @@ struct ledger_order *ledger_order_free(struct ledger_order *order)
         attempt_record_done(&order->work.record);
         ledger_presence_free(order->work.presence);
         ledger_last_free(order->work.row);
+        board_data_row_done(&order->work.data);
         free(order);
         return NULL;
 }
@@ -57,6 +58,13 @@ static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
         return 0;
 }
 
+static int carry_out_open(struct ledger_db *db, struct ledger_order *order)
+{
+        int r = order->work.data.file ? ledger_db_data_assign(db, &order->work.data) : 0;
+
+        return r == 0 ? ledger_db_attempt_open(db, &order->work.record, &order->work.id) : r;
+}
+
 /* Within a transaction. The order's own verdict (no such row, closed before) goes to work.r; what is returned
  * is the database's failure, and undoes the group. */
 static int carry_out(struct ledger_db *db, struct ledger_order *order)
@@ -64,9 +72,9 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
         int r;
 
         order->work.r = 0;
-        if (!order->work.close)
-                return ledger_db_attempt_open(db, &order->work.record, &order->work.id);
-        r = carry_out_close(db, order);
+        if (order->work.data_moved)
+                return ledger_db_data_moved(db, &order->work.data);
+        r = order->work.close ? carry_out_close(db, order) : carry_out_open(db, order);
         if (r > 0) {
                 order->work.r = -r;
                 return 0;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "daemon/ledger-data.h"
 #include "daemon/ledger-db.h"
 #include "daemon/ledger-index.h"
 
@@ -24,7 +25,9 @@ struct ledger_order {
                 int64_t id;                /* of close; result of open */
                 struct attempt_record record;
                 struct ledger_presence *presence; /* of close: final with this, or NULL */
-                /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed. */
+                struct board_data_row data;       /* of open: the file that the board gets; file NULL: none */
+                bool data_moved;                  /* neither: its board's stay is another */
+                /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed, -EEXIST for data of others. */
                 int r;
                 int64_t sequence;
                 struct ledger_last *row; /* of close: the row as it is now */

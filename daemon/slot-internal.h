@@ -6,6 +6,18 @@
 
 #include "daemon/slot.h"
 
+/* What the job's board gets beside the image, where the policy says board-data; daemon/slot-data.c. */
+struct slot_data {
+        char *folder; /* NULL: nothing */
+        uint32_t address;
+        char *file; /* that the job got, or NULL */
+        char sha256[SHA256_HEX];
+        bool committed;            /* it is the board's in the ledger */
+        bool waits;                /* until slot_data_changed() */
+        int r;                     /* negative: why the attempt cannot be opened */
+        struct composed *composed; /* of this attempt */
+};
+
 struct slot {
         struct slot_world *world;
         char *name;
@@ -22,6 +34,7 @@ struct slot {
         bool settled; /* by a job of before a restart: the ledger's last attempt here is this board's */
         char *policy; /* by name: the configuration may be another meanwhile */
         struct image_copy *image;
+        struct slot_data data;
 
         bool has_job; /* also one that has ended, while its board stays, or its failure is to be seen */
         struct job job;
@@ -50,3 +63,21 @@ const char *slot_held(const struct slot *slot);
 /* Tells what shows, and sets the timer. */
 void slot_job_changed(struct slot *slot);
 void slot_job_ended(struct slot *slot);
+
+/* A job begins by this policy; forgets what was before. 0 or -ENOMEM. */
+int slot_data_begin(struct slot *slot, const struct config_policy *policy);
+void slot_data_done(struct slot *slot);
+/* Before an attempt: the board's file is chosen and put into the image. False: it has to wait, and says for what. */
+bool slot_data_prepare(struct slot *slot);
+/* As ledger_attempt_open(). */
+int slot_data_open_row(struct slot *slot, const struct attempt_record *record, ledger_done_t done);
+/* What came of it. Returns why it failed where that is about the data, or NULL. */
+const char *slot_data_row_opened(struct slot *slot, int r);
+/* What the engine gets, or -EBADF: never the image without the data that belongs into it. */
+int slot_data_image_fd(const struct slot *slot);
+/* The board may be on its port for another stay than before. */
+void slot_data_note_presence(struct slot *slot);
+/* No attempt is under way. */
+void slot_data_idle(struct slot *slot);
+/* Which file the next board of this policy gets here, as a sentence behind *message. */
+int slot_data_explain(const struct slot *slot, const char *policy, char **message);

@@ -45,6 +45,8 @@ size_t station_n_running(const struct station *station);
 /* As slot_world has it. */
 void station_places_changed(void *userdata);
 int station_open_places(struct station *station);
+/* As board_data_new() has it. */
+void station_board_data_changed(void *userdata);
 
 /* Makes the slots those of station->config; a slot that is there already, under whatever name, stays what it is. */
 int station_lay_out_slots(struct station *station);
