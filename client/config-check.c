@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/config-check.h"
+#include "client/config-check-data.h"
 #include "client/exit.h"
 #include "client/say.h"
 #include "core/config-keys.h"
@@ -7,15 +8,15 @@
 #include "io/config-dir.h"
 #include "io/file.h"
 
-static const char help[] = "usage: espdfuctl config check [DIR]\n"
-                           "       espdfuctl config keys\n"
-                           "\n"
-                           "check reads the configuration in DIR (" CONFIG_DIR
-                           " if none is named) as espdfud would,\n"
-                           "the image of every policy too, and tells everything that is wrong on stderr.\n"
-                           "keys lists what can be configured.\n"
-                           "\n"
-                           "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
+static const char help[] =
+        "usage: espdfuctl config check [DIR]\n"
+        "       espdfuctl config keys\n"
+        "\n"
+        "check reads the configuration in DIR (" CONFIG_DIR " if none is named) as espdfud would,\n"
+        "the image and the board data of every policy too, and tells everything that is wrong on stderr.\n"
+        "keys lists what can be configured.\n"
+        "\n"
+        "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
 
 static void say(struct config_errors *errors, const struct config_policy *policy, const char *why)
 {
@@ -53,6 +54,8 @@ static void check_image(const struct config_policy *policy, const uint8_t *data,
                 r = policy_check_image(policy, image, sha256, &why);
         if (r != 0)
                 say(errors, policy, why ? why : strerror(-r));
+        else if (policy->board_data)
+                check_board_data(policy, data, len, image, errors);
 }
 
 /* A policy that is ignored does not look at its image. */
@@ -93,6 +96,7 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
                 check_policy_image(&config->policies[i], errors);
         if (errors->total > 0)
                 return EXIT_FAILED;
+        print_board_data(config);
         client_say(stdout, "%s: ok, %zu slot%s, %zu hub%s, %zu polic%s", dir, config->n_slots,
                    config->n_slots == 1 ? "" : "s", config->n_hubs, config->n_hubs == 1 ? "" : "s",
                    config->n_policies, config->n_policies == 1 ? "y" : "ies");

@@ -185,12 +185,15 @@ static int open_file(const char *path, uid_t owner, int *ret_fd, struct stat *re
         return 0;
 }
 
-int data_file_check(const char *path, uid_t owner, char **ret_why)
+int data_file_check(const char *path, uid_t owner, size_t *ret_size, char **ret_why)
 {
         _cleanup_(closep) int fd = -EBADF;
         struct stat st;
+        int r = open_file(path, owner, &fd, &st, ret_why);
 
-        return open_file(path, owner, &fd, &st, ret_why);
+        if (r == 0)
+                *ret_size = (size_t)st.st_size;
+        return r;
 }
 
 static bool is_unchanged(int fd, const struct stat *before)

@@ -26,7 +26,7 @@ void data_names_done(struct data_names *names);
 int data_folder_list(const char *folder, uid_t owner, struct data_names *ret, char **ret_why);
 
 /* The same for one file: whose it is, its mode, its size, that it can be opened; what is in it is not read. */
-int data_file_check(const char *path, uid_t owner, char **ret_why);
+int data_file_check(const char *path, uid_t owner, size_t *ret_size, char **ret_why);
 
 /* The same, and reads it. *ret is to be freed. 1 also when it changed while it was read. */
 int data_file_read(const char *path, uid_t owner, uint8_t **ret, size_t *ret_len, char **ret_why);

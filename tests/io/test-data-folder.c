@@ -30,7 +30,7 @@ static void expect_no_file(const char *path, const char *expected)
         char *why = NULL;
         size_t len;
 
-        expect_why(data_file_check(path, OWNER, &why), &why, expected);
+        expect_why(data_file_check(path, OWNER, &len, &why), &why, expected);
         expect_why(data_file_read(path, OWNER, &data, &len, &why), &why, expected);
         assert_null(data);
 }
@@ -115,6 +115,7 @@ static void test_file_that_is_not_as_it_must_be_is_refused(void **state)
 static void test_file_of_somebody_else_is_refused(void **state)
 {
         char expected[160], *why = NULL;
+        size_t size;
 
         (void)state;
         write_text("a.bin", "a");
@@ -123,7 +124,7 @@ static void test_file_of_somebody_else_is_refused(void **state)
         snprintf(expected, sizeof(expected),
                  "a.bin: owned by user %u: expected root, who alone may say what a board gets",
                  OWNER == 0 ? 1000 : (unsigned)OWNER);
-        expect_why(data_file_check("a.bin", 0, &why), &why, expected);
+        expect_why(data_file_check("a.bin", 0, &size, &why), &why, expected);
 }
 
 static void test_good_file_is_read_whole(void **state)
@@ -134,7 +135,8 @@ static void test_good_file_is_read_whole(void **state)
 
         (void)state;
         write_text("a.bin", "serial 1");
-        assert_int_equal(data_file_check("a.bin", OWNER, &why), 0);
+        assert_int_equal(data_file_check("a.bin", OWNER, &len, &why), 0);
+        assert_int_equal(len, 8);
         assert_int_equal(data_file_read("a.bin", OWNER, &data, &len, &why), 0);
         assert_int_equal(len, 8);
         assert_memory_equal(data, "serial 1", 8);
