@@ -340,21 +340,51 @@ static int refuse_taken(char **ret_why, const char *path, const struct board_dat
                        : 1;
 }
 
+/* The claim of another job at the same board. */
+static const struct claim *claim_of_mac(const struct board_data *data, const struct board_data_want *want)
+{
+        const struct claim *claim = want->mac ? data->claims : NULL;
+
+        while (claim && !(streq_ptr(claim->mac, want->mac) && streq(claim->folder, want->folder)))
+                claim = claim->next;
+        return claim;
+}
+
+/* What the ledger says that it has. 1 and *ret, 0, or a negative errno. take: it is about to get it. */
+static int find_in_ledger(struct board_data *data, const struct board_data_want *want, bool take,
+                          struct board_data_row *ret)
+{
+        struct board_data_row moved;
+        int r = ledger_data_of_board(data->ledger, want->folder, want->mac, &want->presence, ret);
+
+        if (r != 0 || want->mac || !want->dfu_mode)
+                return r;
+        r = ledger_data_interrupted(data->ledger, want->folder, &want->presence, ret);
+        if (r != 1 || !take)
+                return r;
+        moved = *ret;
+        moved.path = (char *)want->presence.path;
+        moved.devnum = want->presence.devnum;
+        moved.initialized_usec = want->presence.initialized_usec;
+        r = ledger_data_moved(data->ledger, &moved);
+        return r < 0 ? r : 1;
+}
+
 /* What the board has already: within this job, by a claim, by the ledger. 1 and path and content's hash, 0: nothing. */
-static int find_own(struct board_data *data, const struct board_data_want *want, char **ret_path,
+static int find_own(struct board_data *data, const struct board_data_want *want, bool take, char **ret_path,
                     char *ret_sha256)
 {
         _cleanup_(board_data_row_done) struct board_data_row row = { 0 };
+        const struct claim *claim = claim_of_mac(data, want);
         const char *path = want->file, *sha256 = want->sha256;
         int r;
 
-        for (const struct claim *claim = data->claims; claim && !path; claim = claim->next)
-                if (want->mac && streq_ptr(claim->mac, want->mac) && streq(claim->folder, want->folder)) {
-                        path = claim->file;
-                        sha256 = claim->sha256;
-                }
+        if (!path && claim) {
+                path = claim->file;
+                sha256 = claim->sha256;
+        }
         if (!path) {
-                r = ledger_data_of_board(data->ledger, want->folder, want->mac, &want->presence, &row);
+                r = find_in_ledger(data, want, take, &row);
                 if (r <= 0)
                         return r;
                 path = row.file;
@@ -427,7 +457,7 @@ int board_data_take(struct board_data *data, const struct board_data_want *want,
 {
         _cleanup_(board_data_file_done) struct board_data_file file = { 0 };
         char sha256[SHA256_HEX];
-        int r = find_own(data, want, &file.path, sha256);
+        int r = find_own(data, want, true, &file.path, sha256);
 
         if (r == 1)
                 r = take_own(data, &file, sha256, ret_why);
@@ -445,7 +475,7 @@ int board_data_peek(struct board_data *data, const struct board_data_want *want,
 {
         char sha256[SHA256_HEX];
         struct pool *pool;
-        int r = find_own(data, want, ret_path, sha256);
+        int r = find_own(data, want, false, ret_path, sha256);
 
         if (r != 0)
                 return MIN(r, 0);

@@ -30,6 +30,7 @@ struct board_data_want {
         const char *job;
         const char *mac; /* or NULL */
         struct presence_key presence;
+        bool dfu_mode; /* it stands in DFU mode */
         /* What this job got before, or NULL: it gets no other. */
         const char *file, *sha256;
 };

@@ -143,6 +143,21 @@ int ledger_query_data_of_board(struct ledger_db *db, const char *folder, const c
         return find(db, stmt, ret);
 }
 
+int ledger_query_data_interrupted(struct ledger_db *db, const char *folder,
+                                  const struct presence_key *presence, struct board_data_row *ret)
+{
+        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
+        int r = prepare(db, STMT_DATA_INTERRUPTED, &stmt);
+
+        if (r < 0)
+                return r;
+        ledger_bind_text(stmt, 1, folder, LEDGER_PATH_MAX);
+        ledger_bind_text(stmt, 2, presence->boot_id, LEDGER_NAME_MAX);
+        ledger_bind_text(stmt, 3, presence->path, LEDGER_NAME_MAX);
+        ledger_bind_u64(stmt, 4, presence->initialized_usec);
+        return find(db, stmt, ret);
+}
+
 int ledger_query_data_by_content(struct ledger_db *db, const char *sha256, struct board_data_row *ret)
 {
         _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;

@@ -39,6 +39,13 @@ int ledger_data_moved(struct ledger *ledger, const struct board_data_row *data);
  * (-ETIME after 200 ms, as the next ones). */
 int ledger_data_of_board(struct ledger *ledger, const char *folder, const char *mac,
                          const struct presence_key *presence, struct board_data_row *ret);
+/*
+ * What a board without a MAC has of this folder, that came back from DETACH after its daemon had died: it stands in DFU
+ * mode, which a board that was just plugged in does not, where the last attempt of this boot was interrupted before.
+ * Only ledger_data_moved() makes it the file of this stay. 1 and *ret, 0, or a negative errno.
+ */
+int ledger_data_interrupted(struct ledger *ledger, const char *folder, const struct presence_key *presence,
+                            struct board_data_row *ret);
 /* Who has a file with this content. 1 and *ret, 0, or a negative errno. */
 int ledger_data_by_content(struct ledger *ledger, const char *sha256, struct board_data_row *ret);
 /* Tells every used file of the folder, ordered by strcmp(). file is borrowed for the call. 0 or a negative errno. */
@@ -52,6 +59,8 @@ int ledger_db_data_assign(struct ledger_db *db, const struct board_data_row *row
 int ledger_db_data_moved(struct ledger_db *db, const struct board_data_row *row);
 int ledger_query_data_of_board(struct ledger_db *db, const char *folder, const char *mac,
                                const struct presence_key *presence, struct board_data_row *ret);
+int ledger_query_data_interrupted(struct ledger_db *db, const char *folder,
+                                  const struct presence_key *presence, struct board_data_row *ret);
 int ledger_query_data_by_content(struct ledger_db *db, const char *sha256, struct board_data_row *ret);
 int ledger_query_data_used(struct ledger_db *db, const char *folder,
                            void (*used)(void *userdata, const char *file), void *userdata);

@@ -89,6 +89,13 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_DATA_OF_PRESENCE] =
                 "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
                 " AND path = ?3 AND devnum = ?4 AND initialized_usec = ?5 ORDER BY id DESC LIMIT 1",
+        /* The last attempt on this port ended with its daemon, before its board was back from DETACH. */
+        [STMT_DATA_INTERRUPTED] = "SELECT " DATA_COLUMNS
+                                  " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
+                                  " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(verdict = "
+                                  "'interrupted', job, NULL)"
+                                  " FROM attempt WHERE coalesce(path, port) = ?3 ORDER BY id DESC LIMIT 1) "
+                                  "ORDER BY id DESC LIMIT 1",
         [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",
         [STMT_DATA_USED] = "SELECT file FROM board_data WHERE folder = ?1 ORDER BY file",
 };

@@ -35,6 +35,7 @@ enum ledger_stmt {
         STMT_DATA_MOVED,
         STMT_DATA_OF_MAC,
         STMT_DATA_OF_PRESENCE,
+        STMT_DATA_INTERRUPTED,
         STMT_DATA_BY_CONTENT,
         STMT_DATA_USED,
         STMT_MAX_,

@@ -377,6 +377,12 @@ int ledger_data_of_board(struct ledger *ledger, const char *folder, const char *
         return ledger_query_data_of_board(ledger->reader, folder, mac, presence, ret);
 }
 
+int ledger_data_interrupted(struct ledger *ledger, const char *folder, const struct presence_key *presence,
+                            struct board_data_row *ret)
+{
+        return ledger_query_data_interrupted(ledger->reader, folder, presence, ret);
+}
+
 int ledger_data_by_content(struct ledger *ledger, const char *sha256, struct board_data_row *ret)
 {
         return ledger_query_data_by_content(ledger->reader, sha256, ret);

@@ -76,6 +76,7 @@ static struct board_data_want want_of(const struct slot *slot, const char *folde
                 .job = slot->job_id,
                 .mac = slot->board->mac,
                 .presence = slot_presence(slot),
+                .dfu_mode = slot->board->dfu.dfu_mode,
         };
 }
 

@@ -269,6 +269,35 @@ static void test_s2_keeps_its_file_through_detach(void **state)
         give(s, &before, "b"); /* that stay is over: nobody knows who this is */
 }
 
+static void test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file(void **state)
+{
+        struct board_data_want before = board("j1", NULL, 1), back = board("j2", NULL, 2),
+                               fresh = board("j3", NULL, 3);
+
+        put("a");
+        put("b");
+        give(*state, &before, "a");
+        data_restart(*state); /* it died with its attempt open */
+        back.dfu_mode = true;
+        give(*state, &back, "a");
+        data_restart(*state);
+        give(*state, &fresh, "b"); /* in run-time mode, as a board that was plugged in */
+}
+
+static void test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended(void **state)
+{
+        struct board_data_want first = board("j1", NULL, 1), other = board("j2", NULL, 2);
+        const struct attempt_record failed = ended(VERDICT_BOARD_LEFT, NOON);
+
+        put("a");
+        put("b");
+        give(*state, &first, "a");
+        assert_int_equal(try_close(*state, 1, &failed, NULL).r, 0);
+        data_restart(*state);
+        other.dfu_mode = true;
+        give(*state, &other, "b");
+}
+
 static void test_same_content_under_another_name_is_not_given_twice(void **state)
 {
         const struct board_data_want one = board("j1", "7c:df:a1:0b:00:12", 1), two = board("j2", NULL, 2);
@@ -420,6 +449,8 @@ int main(void)
                 TEST(test_board_with_a_mac_gets_another_file_of_another_folder),
                 TEST(test_s2_that_stays_gets_its_file_again_and_a_pulled_one_a_new_one),
                 TEST(test_s2_keeps_its_file_through_detach),
+                TEST(test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file),
+                TEST(test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended),
                 TEST(test_same_content_under_another_name_is_not_given_twice),
                 TEST(test_same_content_is_not_claimed_twice_either),
                 TEST(test_name_that_was_used_stays_used_with_other_content),
