@@ -42,6 +42,7 @@ void check_board_data(const struct config_policy *policy, const uint8_t *data, s
 
         if (r != 0)
                 say(errors, policy, why ? why : strerror(-r));
+        data_names_sort(&names);
         for (size_t i = 0; i < names.n; i++) {
                 _cleanup_(freep) char *path = NULL;
 

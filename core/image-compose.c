@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "core/cpio.h"
-#include "core/dfu-suffix.h"
 #include "core/dfuinfo.h"
 #include "core/image-build.h"
 #include "core/partition-table.h"
@@ -291,14 +290,7 @@ static int finish(struct composer *c, size_t base_len, struct bytes *image)
 
         if (r > 0)
                 return -EINVAL; /* the image was accepted with it */
-        r = cpio_append(image, DFUINFO_NAME, c->info.data, c->info.len);
-        if (r == 0)
-                r = bytes_append(image, c->members.data, c->members.len);
-        if (r == 0)
-                r = cpio_append_trailer(image);
-        if (r == 0)
-                r = bytes_pad(image, IMAGE_BLOCK_SIZE);
-        return r == 0 ? dfu_suffix_append(image, &suffix) : r;
+        return r == 0 ? image_put_together(&c->info, &c->members, &suffix, image) : r;
 }
 
 /* Nothing is sent that the chip would not take, whatever went into it. */

@@ -104,6 +104,8 @@ static int on_folder(sd_event_source *source, const struct inotify_event *event,
         struct pool *pool = userdata;
 
         (void)source;
+        if (event->len > 0 && event->name[0] == '.')
+                return 0; /* on its way to its name */
         pool_forget(pool);
         /* The folder itself is gone, or another now: found anew when it is needed. */
         if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
@@ -137,11 +139,6 @@ static const char *base_name(const char *path)
 static int compare_names(const void *a, const void *b)
 {
         return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int compare_naturally(const void *a, const void *b)
-{
-        return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* Names in the order of strcmp(), met with used ones in the same order. */
@@ -203,8 +200,7 @@ static void keep_unused(struct sieve *sieve)
                 else
                         names->names[kept++] = names->names[i];
         names->n = kept;
-        if (kept > 0)
-                qsort(names->names, kept, sizeof(char *), compare_naturally);
+        data_names_sort(names);
         sieve->pool->unused = *names;
         sieve->pool->known = true;
         *names = (struct data_names){ 0 };
@@ -225,8 +221,6 @@ static int pool_refresh(struct pool *pool, char **ret_why)
         sieve.used = calloc(sieve.names.n + 1, sizeof(bool));
         if (!sieve.used)
                 return -ENOMEM;
-        if (sieve.names.n > 0)
-                qsort(sieve.names.names, sieve.names.n, sizeof(char *), compare_names);
         pool->n_used = 0;
         for (struct claim *claim = pool->owner->claims; claim; claim = claim->next)
                 claim->in_ledger = false;

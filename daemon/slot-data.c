@@ -179,12 +179,19 @@ static struct board_data_row row_of(const struct slot *slot)
         };
 }
 
+static void note_stay(struct slot *slot, const struct board_data_row *row)
+{
+        slot->data.devnum = row->devnum;
+        slot->data.initialized_usec = row->initialized_usec;
+}
+
 int slot_data_open_row(struct slot *slot, const struct attempt_record *record, ledger_done_t done)
 {
         struct board_data_row row = row_of(slot);
 
         if (slot->data.r < 0)
                 return slot->data.r;
+        note_stay(slot, &row);
         return ledger_attempt_open_with_data(slot->world->ledger, record, slot->data.composed ? &row : NULL,
                                              done, slot);
 }
@@ -214,8 +221,10 @@ void slot_data_note_presence(struct slot *slot)
         int r;
 
         /* A MAC stays, whatever the stay. */
-        if (!slot->data.committed || slot->board->mac)
+        if (!slot->data.committed || slot->board->mac ||
+            (slot->data.devnum == row.devnum && slot->data.initialized_usec == row.initialized_usec))
                 return;
+        note_stay(slot, &row);
         r = ledger_data_moved(slot->world->ledger, &row);
         if (r < 0)
                 log_slot(LOG_WARNING, slot->name, slot->job_id, NULL,

@@ -12,7 +12,9 @@ struct slot_data {
         uint32_t address;
         char *file; /* that the job got, or NULL */
         char sha256[SHA256_HEX];
-        bool committed;            /* it is the board's in the ledger */
+        bool committed;  /* it is the board's in the ledger … */
+        unsigned devnum; /* … that stands there for this stay, as struct presence_key */
+        uint64_t initialized_usec;
         bool waits;                /* until slot_data_changed() */
         int r;                     /* negative: why the attempt cannot be opened */
         struct composed *composed; /* of this attempt */

@@ -136,9 +136,20 @@ static int read_names(const char *folder, DIR *dir, struct data_names *names, ch
         return r;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static int compare_naturally(const void *a, const void *b)
 {
         return strverscmp(*(char *const *)a, *(char *const *)b);
+}
+
+void data_names_sort(struct data_names *names)
+{
+        if (names->n > 0)
+                qsort(names->names, names->n, sizeof(char *), compare_naturally);
 }
 
 int data_folder_list(const char *folder, uid_t owner, struct data_names *ret, char **ret_why)
@@ -156,7 +167,7 @@ int data_folder_list(const char *folder, uid_t owner, struct data_names *ret, ch
         if (r != 0)
                 return r;
         if (names.n > 0)
-                qsort(names.names, names.n, sizeof(char *), compare_naturally);
+                qsort(names.names, names.n, sizeof(char *), compare_names);
         *ret = names;
         names = (struct data_names){ 0 };
         return 0;

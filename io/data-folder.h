@@ -15,14 +15,16 @@
 /* root; in tests, which run as anybody, the user whose number stands in ESPDFU_DATA_OWNER. */
 uid_t data_folder_owner(void);
 
-/* Names of regular files without a dot at their start, in natural order (unit-9.bin before unit-10.bin). */
+/* Names of regular files without a dot at their start. */
 struct data_names {
         char **names;
         size_t n;
 };
 void data_names_done(struct data_names *names);
+/* Into natural order: unit-9.bin before unit-10.bin. */
+void data_names_sort(struct data_names *names);
 
-/* Returns 0; 1 with *ret_why, one line that names the folder and is to be freed; or -ENOMEM. */
+/* What is in a folder, in the order of strcmp(). Returns 0; 1 with *ret_why, one line that names the folder and is to be freed; or -ENOMEM. */
 int data_folder_list(const char *folder, uid_t owner, struct data_names *ret, char **ret_why);
 
 /* The same for one file: whose it is, its mode, its size, that it can be opened; what is in it is not read. */

