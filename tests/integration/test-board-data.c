@@ -380,14 +380,14 @@ static void test_hundred_boards_get_a_hundred_files(void **state)
                 put_of_size(name, 1000);
         }
         /* One by one, since the bed's udev takes no hundred events at once; then they all begin together. */
-        expect_ctl(&line, "", (const char *[]){ "hold", "--all", "all at once", NULL });
+        expect_ctl(&line, "", (const char *[]){ "hold", "--reason", "all at once", NULL });
         for (unsigned i = 0; i < HUNDRED; i++) {
                 g_snprintf(port[i], sizeof(port[i]), "1-%u.%u", 1 + i / 10, 1 + i % 10);
                 boards[i] = plug_with(&line, port[i],
                                       &(struct rom_config){ .chip = ROM_S2, .starts_in_dfu_mode = true });
                 expect_phase(&line, port[i], PHASE_HELD);
         }
-        expect_ctl(&line, "", (const char *[]){ "release", "--all", NULL });
+        expect_ctl(&line, "", (const char *[]){ "release", NULL });
         for (unsigned i = 0; i < HUNDRED; i++) {
                 unsigned n;
 
