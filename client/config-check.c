@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/config-check.h"
+#include "client/config-check-data.h"
 #include "client/exit.h"
 #include "client/say.h"
 #include "client/service-view.h"
@@ -15,8 +16,8 @@ static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "\n"
                            "check reads the configuration in DIR (" CONFIG_DIR
                            " if none is named) as espdfud would,\n"
-                           "the image of every policy and its signature too, and tells everything that is\n"
-                           "wrong on stderr.\n"
+                           "the image of every policy, its signature and its board data too, and tells\n"
+                           "everything that is wrong on stderr.\n"
                            "keys lists what can be configured.\n"
                            "\n"
                            "exit codes: 0 all is right, 1 something is wrong, 2 usage\n";
@@ -68,6 +69,8 @@ static void check_image(const struct config_policy *policy, const uint8_t *data,
                 r = policy_check_image(policy, image, sha256, &why);
         if (r != 0)
                 say(errors, policy, why ? why : strerror(-r));
+        else if (policy->board_data)
+                check_board_data(policy, data, len, image, errors);
 }
 
 /* No error: here may be another machine than the station, and the daemon may be run without its unit. */
@@ -138,6 +141,7 @@ static int check(const char *dir, const char *vendor_dir, struct config_errors *
                 check_policy_image(config, &config->policies[i], errors);
         if (errors->total > 0)
                 return EXIT_FAILED;
+        print_board_data(config);
         client_say(stdout, "%s: ok, %zu slot%s, %zu hub%s, %zu polic%s", dir, config->n_slots,
                    config->n_slots == 1 ? "" : "s", config->n_hubs, config->n_hubs == 1 ? "" : "s",
                    config->n_policies, config->n_policies == 1 ? "y" : "ies");

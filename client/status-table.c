@@ -127,11 +127,25 @@ static int add_job(const struct table_style *style, const struct slot_status *sl
         return r == 0 ? table_take(line, TRY, strdup(try)) : r;
 }
 
+/* "gizmo 1.4.2 + unit-9.bin": what this board alone gets stands behind it. */
+static char *format_contents(const struct slot_status *slot)
+{
+        char *image = format_image(slot->image_name, slot->image_version), *text = NULL;
+        const char *name = slot->data_file ? strrchr(slot->data_file, '/') : NULL;
+
+        if (!image || !name)
+                return image;
+        if (asprintf(&text, "%s + %s", image, name + 1) < 0)
+                text = NULL;
+        free(image);
+        return text;
+}
+
 static int add_slot(const struct table_style *style, const struct slot_status *slot,
                     struct libscols_table *table)
 {
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        _cleanup_(freep) char *image = format_image(slot->image_name, slot->image_version);
+        _cleanup_(freep) char *image = format_contents(slot);
         _cleanup_(freep) char *phase = format_word(phase_to_string(slot->phase));
         _cleanup_(freep) char *last = status_last(style, slot);
         const char *texts[N_COLUMNS] = {

@@ -106,6 +106,13 @@ static int parse_sha256(const struct config_key *key, const char *value, void *f
         return r;
 }
 
+static int parse_board_data(const struct config_key *key, const char *value, void *field)
+{
+        struct config_policy *policy = (void *)((char *)field - key->offset);
+
+        return value_place(value, &policy->board_data_address, &policy->board_data);
+}
+
 #define PARSE_WORD(name)                                                                                     \
         static int parse_##name(const struct config_key *key, const char *value, void *field)                \
         {                                                                                                    \
@@ -197,6 +204,9 @@ static const struct config_key keys[] = {
         { CONFIG_POLICY, "signature", "none", "none or required",
           "required: refuse the image unless the signature beside it (IMAGE.sig) is by a key of keys.d",
           parse_policy_signature, NULL, POLICY(signature) },
+        { CONFIG_POLICY, "board-data", NULL, "ADDRESS:FOLDER, a multiple of 4096 and an absolute path, such as 0x9000:/srv/gizmo/nvs",
+          "each board gets a file of its own out of this folder, at this address of the flash",
+          parse_board_data, NULL, POLICY(board_data) },
         { CONFIG_POLICY, "action", "flash", "flash, ignore or hold",
           "flash: at once; hold: show it, and wait for espdfuctl release, or until a reload says otherwise; ignore: "
           "leave the board alone",

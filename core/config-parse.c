@@ -166,10 +166,29 @@ static void check_hub(struct parser *p, const struct config_hub *hub)
                 check_apart(p, hub_placed(hub), hub_placed(&p->config->hubs[i]));
 }
 
+/* It is put into an archive, and only the ROM takes one. */
+static void check_board_data(struct parser *p, const struct config_policy *policy)
+{
+        unsigned line = said(p, "board-data");
+
+        if (!policy->board_data)
+                return;
+        if (policy->mode != POLICY_MODE_ROM)
+                fault(p, line,
+                      "board-data = 0x%x:%s: expected mode = rom beside it, since only the ROM takes an "
+                      "archive",
+                      policy->board_data_address, policy->board_data);
+        if (!said(p, "image"))
+                fault(p, line,
+                      "board-data = 0x%x:%s: expected an image key beside it, which the data is put into",
+                      policy->board_data_address, policy->board_data);
+}
+
 static void check_policy(struct parser *p, const struct config_policy *policy)
 {
         unsigned reflash = said(p, "reflash");
 
+        check_board_data(p, policy);
         if (policy->action == POLICY_FLASH && !said(p, "image"))
                 fault(p, p->header_line, "%s: action = flash: expected an image key beside it", p->title);
         if (policy->reflash != POLICY_REFLASH_NEVER)

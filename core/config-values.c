@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/config-values.h"
 #include "core/glob.h"
+#include "core/image-build.h"
 #include "core/place.h"
 
 #define DIGITS "0123456789"
@@ -114,4 +115,42 @@ bool value_is_id_path(const char *text)
         if (*text == '\0' || glob_is_glob(text))
                 return false;
         return !usb || is_port_chain(usb + strlen(PLACE_USB_MARK));
+}
+
+/* One spelling for one path, so that two policies with one folder share it: no "//", no "/" at the end. */
+static void tidy_path(char *path)
+{
+        size_t n = 0;
+
+        for (const char *s = path; *s; s++)
+                if (*s != '/' || (n > 0 && path[n - 1] != '/') || n == 0)
+                        path[n++] = *s;
+        while (n > 1 && path[n - 1] == '/')
+                n--;
+        path[n] = '\0';
+}
+
+int value_place(const char *text, uint32_t *ret_address, char **ret_path)
+{
+        const char *colon = strchr(text, ':');
+        char address[16] = "", *path;
+        uint32_t value = 0;
+
+        if (!colon || (size_t)(colon - text) >= sizeof(address) || colon[1] != '/')
+                return -EINVAL;
+        memcpy(address, text, (size_t)(colon - text));
+        if (flash_address_parse(address, &value) < 0 || value % FLASH_SECTOR_SIZE != 0)
+                return -EINVAL;
+        path = strdup(colon + 1);
+        if (!path)
+                return -ENOMEM;
+        tidy_path(path);
+        if (path[1] == '\0') {
+                free(path);
+                return -EINVAL;
+        }
+        free(*ret_path);
+        *ret_path = path;
+        *ret_address = value;
+        return 0;
 }

@@ -25,3 +25,7 @@ bool value_is_port(const char *text);
 /* Whether text can be udev's ID_PATH of a USB device: printable, no globs, and where it has udev's "usb-0:" a chain of
  * ports after it and no interface ("…-usb-0:4.1:1.0" is that of a tty on the device). */
 bool value_is_id_path(const char *text);
+
+/* "0x9000:/srv/gizmo/nvs": an address in flash, decimal or with 0x, at a sector's start; and an absolute path, of which
+ * *ret_path gets a copy without doubled slashes and without one at the end (what it held before is freed). -ENOMEM, too. */
+int value_place(const char *text, uint32_t *ret_address, char **ret_path);

@@ -74,6 +74,7 @@ static void policy_done(struct config_policy *policy)
         free(policy->path);
         free(policy->serial);
         free(policy->image);
+        free(policy->board_data);
         free(policy->origin.file);
 }
 

@@ -75,8 +75,10 @@ struct config_policy {
         uint8_t sha256[32];
         bool has_sha256;
         enum policy_signature signature;
-        unsigned attempts;         /* 1 to 20 */
-        uint64_t retry_delay_usec; /* before the second attempt */
+        char *board_data;            /* absolute path of a folder, one file for each board; or NULL … */
+        uint32_t board_data_address; /* … and where in flash it goes: a multiple of 4096 */
+        unsigned attempts;           /* 1 to 20 */
+        uint64_t retry_delay_usec;   /* before the second attempt */
         enum policy_after after;
         enum policy_reflash reflash;
         struct config_origin origin;

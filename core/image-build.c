@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "core/cpio.h"
-#include "core/dfu-suffix.h"
 #include "core/dfuinfo.h"
 #include "core/image-build.h"
 #include "core/printable.h"
@@ -220,6 +219,20 @@ static int sort_files(const struct image_build *build, struct image_build_file *
         return 0;
 }
 
+int image_put_together(const struct bytes *records, const struct bytes *members,
+                       const struct dfu_suffix *suffix, struct bytes *image)
+{
+        int r = cpio_append(image, DFUINFO_NAME, records->data, records->len);
+
+        if (r == 0)
+                r = bytes_append(image, members->data, members->len);
+        if (r == 0)
+                r = cpio_append_trailer(image);
+        if (r == 0)
+                r = bytes_pad(image, IMAGE_BLOCK_SIZE);
+        return r == 0 ? dfu_suffix_append(image, suffix) : r;
+}
+
 static int finish(struct builder *b, struct bytes *image)
 {
         const struct dfu_suffix suffix = {
@@ -228,16 +241,8 @@ static int finish(struct builder *b, struct bytes *image)
                 .vid = ESP_VENDOR_ID,
                 .bcd_dfu = BCD_DFU,
         };
-        int r = cpio_append(image, DFUINFO_NAME, b->info.data, b->info.len);
+        int r = image_put_together(&b->info, &b->members, &suffix, image);
 
-        if (r == 0)
-                r = bytes_append(image, b->members.data, b->members.len);
-        if (r == 0)
-                r = cpio_append_trailer(image);
-        if (r == 0)
-                r = bytes_pad(image, IMAGE_BLOCK_SIZE);
-        if (r == 0)
-                r = dfu_suffix_append(image, &suffix);
         if (r == 0 && image->len > IMAGE_SIZE_MAX)
                 build_error(b, NULL, "image of %zu bytes: expected at most %" PRIu64, image->len,
                             IMAGE_SIZE_MAX);

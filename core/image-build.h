@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "core/bytes.h"
+#include "core/dfu-suffix.h"
 #include "core/image.h"
 
 #define IMAGE_PART_SIZE_DEFAULT  (512 * KIB)
@@ -29,6 +31,11 @@ struct image_build {
  * cannot take, are only warned about.
  * Returns 0, *ret (to be freed) and *ret_len; 1 when findings got an error (both untouched), -ENOMEM, or -EOPNOTSUPP. */
 int image_build(const struct image_build *build, struct findings *findings, uint8_t **ret, size_t *ret_len);
+
+/* dfuinfo0.dat of these records, the members that they list, the trailer, the padding and the suffix: appended to image.
+ * 0 or -ENOMEM. */
+int image_put_together(const struct bytes *records, const struct bytes *members,
+                       const struct dfu_suffix *suffix, struct bytes *image);
 
 /* "0x1000" or "4096": 0, or -EINVAL. Leading zeros ("010") are refused, since people read them as octal. */
 int flash_address_parse(const char *s, uint32_t *ret);

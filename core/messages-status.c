@@ -27,6 +27,7 @@ static const struct field slot_fields[] = {
         FIELD(TEXT_OR_NULL, slot_status, policy),
         FIELD(TEXT_OR_NULL, slot_status, image_name),
         FIELD(TEXT_OR_NULL, slot_status, image_version),
+        FIELD(TEXT_OR_NULL, slot_status, data_file),
         FIELD(PHASE, slot_status, phase),
         FIELD(U64, slot_status, bytes_done),
         FIELD(U64, slot_status, bytes_total),

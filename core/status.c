@@ -18,6 +18,7 @@ void slot_status_done(struct slot_status *slot)
         free(slot->policy);
         free(slot->image_name);
         free(slot->image_version);
+        free(slot->data_file);
         free(slot->message);
         free(slot->last_message);
         *slot = (struct slot_status){ 0 };

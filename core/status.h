@@ -15,6 +15,7 @@ struct slot_status {
         char *mac;    /* or NULL: an S2 does not say it */
         char *policy; /* or NULL */
         char *image_name, *image_version; /* or NULL */
+        char *data_file;                  /* what this board alone gets (board-data), or NULL */
         enum phase phase;
         uint64_t bytes_done, bytes_total; /* of the download; 0 of 0 when there is none */
         uint64_t rate;                    /* bytes per second, 0 when unknown */

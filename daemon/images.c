@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/images.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/sandbox.h"
 #include "daemon/log.h"
+#include "daemon/sealed.h"
 #include "io/file.h"
 #include "io/image-signature.h"
 
@@ -60,34 +59,6 @@ struct image_copy *image_copy_unref(struct image_copy *copy)
         return NULL;
 }
 
-static int seal(const uint8_t *data, size_t len)
-{
-        int fd = memfd_create("espdfu-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-        if (fd < 0)
-                return -errno;
-        for (size_t done = 0; done < len;) {
-                ssize_t n = write(fd, data + done, len - done);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0) {
-                        int r = -errno;
-
-                        close(fd);
-                        return r;
-                }
-                done += (size_t)n;
-        }
-        if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-                int r = -errno;
-
-                close(fd);
-                return r;
-        }
-        return fd;
-}
-
 static const char *base_name(const char *path)
 {
         const char *slash = strrchr(path, '/');
@@ -122,7 +93,7 @@ static int make_copy(const char *path, const uint8_t *data, size_t len,
         copy->image = image;
         memcpy(copy->digest, sha256, SHA256_SIZE);
         hex_encode(sha256, SHA256_SIZE, copy->sha256);
-        copy->fd = seal(data, len);
+        copy->fd = sealed_memfd("espdfu-image", data, len);
         r = copy->fd < 0 ? copy->fd : name_copy(copy, path);
         if (r < 0)
                 return r;

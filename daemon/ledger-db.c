@@ -14,6 +14,11 @@
 #define WRITER_BUSY_MSEC 5000 /* somebody's sqlite3 holds the write lock; the writer thread may wait */
 #define READER_BUSY_MSEC 200  /* the event loop may not */
 
+/* In the order of ledger-data.c. */
+#define DATA_COLUMNS                                                                                         \
+        "file, folder, sha256, job, mac, slot, policy, boot_id, path, devnum, initialized_usec, "            \
+        "assigned_realtime_usec"
+
 static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_BEGIN] = "BEGIN IMMEDIATE",
         [STMT_COMMIT] = "COMMIT",
@@ -78,6 +83,33 @@ static const char *const stmt_texts[STMT_MAX_] = {
                         " WHERE sequence IS NOT NULL ORDER BY sequence",
         [STMT_REMOVE] = "DELETE FROM attempt WHERE sequence >= ?1 AND sequence <= ?2",
         [STMT_REMOVED] = "UPDATE retention SET removed = removed + ?1, removed_realtime_usec = ?2",
+        [STMT_DATA_ASSIGN] =
+                "INSERT INTO board_data (file, folder, sha256, job, mac, boot_id, path, devnum,"
+                " initialized_usec, slot, policy, assigned_realtime_usec)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+        /* The same board once more: by its MAC, else within its job or its stay on the port. */
+        [STMT_DATA_AGAIN] =
+                "UPDATE board_data SET job = ?4, boot_id = ?6, path = ?7, devnum = ?8, initialized_usec = ?9"
+                " WHERE file = ?1 AND folder = ?2 AND sha256 = ?3 AND mac IS ?5 AND (mac IS NOT NULL OR job "
+                "= ?4"
+                " OR (boot_id = ?6 AND path = ?7 AND devnum = ?8 AND initialized_usec = ?9))",
+        [STMT_DATA_MOVED] =
+                "UPDATE board_data SET boot_id = ?6, path = ?7, devnum = ?8, initialized_usec = ?9"
+                " WHERE file = ?1 AND job = ?4",
+        [STMT_DATA_OF_MAC] = "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac = ?2",
+        /* The latest: nobody else was there since. */
+        [STMT_DATA_OF_PRESENCE] =
+                "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
+                " AND path = ?3 AND devnum = ?4 AND initialized_usec = ?5 ORDER BY id DESC LIMIT 1",
+        /* The last attempt on this port ended with its daemon, before its board was back from DETACH. */
+        [STMT_DATA_INTERRUPTED] = "SELECT " DATA_COLUMNS
+                                  " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
+                                  " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(verdict = "
+                                  "'interrupted', job, NULL)"
+                                  " FROM attempt WHERE coalesce(path, port) = ?3 ORDER BY id DESC LIMIT 1) "
+                                  "ORDER BY id DESC LIMIT 1",
+        [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",
+        [STMT_DATA_USED] = "SELECT file FROM board_data WHERE folder = ?1 ORDER BY file",
 };
 
 int ledger_error(char **ret, int r, const char *format, ...)

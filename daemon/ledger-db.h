@@ -37,6 +37,14 @@ enum ledger_stmt {
         STMT_OLDEST,
         STMT_REMOVE,
         STMT_REMOVED,
+        STMT_DATA_ASSIGN,
+        STMT_DATA_AGAIN,
+        STMT_DATA_MOVED,
+        STMT_DATA_OF_MAC,
+        STMT_DATA_OF_PRESENCE,
+        STMT_DATA_INTERRUPTED,
+        STMT_DATA_BY_CONTENT,
+        STMT_DATA_USED,
         STMT_MAX_,
 };
 

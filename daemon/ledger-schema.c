@@ -76,6 +76,26 @@ static const char *const migrations[] = {
         /* The board was reset when it was flashed: when, and who comes back after it. */
         "ALTER TABLE presence ADD COLUMN reset_usec INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE presence ADD COLUMN board TEXT;",
+
+        /* What a file of a board-data folder is used for; a row stays for ever. */
+        "CREATE TABLE board_data ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  file TEXT NOT NULL UNIQUE,"
+        "  folder TEXT NOT NULL,"
+        "  sha256 TEXT NOT NULL UNIQUE,"
+        "  job TEXT NOT NULL,"
+        "  mac TEXT,"
+        "  slot TEXT NOT NULL,"
+        "  policy TEXT,"
+        "  boot_id TEXT NOT NULL,"
+        "  path TEXT NOT NULL,"
+        "  devnum INTEGER NOT NULL,"
+        "  initialized_usec INTEGER NOT NULL,"
+        "  assigned_realtime_usec INTEGER NOT NULL"
+        ") STRICT;"
+        "CREATE INDEX board_data_by_folder ON board_data (folder, file);"
+        "CREATE UNIQUE INDEX board_data_by_mac ON board_data (mac, folder) WHERE mac IS NOT NULL;"
+        "CREATE INDEX board_data_by_presence ON board_data (path, initialized_usec) WHERE mac IS NULL;",
 };
 
 static int read_integer(struct ledger_db *db, const char *sql, int64_t *ret)

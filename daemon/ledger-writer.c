@@ -31,6 +31,7 @@ struct ledger_order *ledger_order_free(struct ledger_order *order)
         ledger_presence_free(order->work.presence);
         ledger_last_free(order->work.row);
         free(order->work.consumer.name);
+        board_data_row_done(&order->work.data);
         free(order);
         return NULL;
 }
@@ -58,6 +59,13 @@ static int carry_out_close(struct ledger_db *db, struct ledger_order *order)
         return 0;
 }
 
+static int carry_out_open(struct ledger_db *db, struct ledger_order *order)
+{
+        int r = order->work.data.file ? ledger_db_data_assign(db, &order->work.data) : 0;
+
+        return r == 0 ? ledger_db_attempt_open(db, &order->work.record, &order->work.id) : r;
+}
+
 /* Within a transaction. The order's own verdict (no such row, closed before) goes to work.r; what is returned
  * is the database's failure, and undoes the group. */
 static int carry_out(struct ledger_db *db, struct ledger_order *order)
@@ -68,8 +76,10 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
         switch (order->work.kind) {
         case ORDER_ATTEMPT:
                 r = order->work.close ? carry_out_close(db, order)
-                                      : ledger_db_attempt_open(db, &order->work.record, &order->work.id);
+                                      : carry_out_open(db, order);
                 break;
+        case ORDER_DATA_MOVED:
+                return ledger_db_data_moved(db, &order->work.data);
         case ORDER_FORGET:
                 return ledger_db_presence_forget(db, order->work.presence);
         case ORDER_CONSUMER:

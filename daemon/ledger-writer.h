@@ -9,10 +9,11 @@
  */
 #pragma once
 
+#include "daemon/ledger-data.h"
 #include "daemon/ledger-db.h"
 #include "daemon/ledger-index.h"
 
-enum ledger_order_kind { ORDER_ATTEMPT, ORDER_FORGET, ORDER_CONSUMER, ORDER_RETAIN };
+enum ledger_order_kind { ORDER_ATTEMPT, ORDER_DATA_MOVED, ORDER_FORGET, ORDER_CONSUMER, ORDER_RETAIN };
 
 struct ledger_order {
         /* The loop's. */
@@ -27,7 +28,8 @@ struct ledger_order {
                 int64_t id; /* of close; result of open */
                 struct attempt_record record;
                 struct ledger_presence *presence; /* of close: final with this, or NULL; of forget */
-                /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed. */
+                struct board_data_row data;       /* of open: the file that the board gets; file NULL: none */
+                /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed, -EEXIST for data of others. */
                 int r;
                 int64_t sequence;
                 struct ledger_last *row; /* of close: the row as it is now */

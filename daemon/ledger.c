@@ -195,8 +195,8 @@ static int make_order(const struct attempt_record *record, ledger_done_t done, v
         return 0;
 }
 
-int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *record, ledger_done_t done,
-                        void *userdata)
+int ledger_attempt_open_with_data(struct ledger *ledger, const struct attempt_record *record,
+                                  const struct board_data_row *data, ledger_done_t done, void *userdata)
 {
         _cleanup_(ledger_order_freep) struct ledger_order *order = NULL;
         int r;
@@ -204,9 +204,29 @@ int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *reco
         if (!record->job || !record->slot || !record->boot_id || !done)
                 return -EINVAL;
         r = make_order(record, done, userdata, &order);
+        if (r == 0 && data)
+                r = board_data_row_copy(data, &order->work.data);
         if (r < 0)
                 return r;
         return push(ledger, &order);
+}
+
+int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *record, ledger_done_t done,
+                        void *userdata)
+{
+        return ledger_attempt_open_with_data(ledger, record, NULL, done, userdata);
+}
+
+int ledger_data_moved(struct ledger *ledger, const struct board_data_row *data)
+{
+        _cleanup_(ledger_order_freep) struct ledger_order *order = calloc(1, sizeof(*order));
+        int r;
+
+        if (!order)
+                return -ENOMEM;
+        order->work.kind = ORDER_DATA_MOVED;
+        r = board_data_row_copy(data, &order->work.data);
+        return r < 0 ? r : push(ledger, &order);
 }
 
 static int make_presence(const struct presence_key *key, const struct attempt_record *record,
@@ -435,4 +455,27 @@ int ledger_board_has_image(struct ledger *ledger, const char *mac, const char *s
 struct ledger_asker *ledger_asker_of(struct ledger *ledger)
 {
         return ledger->asker;
+}
+
+int ledger_data_of_board(struct ledger *ledger, const char *folder, const char *mac,
+                         const struct presence_key *presence, struct board_data_row *ret)
+{
+        return ledger_query_data_of_board(ledger->reader, folder, mac, presence, ret);
+}
+
+int ledger_data_interrupted(struct ledger *ledger, const char *folder, const struct presence_key *presence,
+                            struct board_data_row *ret)
+{
+        return ledger_query_data_interrupted(ledger->reader, folder, presence, ret);
+}
+
+int ledger_data_by_content(struct ledger *ledger, const char *sha256, struct board_data_row *ret)
+{
+        return ledger_query_data_by_content(ledger->reader, sha256, ret);
+}
+
+int ledger_data_used(struct ledger *ledger, const char *folder,
+                     void (*used)(void *userdata, const char *file), void *userdata)
+{
+        return ledger_query_data_used(ledger->reader, folder, used, userdata);
 }

@@ -13,6 +13,19 @@
 /* A flashed board that is back within this time came back by itself; whoever comes later is to be flashed. */
 #define SLOT_BACK_LIMIT (10 * USEC_PER_SEC)
 #define SLOT_MAC_SIZE   sizeof("7c:df:a1:0b:00:12")
+/* What the job's board gets beside the image, where the policy says board-data; daemon/slot-data.c. */
+struct slot_data {
+        char *folder; /* NULL: nothing */
+        uint32_t address;
+        char *file; /* that the job got, or NULL */
+        char sha256[SHA256_HEX];
+        bool committed;  /* it is the board's in the ledger … */
+        unsigned devnum; /* … that stands there for this stay, as struct presence_key */
+        uint64_t initialized_usec;
+        bool waits;                /* until slot_data_changed() */
+        int r;                     /* negative: why the attempt cannot be opened */
+        struct composed *composed; /* of this attempt */
+};
 
 struct slot {
         struct slot_world *world;
@@ -33,6 +46,7 @@ struct slot {
         bool settled; /* by a job of before a restart: the ledger's last attempt here is this board's */
         char *policy; /* by name: the configuration may be another meanwhile */
         struct image_copy *image;
+        struct slot_data data;
 
         bool has_job; /* also one that has ended, while its board stays, or its failure is to be seen */
         struct job job;
@@ -91,3 +105,23 @@ void slot_note_flashed_leave(struct slot *slot);
 /* Why the board that has just come is not to be flashed again, or NULL. same: it may be the one before it here; first: none
  * was here before, since the daemon's start. */
 const char *slot_why_back(struct slot *slot, bool same, bool first);
+
+/* A job begins by this policy; forgets what was before. 0 or -ENOMEM. */
+int slot_data_begin(struct slot *slot, const struct config_policy *policy);
+void slot_data_done(struct slot *slot);
+/* The job goes on in another slot. */
+void slot_data_move(struct slot *from, struct slot *to);
+/* Before an attempt: the board's file is chosen and put into the image. False: it has to wait, and says for what. */
+bool slot_data_prepare(struct slot *slot);
+/* As ledger_attempt_open(). */
+int slot_data_open_row(struct slot *slot, const struct attempt_record *record, ledger_done_t done);
+/* What came of it. Returns why it failed where that is about the data, or NULL. */
+const char *slot_data_row_opened(struct slot *slot, int r);
+/* What the engine gets, or -EBADF: never the image without the data that belongs into it. */
+int slot_data_image_fd(const struct slot *slot);
+/* The board may be on its port for another stay than before. */
+void slot_data_note_presence(struct slot *slot);
+/* No attempt is under way. */
+void slot_data_idle(struct slot *slot);
+/* Which file the next board of this policy gets here, as a sentence behind *message. */
+int slot_data_explain(const struct slot *slot, const char *policy, char **message);

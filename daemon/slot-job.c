@@ -39,7 +39,8 @@ static void log_ledger_trouble(const struct slot *slot, const char *why)
 static void on_row_opened(void *userdata, int r, int64_t id, int64_t sequence)
 {
         struct slot *slot = userdata;
-        const char *why = r < 0 ? ledger_words(slot, r) : NULL;
+        const char *about_data = slot_data_row_opened(slot, r);
+        const char *why = about_data ? about_data : r < 0 ? ledger_words(slot, r) : NULL;
 
         (void)sequence;
         slot->row = id;
@@ -70,9 +71,10 @@ static void open_row(struct slot *slot)
                 .boot_id = slot->world->boot_id,
                 .clock_synchronized = clock_is_synchronized(),
                 .start_realtime_usec = clock_realtime_usec(),
+                .data_file = slot->data.composed ? slot->data.file : NULL,
                 .station = (char *)station_name(slot->world->config, host),
         };
-        int r = ledger_attempt_open(slot->world->ledger, &record, on_row_opened, slot);
+        int r = slot_data_open_row(slot, &record, on_row_opened);
 
         if (r < 0)
                 on_row_opened(slot, r, 0, 0);
@@ -153,7 +155,7 @@ static void start_engine(struct slot *slot)
                 .node = slot->board->node,
                 .vid = slot->board->ids.vid,
                 .pid = slot->board->ids.pid,
-                .image_fd = slot->image->fd,
+                .image_fd = slot_data_image_fd(slot),
                 .any = slot->any,
                 .reset = slot->reset,
         };
@@ -161,7 +163,9 @@ static void start_engine(struct slot *slot)
         int r;
 
         slot_note_job_presence(slot); /* after DETACH it is a new one */
-        r = runner_start(slot->world->event, &order, &ops, slot, &slot->runner);
+        slot_data_note_presence(slot);
+        r = order.image_fd < 0 ? order.image_fd
+                               : runner_start(slot->world->event, &order, &ops, slot, &slot->runner);
         if (r == 0)
                 return;
         snprintf(how, sizeof(how), "%s cannot be started: %s", order.program->path, strerror(-r));
@@ -198,9 +202,10 @@ static void log_began(const struct slot *slot)
         char what[96];
 
         log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_JOB_BEGAN,
-                 "%s on %s: policy %s, image %s (attempt %u)",
+                 "%s on %s: policy %s, image %s%s%s (attempt %u)",
                  board_describe(slot->board, what, sizeof(what)), slot->board->port, slot->policy,
-                 slot->image->name, slot->job.attempt);
+                 slot->image->name, slot->data.file ? ", board data " : "",
+                 slot->data.file ? slot->data.file : "", slot->job.attempt);
 }
 
 /* ---- events in, actions out ---- */
@@ -295,6 +300,8 @@ void slot_job_event(struct slot *slot, const struct job_event *event)
                 log_attempt(slot);
         if (before != slot->job.state && (before == JOB_RETURNING || slot->job.state == JOB_RETURNING))
                 tell_return(slot);
+        if (!job_is_running(&slot->job))
+                slot_data_idle(slot);
         slot_job_changed(slot);
         carry_out(slot, action);
 }

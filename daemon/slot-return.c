@@ -74,6 +74,7 @@ static void move_job(struct slot *from, struct slot *to)
         to->comes_back = from->comes_back;
         to->released = from->released;
         to->ticket = from->ticket;
+        slot_data_move(from, to);
         to->shown_phase = PHASE_MAX_;
         to->has_job = true;
         snprintf(text, sizeof(text), "%s left in the middle of it and goes on in %s", from->job_mac,

@@ -111,6 +111,8 @@ static int fill(const struct slot *slot, struct slot_status *ret)
         if (r == 0 && slot->image)
                 r = copy(&ret->image_version, slot->image->version);
         if (r == 0)
+                r = copy(&ret->data_file, slot->data.file);
+        if (r == 0)
                 r = copy(&ret->message, message_of(slot));
         if (r == 0)
                 r = add_last(slot, ret);
@@ -176,8 +178,9 @@ static int explain_policies(const struct slot *slot, struct explanation *ret)
 /* Under way, it is not asked about any more: a reload counts for the next board. */
 static int explain_job(const struct slot *slot, char **ret)
 {
-        return asprintf(ret, "attempt %u runs by policy %s with image %s", slot->job.attempt, slot->policy,
-                        slot->image->name) < 0
+        return asprintf(ret, "attempt %u runs by policy %s with image %s%s%s", slot->job.attempt,
+                        slot->policy, slot->image->name, slot->data.file ? " and board data " : "",
+                        slot->data.file ? slot->data.file : "") < 0
                        ? -ENOMEM
                        : 0;
 }
@@ -213,7 +216,9 @@ static int explain(const struct slot *slot, struct explanation *ret)
         if (r < 0 || !slot->present)
                 return r;
         r = copy(&ret->board, board_describe(slot->board, what, sizeof(what)));
-        return r < 0 ? r : explain_policies(slot, ret);
+        if (r == 0)
+                r = explain_policies(slot, ret);
+        return r < 0 || !ret->chosen ? r : slot_data_explain(slot, ret->chosen, &ret->message);
 }
 
 int slot_explain(const struct slot *slot, struct explanation *ret)

@@ -45,6 +45,7 @@ struct slot *slot_free(struct slot *slot)
                 runner_free(slot->runner);
         if (slot->board)
                 board_free(slot->board);
+        slot_data_done(slot);
         image_copy_unref(slot->image);
         sd_event_source_disable_unref(slot->timer);
         free(slot->policy);
@@ -116,6 +117,7 @@ void slot_drop_job(struct slot *slot)
         (void)free_and_strdup(&slot->waits, NULL);
         slot->has_job = false;
         slot->settled = slot->released = slot->awaits = false;
+        slot_data_done(slot);
         slot->image = image_copy_unref(slot->image);
         free(slot->policy);
         slot->policy = NULL;
@@ -204,7 +206,8 @@ static void queue_job(struct slot *slot, const struct config_policy *policy, str
 
         slot_drop_job(slot);
         slot->image = image;
-        if (sd_id128_randomize(&id) < 0 || free_and_strdup(&slot->policy, policy->name) < 0) {
+        if (sd_id128_randomize(&id) < 0 || free_and_strdup(&slot->policy, policy->name) < 0 ||
+            slot_data_begin(slot, policy) < 0) {
                 slot_rest_in(slot, PHASE_FAILED, "out of memory");
                 return;
         }
@@ -483,7 +486,8 @@ void slot_find_hubs(struct slot *slot)
 
 bool slot_wants_place(const struct slot *slot, uint64_t *ret_ticket)
 {
-        if (!slot->has_job || slot_held(slot) || !job_wants_place(&slot->job, clock_boottime_usec()))
+        if (!slot->has_job || slot->data.waits || slot_held(slot) ||
+            !job_wants_place(&slot->job, clock_boottime_usec()))
                 return false;
         *ret_ticket = slot->ticket;
         return true;
@@ -501,6 +505,8 @@ void slot_keep_waiting(struct slot *slot, const char *text)
 
 void slot_give_place(struct slot *slot)
 {
+        if (!slot_data_prepare(slot))
+                return; /* the place stays free, for the next round */
         (void)free_and_strdup(&slot->waits, NULL);
         slot_job_event(slot, &(struct job_event){ .type = JOB_EV_PLACE });
 }

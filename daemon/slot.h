@@ -11,8 +11,10 @@
 #include "core/holds.h"
 #include "core/job.h"
 #include "core/status.h"
+#include "daemon/board-data.h"
 #include "daemon/board.h"
 #include "daemon/clock.h"
+#include "daemon/composed.h"
 #include "daemon/images.h"
 #include "daemon/ledger.h"
 #include "daemon/runner.h"
@@ -25,6 +27,8 @@ struct slot_world {
         const struct config *config; /* the station puts another here on a reload */
         struct ledger *ledger;
         struct images *images;
+        struct board_data *board_data;
+        struct composed_store composed;
         struct engine_program engine;
         char boot_id[BOOT_ID_SIZE];
         const struct holds *holds;
@@ -107,6 +111,8 @@ int slot_release(struct slot *slot, char **ret_why);
  * is handed to it. Returns 0; 1: there is nothing to retry, and *ret_why (owned) says what there is; a negative errno.
  */
 int slot_retry(struct slot *slot, uint64_t order, char **ret_why);
+/* Files for boards came or went, or there is room for one more image with a file in it. */
+void slot_data_changed(struct slot *slot);
 
 int slot_status(const struct slot *slot, struct slot_status *ret);
 int slot_explain(const struct slot *slot, struct explanation *ret);

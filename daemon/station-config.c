@@ -211,6 +211,7 @@ static int adopt(struct station *station, struct config *config, struct reload_r
         station->world.config = config;
         for (size_t i = 0; i < station->n_slots; i++)
                 slot_find_hubs(station->slots[i]);
+        board_data_reload(station->world.board_data);
         r = station_lay_out_slots(station);
         if (r == 0)
                 r = station_check_policies(station);

@@ -48,6 +48,8 @@ size_t station_n_running(const struct station *station);
 /* As slot_world has it. */
 void station_places_changed(void *userdata);
 int station_open_places(struct station *station);
+/* As board_data_new() has it. */
+void station_board_data_changed(void *userdata);
 
 /* layout.c: gives the ports of config's ranges their slots. At the start (reload: false) a range that has hubs already keeps
  * what it has. What is wrong, or different from before, is logged; *warnings (may be NULL) gets it too. */

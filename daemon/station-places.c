@@ -137,6 +137,15 @@ void station_places_changed(void *userdata)
         sd_event_source_set_enabled(station->places, SD_EVENT_ONESHOT);
 }
 
+void station_board_data_changed(void *userdata)
+{
+        struct station *station = userdata;
+
+        for (size_t i = 0; i < station->n_slots; i++)
+                slot_data_changed(station->slots[i]);
+        station_places_changed(station);
+}
+
 int station_open_places(struct station *station)
 {
         int r = sd_event_add_defer(station->world.event, &station->places, on_places, station);

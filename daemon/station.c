@@ -220,6 +220,9 @@ static int open_all(struct station *station, const struct station_options *optio
         if (r == 0)
                 r = images_new(&station->world.images);
         if (r == 0)
+                r = board_data_new(station->world.event, station->world.ledger, station_board_data_changed,
+                                   station, &station->world.board_data);
+        if (r == 0)
                 r = open_hotplug(station);
         return r;
 }
@@ -275,6 +278,8 @@ struct station *station_free(struct station *station)
         free(station->slots);
         free(station->wants);
         retention_free(station->retention);
+        if (station->world.board_data)
+                board_data_free(station->world.board_data);
         if (station->world.ledger)
                 ledger_free(station->world.ledger);
         if (station->world.images)

@@ -240,7 +240,7 @@ static void test_ledger_of_an_older_espdfu_keeps_its_presences(void **state)
                    "ALTER TABLE presence DROP COLUMN board; PRAGMA user_version = 2");
         station_start(s, BOOT, NOON);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
-        assert_int_equal(on_disk(s, "PRAGMA user_version"), 3);
+        assert_int_equal(on_disk(s, "PRAGMA user_version"), 4);
 }
 
 static void test_ledger_of_a_newer_espdfu_is_refused(void **state)

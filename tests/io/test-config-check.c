@@ -3,6 +3,7 @@
 #include "client/config-check.h"
 #include "client/service-view.h"
 #include "tests/io/temp-dir.h"
+#include "tests/unit/fixtures.h"
 
 /* stdout or stderr goes to a file while a verb runs; returns the descriptor to give back to restore(). */
 static int redirect(FILE *stream, const char *path)
@@ -235,6 +236,74 @@ static void test_key_that_is_none_is_an_error(void **state)
                     "KEY)\n");
 }
 
+/* etc/ with a policy whose image has an nvs partition of 0x6000 bytes, and the folder nvs. */
+static void lay_out_board_data(void)
+{
+        struct bytes image = fixture_board_image(chip_by_name("esp32s2"));
+        char cwd[PATH_MAX], text[3 * PATH_MAX], owner[16];
+
+        snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+        setenv("ESPDFU_DATA_OWNER", owner, 1);
+        assert_non_null(getcwd(cwd, sizeof(cwd)));
+        make_dir("etc");
+        make_dir("nvs");
+        write_bytes("gizmo.bin", image.data, image.len);
+        bytes_done(&image);
+        snprintf(text, sizeof(text), "[policy gizmo]\nimage = %s/gizmo.bin\nboard-data = 0x9000:%s/nvs\n",
+                 cwd, cwd);
+        write_text("etc/espdfud.conf", text);
+}
+
+/* expected with the test's directory for each @. */
+static void expect_text_here(const char *path, const char *expected)
+{
+        char cwd[PATH_MAX], text[4096] = "";
+        size_t n = 0;
+
+        assert_non_null(getcwd(cwd, sizeof(cwd)));
+        for (const char *s = expected; *s && n < sizeof(text); s++)
+                n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s", *s == '@' ? PATH_MAX : 1,
+                                      *s == '@' ? cwd : s);
+        expect_text(path, text);
+}
+
+static void test_files_for_boards_are_counted(void **state)
+{
+        (void)state;
+        lay_out_board_data();
+        write_text("nvs/a", "a");
+        write_text("nvs/b", "b");
+        assert_int_equal(RUN(check, etc), 0);
+        expect_text_here("out", "policy gizmo: 2 files in @/nvs\netc: ok, 0 slots, 0 hubs, 1 policy\n");
+        expect_text("err", "");
+}
+
+static void test_every_file_that_no_board_can_get_is_told(void **state)
+{
+        (void)state;
+        lay_out_board_data();
+        write_text("nvs/1-good", "a");
+        write_text("nvs/2-large", "b");
+        assert_return_code(truncate("nvs/2-large", 0x6001), errno);
+        write_text("nvs/3-open", "c");
+        assert_return_code(chmod("nvs/3-open", 0666), errno);
+        write_text("nvs/4-empty", "");
+        assert_int_equal(RUN(check, etc), 1);
+        expect_text_here(
+                "err",
+                "etc/espdfud.conf:1: board-data = 0x9000:@/nvs: @/nvs/2-large: 24577 bytes do not fit "
+                "partition nvs at 0x9000: expected at most 24576\n"
+                "etc/espdfud.conf:1: board-data = 0x9000:@/nvs: @/nvs/3-open: mode 0666: expected no "
+                "write permission for group and others (chmod go-w)\n"
+                "etc/espdfud.conf:1: board-data = 0x9000:@/nvs: @/nvs/4-empty: empty: expected data\n");
+        expect_text("out", "");
+        assert_return_code(chmod("nvs", 0777), errno);
+        assert_int_equal(RUN(check, etc), 1);
+        expect_text_here("err",
+                         "etc/espdfud.conf:1: board-data = 0x9000:@/nvs: @/nvs: mode 0777: expected no "
+                         "write permission for group and others (chmod go-w)\n");
+}
+
 static void test_directory_that_is_not_there_is_told(void **state)
 {
         (void)state;
@@ -287,6 +356,8 @@ int main(void)
                 in_temp_dir(test_mode_that_keeps_the_services_user_out_is_told),
                 in_temp_dir(test_signature_that_a_policy_requires_is_checked),
                 in_temp_dir(test_key_that_is_none_is_an_error),
+                in_temp_dir(test_files_for_boards_are_counted),
+                in_temp_dir(test_every_file_that_no_board_can_get_is_told),
                 in_temp_dir(test_directory_that_is_not_there_is_told),
                 in_temp_dir(test_wrong_usage_is_exit_code_2_and_one_line),
                 in_temp_dir(test_help_and_the_list_of_keys_go_to_stdout),

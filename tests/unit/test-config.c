@@ -110,6 +110,8 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         static const char hold[] = "[policy a]\naction = hold";
         static const char hour[] = "a time such as 500ms, 10s or 1min, at most 1h";
         static const char ten[] = "a time such as 500ms, 10s or 1min, at most 10min";
+        static const char place[] = "ADDRESS:FOLDER, a multiple of 4096 and an absolute path, such as "
+                                    "0x9000:/srv/gizmo/nvs";
         static const char path[] = "udev's ID_PATH of the port, such as pci-0000:00:14.0-usb-0:4.1";
 
         (void)state;
@@ -142,6 +144,15 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(hold, "image = dfu.bin", "a file's absolute path");
         expect_refused(hold, "image = /", "a file's absolute path");
         expect_refused(policy, "sha256 = 6192", "64 hexadecimal digits");
+        expect_refused(policy, "board-data = /srv/nvs", place);
+        expect_refused(policy, "board-data = 0x9000:nvs", place);
+        expect_refused(policy, "board-data = 0x9000:/", place);
+        expect_refused(policy, "board-data = 0x9000://", place);
+        expect_refused(policy, "board-data = 0x9000", place);
+        expect_refused(policy, "board-data = 0x9001:/srv/nvs", place);
+        expect_refused(policy, "board-data = 09000:/srv/nvs", place);
+        expect_refused(policy, "board-data = 0x100000000:/srv/nvs", place);
+        expect_refused(policy, "board-data = 00000000000000000000x9000:/srv/nvs", place);
         expect_refused(policy, "action = flush", "flash, ignore or hold");
         expect_refused(policy, "attempts = 0", "1 to 20");
         expect_refused(policy, "attempts = 21", "1 to 20");
@@ -149,6 +160,34 @@ static void test_every_bad_value_is_told_with_what_was_expected(void **state)
         expect_refused(policy, "after = restart", "stay or reset");
         expect_refused(policy, "reflash = no", "always or never");
         expect_refused(policy, "signature = yes", "none or required");
+}
+
+static void test_data_for_each_board_has_an_address_and_a_folder(void **state)
+{
+        struct config *config = read_text("[policy a]\nimage = /a\nboard-data = 0x9000:/srv//gizmo/nvs/\n"
+                                          "[policy b]\nimage = /b\nboard-data = 36864:/srv/a:b\n"
+                                          "[policy c]\nimage = /c\n",
+                                          "");
+
+        (void)state;
+        assert_string_equal(config->policies[0].board_data, "/srv/gizmo/nvs");
+        assert_int_equal(config->policies[0].board_data_address, 0x9000);
+        assert_string_equal(config->policies[1].board_data, "/srv/a:b");
+        assert_int_equal(config->policies[1].board_data_address, 0x9000);
+        assert_null(config->policies[2].board_data);
+        config_free(config);
+}
+
+static void test_data_for_each_board_needs_an_archive_to_go_into(void **state)
+{
+        (void)state;
+        expect_messages(
+                "[policy a]\nimage = /a\nmode = any\nboard-data = 0x9000:/srv/nvs\n"
+                "[policy b]\naction = hold\nboard-data = 0x9000:/srv/nvs\n",
+                "line3.conf:4: board-data = 0x9000:/srv/nvs: expected mode = rom beside it, since only "
+                "the ROM takes an archive\n"
+                "line3.conf:7: board-data = 0x9000:/srv/nvs: expected an image key beside it, which "
+                "the data is put into\n");
 }
 
 static void test_bad_glob_is_told_with_what_is_wrong_in_it(void **state)
@@ -186,7 +225,7 @@ static void test_all_errors_of_a_file_are_told_in_one_go(void **state)
                 "line3.conf:4: jobs-max = many: expected 0 (no limit) to 1024\n"
                 "line3.conf:5: [slot A1: expected ] at its end\n"
                 "line3.conf:9: atempts = 0: unknown key in [policy gizmo], perhaps attempts: expected chip, "
-                "slot, port, path, serial, mode, image, sha256, signature, action, attempts, retry-delay, "
+                "slot, port, path, serial, mode, image, sha256, signature, board-data, action, attempts, retry-delay, "
                 "after or reflash\n"
                 "line3.conf:10: attempts = 0: expected 1 to 20\n"
                 "line3.conf:7: [policy gizmo]: action = flash: expected an image key beside it\n"
@@ -462,6 +501,8 @@ int main(void)
                 cmocka_unit_test(test_nothing_said_gives_the_defaults),
                 cmocka_unit_test(test_everything_said_arrives),
                 cmocka_unit_test(test_every_bad_value_is_told_with_what_was_expected),
+                cmocka_unit_test(test_data_for_each_board_has_an_address_and_a_folder),
+                cmocka_unit_test(test_data_for_each_board_needs_an_archive_to_go_into),
                 cmocka_unit_test(test_bad_glob_is_told_with_what_is_wrong_in_it),
                 cmocka_unit_test(test_all_errors_of_a_file_are_told_in_one_go),
                 cmocka_unit_test(test_unknown_key_is_answered_with_the_known_ones),

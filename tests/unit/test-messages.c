@@ -93,6 +93,7 @@ static struct status_update two_slots(struct slot_status slots[2], struct policy
                 .policy = (char *)"gizmo",
                 .image_name = (char *)"gizmo",
                 .image_version = (char *)"1.4.2",
+                .data_file = (char *)"/srv/gizmo/nvs/unit-9.bin",
                 .phase = PHASE_DOWNLOADING,
                 .bytes_done = 52,
                 .bytes_total = 100,
