@@ -237,7 +237,8 @@ static void test_ledger_of_an_older_espdfu_keeps_its_presences(void **state)
         attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
         station_stop(s);
         run_sql(s, "ALTER TABLE presence DROP COLUMN reset_usec;"
-                   "ALTER TABLE presence DROP COLUMN board; PRAGMA user_version = 2");
+                   "ALTER TABLE presence DROP COLUMN board;"
+                   "DROP TABLE board_data; PRAGMA user_version = 2");
         station_start(s, BOOT, NOON);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
         assert_int_equal(on_disk(s, "PRAGMA user_version"), 4);
