@@ -318,8 +318,7 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
         }
         if (event->type != JOB_EV_ROW_CLOSED)
                 return JOB_DO_NOTHING;
-        if (job_is_cancelled_by_person(job) && !job->final && job->attempt < job->params.attempts_max &&
-            (job_board_is_there(job) || job->params.return_usec > 0))
+        if (job_is_cancelled_by_person(job) && !job->final && job->attempt < job->params.attempts_max)
                 return job_record_cancel(job, now_usec); /* the row that says so came too early */
         if (may_retry(job)) {
                 job->state = JOB_QUEUED;
@@ -327,9 +326,11 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
                 job->not_before_usec = now_usec + job_retry_delay(job);
                 return JOB_DO_NOTHING;
         }
-        if (!job->final && !job->cancelled && job->params.return_usec > 0)
-                return job_wait_for_return(job, now_usec);
-        return end(job);
+        if (job->final || job->cancelled)
+                return end(job);
+        /* It left while the row was being closed, which says that another attempt follows: the ledger gets the last word. */
+        return job->params.return_usec > 0 ? job_wait_for_return(job, now_usec)
+                                           : job_begin_attempt(job, now_usec);
 }
 
 /* Who is on the port, whatever the state. A board that comes after DETACH is the job's own, if its identity allows. */

@@ -86,7 +86,7 @@ int composed_make(struct composed_store *store, sd_event *event, const struct im
         r = sd_event_get_iteration(event, &iteration);
         if (r < 0)
                 return r;
-        if (store->n > 0 && iteration == store->last_iteration)
+        if (iteration > 0 && iteration == store->last_iteration)
                 return COMPOSED_LATER;
         store->last_iteration = iteration;
         r = image_compose(view.data, view.len, base->image, &piece, &made, &made_len, &fault);

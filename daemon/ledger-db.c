@@ -105,7 +105,7 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_DATA_INTERRUPTED] = "SELECT " DATA_COLUMNS
                                   " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
                                   " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(verdict = "
-                                  "'interrupted', job, NULL)"
+                                  "'interrupted' OR (verdict = 'cancelled' AND final = 0), job, NULL)"
                                   " FROM attempt WHERE coalesce(path, port) = ?3 ORDER BY id DESC LIMIT 1) "
                                   "ORDER BY id DESC LIMIT 1",
         [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",

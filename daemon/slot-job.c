@@ -119,8 +119,10 @@ static void close_row(struct slot *slot)
         }
         if (job->replaced)
                 record.mac = NULL; /* what is on the port now is not who it was about */
-        else if (slot->present)
+        else if (slot->present) {
                 slot_note_job_presence(slot); /* it may be back from DETACH, with no engine started for it */
+                slot_data_note_presence(slot);
+        }
         presence = slot_presence(slot);
         if (job->verdict == VERDICT_FLASHED && slot->comes_back) {
                 presence.reset_usec = clock_monotonic_usec();
@@ -285,6 +287,7 @@ static void tell_return(struct slot *slot)
                 text = NULL;
         free(slot->waits);
         slot->waits = text;
+        slot->data.waits = false; /* what its data waited for is asked again */
         slot->world->changed(slot->world->userdata, slot, true);
 }
 

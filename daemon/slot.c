@@ -306,8 +306,12 @@ void slot_reconsider(struct slot *slot)
         bool begun = slot->has_job && (slot->job.state != JOB_QUEUED || slot->job.attempt > 0);
         enum phase phase = slot_phase(slot);
 
-        if (slot->present && !begun && !slot->released && !slot->awaits && phase != PHASE_FLASHED &&
-            phase != PHASE_FAILED)
+        if (!slot->present || begun || slot->awaits || phase == PHASE_FLASHED || phase == PHASE_FAILED)
+                return;
+        /* A person's release stands, but the image, its pin and its signature are looked at anew. */
+        if (slot->released)
+                slot_begin_again(slot);
+        else
                 slot_consider(slot);
 }
 

@@ -324,6 +324,11 @@ static void test_board_that_leaves_while_its_row_is_being_closed_is_not_tried_ag
         assert_false(job.final);
         assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
         assert_int_equal(board_arrives(true, true), JOB_DO_NOTHING);
+        /* The row says that another attempt follows; so one does, and is over before its first byte. */
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_CLOSE_ROW);
+        assert_true(job.final);
+        assert_int_equal(job.verdict, VERDICT_BOARD_LEFT);
         assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
         assert_true(job.replaced);
 }
