@@ -290,6 +290,26 @@ static void test_board_that_comes_where_another_policy_counts_begins_anew(void *
         assert_int_equal(on_disk(line.ledger, "SELECT sum(final) FROM attempt"), 1);
 }
 
+static void test_released_board_is_back_where_its_policy_has_no_image_any_more(void **state)
+{
+        _cleanup_(freep) char *why = NULL;
+
+        (void)state;
+        configure("[policy probe]\nchip = esp32s3\naction = hold\nimage = @/s3.bin\n");
+        plug(A1, MAC_A);
+        expect(A1, PHASE_HELD, NULL);
+        assert_int_equal(slot_release(A1, &why), 0);
+        lose(A1);
+        wait_for_state(A1, JOB_RETURNING);
+        configure("[policy probe]\nchip = esp32s3\naction = hold\n");
+        plug(A1, MAC_A);
+        wait_for_state(A1, JOB_OPENING);
+        assert_string_equal(A1->job.message, "came back, and policy probe says action = hold now");
+        while (slot_has_job(A1))
+                assert_true(sd_event_run(line.ledger->event, 30 * USEC_PER_SEC) > 0);
+        expect(A1, PHASE_HELD, NULL);
+}
+
 static void test_another_board_ends_the_job_as_replaced_and_the_record_has_the_right_mac(void **state)
 {
         (void)state;
@@ -425,6 +445,7 @@ int main(void)
                 TEST(test_board_that_comes_before_its_attempt_is_over_waits_for_that),
                 TEST(test_board_that_leaves_while_it_waits_for_its_job_leaves_nothing_behind),
                 TEST(test_board_that_comes_where_another_policy_counts_begins_anew),
+                TEST(test_released_board_is_back_where_its_policy_has_no_image_any_more),
                 TEST(test_another_board_ends_the_job_as_replaced_and_the_record_has_the_right_mac),
                 TEST(test_slot_that_flaps_is_held_until_it_is_forgiven),
                 TEST(test_board_that_was_not_begun_with_counts_only_if_it_leaves_at_once),
