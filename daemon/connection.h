@@ -131,7 +131,7 @@ void history_drained(struct connection *c);
 void history_told(struct connection *c);
 /* The parameters that choose attempts: slot, mac, image, since_realtime_usec, until_realtime_usec, verdict. *ret is to be
  * released. 0 or -ENOMEM; what is wrong is in args. */
-int filter_take(struct varlink_arguments *args, struct history_filter *ret);
+int filter_take(const struct connection *c, struct varlink_arguments *args, struct history_filter *ret);
 
 /* methods-records.c */
 void method_stats(struct connection *c);

@@ -86,12 +86,24 @@ static int take_text(struct varlink_arguments *args, const char *name, char **re
         return free_and_strdup(ret, text);
 }
 
-int filter_take(struct varlink_arguments *args, struct history_filter *ret)
+/* The record is by name, and has slots that are no more. Looked up once: a reload may give the port another name while
+ * pages are sent. */
+static int name_slot(const struct connection *c, struct history_filter *filter)
+{
+        const char *name =
+                filter->slot ? c->server->ops->slot_called(c->server->userdata, filter->slot) : NULL;
+
+        return name ? free_and_strdup(&filter->slot, name) : 0;
+}
+
+int filter_take(const struct connection *c, struct varlink_arguments *args, struct history_filter *ret)
 {
         const char *word = varlink_arg_text(args, "verdict");
         int verdict = word ? verdict_from_string(word) : 0;
         int r = take_text(args, "slot", &ret->slot);
 
+        if (r == 0)
+                r = name_slot(c, ret);
         if (r == 0)
                 r = take_text(args, "mac", &ret->mac);
         if (r == 0)
@@ -109,7 +121,7 @@ void method_history(struct connection *c)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
         struct history_filter *filter = &c->history.filter;
-        int r = filter_take(&args, filter);
+        int r = filter_take(c, &args, filter);
 
         c->history.left = varlink_arg_int(&args, "limit", 1, INT64_MAX, INT64_MAX);
         filter->oldest_first = varlink_arg_bool(&args, "oldest_first");

@@ -36,7 +36,7 @@ void method_stats(struct connection *c)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
         _cleanup_(history_filter_done) struct history_filter filter = { 0 };
-        int r = filter_take(&args, &filter);
+        int r = filter_take(c, &args, &filter);
 
         if (connection_refuse(c, &args))
                 return;

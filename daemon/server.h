@@ -44,6 +44,8 @@ struct server_ops {
         int (*slot)(void *userdata, const char *name, struct slot_status *ret);
         /* where: a slot's name, its port path or its ID_PATH; NULL: all. 1: there is none. */
         int (*explain)(void *userdata, const char *where, struct explanation **ret, size_t *ret_n);
+        /* The name of the slot that has this name, port path or ID_PATH now; NULL: there is none. Borrowed. */
+        const char *(*slot_called)(void *userdata, const char *where);
         /* As ledger_history(), ledger_stats(), ledger_consumers() and ledger_consumer(); done is called later, or before they
          * return, unless peer is forgotten before. */
         int (*history)(void *userdata, const struct history_filter *filter, const struct history_at *at,

@@ -159,32 +159,26 @@ static int on_explain(void *userdata, const char *where, struct explanation **re
         return 0;
 }
 
-/* The record is by name, and has slots that are no more; a port path or an ID_PATH stands for the name of now. */
-static struct history_filter by_name(const struct station *station, const struct history_filter *filter)
+static const char *on_slot_called(void *userdata, const char *where)
 {
-        const struct slot *slot = filter->slot ? station_find_slot(station, filter->slot) : NULL;
-        struct history_filter by = *filter;
+        const struct slot *slot = station_find_slot(userdata, where);
 
-        if (slot)
-                by.slot = (char *)slot_name(slot); /* borrowed, as all of a filter that is asked with */
-        return by;
+        return slot ? slot_name(slot) : NULL;
 }
 
 static int on_history(void *userdata, const struct history_filter *filter, const struct history_at *at,
                       unsigned limit, history_page_t done, void *peer)
 {
         struct station *station = userdata;
-        struct history_filter by = by_name(station, filter);
 
-        return ledger_history(station->world.ledger, &by, at, limit, done, peer);
+        return ledger_history(station->world.ledger, filter, at, limit, done, peer);
 }
 
 static int on_stats(void *userdata, const struct history_filter *filter, ledger_stats_t done, void *peer)
 {
         struct station *station = userdata;
-        struct history_filter by = by_name(station, filter);
 
-        return ledger_stats(station->world.ledger, &by, done, peer);
+        return ledger_stats(station->world.ledger, filter, done, peer);
 }
 
 static int on_consumers(void *userdata, ledger_consumers_t done, void *peer)
@@ -222,6 +216,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .header = on_header,
                 .slot = on_slot,
                 .explain = on_explain,
+                .slot_called = on_slot_called,
                 .history = on_history,
                 .stats = on_stats,
                 .consumers = on_consumers,

@@ -198,6 +198,12 @@ static bool passes(const struct history_filter *f, const struct attempt_record *
 /* A page ends after HISTORY_LOOKED rows that were looked at, as the real one does after some time. */
 #define HISTORY_LOOKED 400
 
+static const char *fake_slot_called(void *userdata, const char *where)
+{
+        (void)userdata;
+        return streq(where, "1-4.2") ? "A2" : NULL;
+}
+
 static int fake_history(void *userdata, const struct history_filter *filter, const struct history_at *from,
                         unsigned limit, history_page_t done, void *peer)
 {
@@ -435,6 +441,7 @@ const struct server_ops fake_station_ops = {
         .header = fake_header,
         .slot = fake_slot,
         .explain = fake_explain,
+        .slot_called = fake_slot_called,
         .history = fake_history,
         .stats = fake_stats,
         .consumers = fake_consumers,
