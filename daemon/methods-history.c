@@ -90,8 +90,8 @@ static int take_text(struct varlink_arguments *args, const char *name, char **re
  * pages are sent. */
 static int name_slot(const struct connection *c, struct history_filter *filter)
 {
-        const char *name =
-                filter->slot ? c->server->ops->slot_called(c->server->userdata, filter->slot) : NULL;
+        const char *name = filter->slot ? c->server->ops->slot_called(c->server->userdata, filter->slot)
+                                        : NULL;
 
         return name ? free_and_strdup(&filter->slot, name) : 0;
 }

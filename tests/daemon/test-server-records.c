@@ -75,8 +75,8 @@ static void test_attempts_are_chosen_by_what_is_asked(void **state)
                                   "attempts"),
                          24);
         /* A port stands for the slot that it is now. */
-        assert_int_equal(count_of(c, "History", json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "1-4.2"),
-                                  "attempts"),
+        assert_int_equal(count_of(c, "History",
+                                  json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "1-4.2"), "attempts"),
                          24);
         assert_int_equal(count_of(c, "History", json_pack("{s:s}", "image", "probe"), "attempts"), 0);
         assert_int_equal(count_of(c, "History",
