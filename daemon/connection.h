@@ -48,7 +48,7 @@ struct connection {
         uint64_t seen; /* STREAM_WATCH: the server's generation that the peer has been told */
         bool asked;    /* the record is asked: an answer comes, or is forgotten */
         struct history_position history;
-        char *cancelled; /* STREAM_CANCEL: the slot's name; owned */
+        char *cancelled; /* STREAM_CANCEL: the slot's ID_PATH or port path; owned */
         uint64_t retry;  /* STREAM_RETRY: the order's number */
 
         bool eof;    /* the peer says no more */

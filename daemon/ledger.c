@@ -442,9 +442,9 @@ void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct led
         *ret = ledger->tally.counts;
 }
 
-const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot)
+const struct attempt_record *ledger_last_of_port(struct ledger *ledger, const char *path, const char *port)
 {
-        return ledger_index_last(&ledger->index, slot);
+        return ledger_index_last(&ledger->index, path, port);
 }
 
 int ledger_board_has_image(struct ledger *ledger, const char *mac, const char *sha256)

@@ -117,8 +117,9 @@ struct ledger_counts {
 };
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret);
 
-/* The last closed attempt of a slot (from memory, loaded at open), or NULL; borrowed until the loop runs. */
-const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot);
+/* The last closed attempt on a port, whatever its slot was called then, by ID_PATH or, where either does not know that, by
+ * port path (either may be NULL); from memory, loaded at open. Or NULL; borrowed until the loop runs. */
+const struct attempt_record *ledger_last_of_port(struct ledger *ledger, const char *path, const char *port);
 
 /*
  * What is read for others is read in a thread of its own and told in the event loop, unless it is forgotten before. All

@@ -55,14 +55,15 @@ static bool is_at_rest(enum phase phase)
 /* Replies if the slot rests. */
 static void look(struct connection *c)
 {
+        const char *name = c->server->ops->slot_called(c->server->userdata, c->cancelled);
         struct slot_status slot;
-        int r = c->server->ops->slot(c->server->userdata, c->cancelled, &slot);
+        int r = name ? c->server->ops->slot(c->server->userdata, name, &slot) : 1;
 
         if (r < 0) {
                 connection_fail(c, r);
                 return;
         }
-        if (r > 0) { /* a reload took it away, or gave it another name */
+        if (r > 0) { /* a reload took it away */
                 refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", c->cancelled);
                 return;
         }
@@ -71,10 +72,16 @@ static void look(struct connection *c)
         slot_status_done(&slot);
 }
 
+static bool waits_for(const struct connection *c, const char *slot)
+{
+        return c->stream == STREAM_CANCEL &&
+               (!slot || streq_ptr(slot, c->server->ops->slot_called(c->server->userdata, c->cancelled)));
+}
+
 void cancel_look(struct server *server, const char *slot)
 {
         for (struct connection *c = server->connections; c; c = c->next)
-                if (c->stream == STREAM_CANCEL && (!slot || streq(slot, c->cancelled)))
+                if (waits_for(c, slot))
                         look(c);
 }
 

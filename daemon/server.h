@@ -46,6 +46,8 @@ struct server_ops {
         int (*explain)(void *userdata, const char *where, struct explanation **ret, size_t *ret_n);
         /* The name of the slot that has this name, port path or ID_PATH now; NULL: there is none. Borrowed. */
         const char *(*slot_called)(void *userdata, const char *where);
+        /* The ID_PATH of the port that has this port path or ID_PATH; NULL: it is not known, or where is a name. Borrowed. */
+        const char *(*path_of)(void *userdata, const char *where);
         /* As ledger_history(), ledger_stats(), ledger_consumers() and ledger_consumer(); done is called later, or before they
          * return, unless peer is forgotten before. */
         int (*history)(void *userdata, const struct history_filter *filter, const struct history_at *at,
@@ -61,8 +63,9 @@ struct server_ops {
         /* 0 also when the configuration is refused: then ret has errors. */
         int (*reload)(void *userdata, struct reload_result *ret);
         /* What a person orders; where as in explain, who: the person's name, or uid. What they return is to be freed. */
-        /* 0 with the slot's name: the slot op shows when it rests; SERVER_NO_SUCH_SLOT; SERVER_NOTHING_RUNNING. */
-        int (*cancel)(void *userdata, const char *where, const char *who, char **ret_slot);
+        /* 0 with the ID_PATH or port path, which stays if a reload gives the slot another name: slot_called and the slot op
+         * show when it rests; SERVER_NO_SUCH_SLOT; SERVER_NOTHING_RUNNING. */
+        int (*cancel)(void *userdata, const char *where, const char *who, char **ret_place);
         /* where NULL: the whole station; reason: one printable line of at most HOLD_REASON_MAX bytes, or NULL. 0 with the
          * text that is shown; SERVER_NO_SUCH_SLOT. */
         int (*hold)(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);

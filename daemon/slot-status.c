@@ -64,7 +64,7 @@ static int add_settled(const struct attempt_record *last, struct slot_status *re
 
 static int add_last(const struct slot *slot, struct slot_status *ret)
 {
-        const struct attempt_record *last = ledger_last_of_slot(slot->world->ledger, slot->name);
+        const struct attempt_record *last = ledger_last_of_port(slot->world->ledger, slot->path, slot->port);
         int r;
 
         if (!last)

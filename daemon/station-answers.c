@@ -166,6 +166,13 @@ static const char *on_slot_called(void *userdata, const char *where)
         return slot ? slot_name(slot) : NULL;
 }
 
+static const char *on_path_of(void *userdata, const char *where)
+{
+        const struct slot *slot = station_find_slot(userdata, where);
+
+        return slot && slot_is_at(slot, where, where) ? slot_path(slot) : NULL;
+}
+
 static int on_history(void *userdata, const struct history_filter *filter, const struct history_at *at,
                       unsigned limit, history_page_t done, void *peer)
 {
@@ -217,6 +224,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .slot = on_slot,
                 .explain = on_explain,
                 .slot_called = on_slot_called,
+                .path_of = on_path_of,
                 .history = on_history,
                 .stats = on_stats,
                 .consumers = on_consumers,

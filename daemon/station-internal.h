@@ -75,7 +75,7 @@ int station_load_holds(struct station *station);
 /* A held port that the configuration does not name, and where no board is, must be there to be seen and released. */
 int station_add_held_slots(struct station *station);
 /* As server_ops has them. */
-int station_cancel(void *userdata, const char *where, const char *who, char **ret_slot);
+int station_cancel(void *userdata, const char *where, const char *who, char **ret_place);
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
 /* As slot_world has it. */
 void station_flapping(void *userdata, struct slot *slot);

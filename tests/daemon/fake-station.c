@@ -130,6 +130,7 @@ static struct attempt_record fake_attempt(int64_t id)
                 .attempt = 1,
                 .slot = id % 2 ? TEXT("A1") : TEXT("A2"),
                 .port = id % 2 ? TEXT("1-4.1") : TEXT("1-4.2"),
+                .path = id % 2 ? TEXT("pci-0000:00:14.0-usb-0:4.1") : TEXT(FAKE_PATH_A2),
                 .chip = TEXT("esp32s3"),
                 .mac = TEXT("7c:df:a1:0b:00:12"),
                 .policy = TEXT("gizmo"),
@@ -187,7 +188,8 @@ static void late_consumers(struct fake_station *s)
 
 static bool passes(const struct history_filter *f, const struct attempt_record *row)
 {
-        return (!f->slot || streq(f->slot, row->slot)) && (!f->mac || streq(f->mac, row->mac)) &&
+        return (!f->slot || streq(f->slot, row->slot)) && (!f->place || streq_ptr(f->place, row->path)) &&
+               (!f->port || streq_ptr(f->port, row->port)) && (!f->mac || streq(f->mac, row->mac)) &&
                (!f->image || streq(f->image, row->image_name)) &&
                (!f->has_verdict || f->verdict == row->verdict) &&
                (f->since_usec == 0 || row->start_realtime_usec >= f->since_usec) &&
@@ -200,8 +202,18 @@ static bool passes(const struct history_filter *f, const struct attempt_record *
 
 static const char *fake_slot_called(void *userdata, const char *where)
 {
+        const struct fake_station *s = userdata;
+
+        for (size_t i = 0; i < s->n_slots; i++)
+                if (streq(s->slots[i].slot, where) || streq_ptr(s->slots[i].port, where))
+                        return s->slots[i].slot;
+        return NULL;
+}
+
+static const char *fake_path_of(void *userdata, const char *where)
+{
         (void)userdata;
-        return streq(where, "1-4.2") ? "A2" : NULL;
+        return streq(where, "1-4.2") ? FAKE_PATH_A2 : NULL;
 }
 
 static int fake_history(void *userdata, const struct history_filter *filter, const struct history_at *from,
@@ -356,7 +368,7 @@ static struct slot_status *fake_find(struct fake_station *s, const char *where)
         return NULL;
 }
 
-static int fake_cancel(void *userdata, const char *where, const char *who, char **ret_slot)
+static int fake_cancel(void *userdata, const char *where, const char *who, char **ret_place)
 {
         struct fake_station *s = userdata;
         struct slot_status *slot = fake_find(s, where);
@@ -372,7 +384,7 @@ static int fake_cancel(void *userdata, const char *where, const char *who, char 
                 slot->phase = PHASE_CANCELLED;
                 slot->message = TEXT("cancelled by user joe at byte 4096 of 262144");
         }
-        return free_and_strdup(ret_slot, slot->slot);
+        return free_and_strdup(ret_place, slot->port ? slot->port : slot->slot);
 }
 
 static int fake_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text)
@@ -442,6 +454,7 @@ const struct server_ops fake_station_ops = {
         .slot = fake_slot,
         .explain = fake_explain,
         .slot_called = fake_slot_called,
+        .path_of = fake_path_of,
         .history = fake_history,
         .stats = fake_stats,
         .consumers = fake_consumers,

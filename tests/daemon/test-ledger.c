@@ -51,7 +51,7 @@ static void test_mac_that_is_learnt_late_is_added_by_the_close(void **state)
         end.mac = record.mac;
         record.mac = NULL;
         try_close(s, open_attempt(s, &record), &end, NULL);
-        assert_string_equal(ledger_last_of_slot(s->ledger, "A1")->mac, "7c:df:a1:0b:00:12");
+        assert_string_equal(last_at(s, "4.1")->mac, "7c:df:a1:0b:00:12");
 }
 
 static void test_row_is_closed_once(void **state)
@@ -282,7 +282,7 @@ static void test_presence_survives_a_restart_of_the_daemon(void **state)
         station_restart(s);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, &message), VERDICT_BOARD_LEFT);
         assert_string_equal(message, "board left at 24 kB");
-        assert_true(ledger_last_of_slot(s->ledger, "A1")->final);
+        assert_true(last_at(s, "4.1")->final);
 }
 
 static void test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either(void **state)
@@ -418,18 +418,18 @@ static void test_last_attempt_of_each_slot_survives_a_restart(void **state)
         struct station *s = *state;
 
         station_start(s, BOOT, NOON);
-        assert_null(ledger_last_of_slot(s->ledger, "A1"));
+        assert_null(last_at(s, "4.1"));
         attempt(s, slot_a1, 1, VERDICT_STALLED, NOON, NULL);
         attempt(s, slot_a2, 1, VERDICT_VERIFY_FAILED, NOON, NULL);
         attempt(s, slot_a1, 2, VERDICT_FLASHED, NOON, NULL);
         for (int i = 0; i < 2; i++) {
-                const struct attempt_record *last = ledger_last_of_slot(s->ledger, "A1");
+                const struct attempt_record *last = last_at(s, "4.1");
 
                 assert_int_equal(last->verdict, VERDICT_FLASHED);
                 assert_int_equal(last->attempt, 2);
                 assert_int_equal(last->sequence, 3);
                 assert_string_equal(last->image_version, "1.4.2");
-                assert_int_equal(ledger_last_of_slot(s->ledger, "A2")->verdict, VERDICT_VERIFY_FAILED);
+                assert_int_equal(last_at(s, "4.2")->verdict, VERDICT_VERIFY_FAILED);
                 station_restart(s);
         }
 }

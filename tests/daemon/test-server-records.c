@@ -74,10 +74,14 @@ static void test_attempts_are_chosen_by_what_is_asked(void **state)
         assert_int_equal(count_of(c, "History", json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "A2"),
                                   "attempts"),
                          24);
-        /* A port stands for the slot that it is now. */
+        /* A port is meant whatever its slot was called, by the ID_PATH that it has; one that nobody knows, by its port
+         * path at that time. */
         assert_int_equal(count_of(c, "History",
                                   json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "1-4.2"), "attempts"),
                          24);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "slot", FAKE_PATH_A2), "attempts"), 30);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "slot", "1-4.1"), "attempts"), 30);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "slot", "1-4.9"), "attempts"), 0);
         assert_int_equal(count_of(c, "History", json_pack("{s:s}", "image", "probe"), "attempts"), 0);
         assert_int_equal(count_of(c, "History",
                                   json_pack("{s:I, s:I}", "since_realtime_usec", begin + 60000000,
