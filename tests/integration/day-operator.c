@@ -22,24 +22,24 @@ static const char policies[] = "[policy gizmo]\n"
                                "chip = esp32s2\n"
                                "image = @s2.bin\n"
                                "board-data = 0x9000:@nvs\n"
-                               "retry-delay = 10ms\n"
+                               "retry-delay = 500ms\n"
                                "[policy bench]\n"
                                "chip = esp32s3\n"
                                "slot = C*\n"
                                "image = @s3.bin\n"
                                "board-data = 0x9000:@cal\n"
-                               "retry-delay = 10ms\n"
+                               "retry-delay = 500ms\n"
                                "[policy probe]\n"
                                "chip = esp32s3\n"
                                "image = @s3.bin\n"
                                "signature = required\n"
                                "reflash = never\n"
-                               "retry-delay = 10ms\n"
+                               "retry-delay = 500ms\n"
                                "[policy meter]\n"
                                "chip = esp32p4\n"
                                "image = @p4.bin\n"
                                "after = reset\n"
-                               "retry-delay = 10ms\n"
+                               "retry-delay = 500ms\n"
                                "sha256 = ";
 
 static void make_image(struct day *day, const char *name, uint16_t pid, unsigned seed,
@@ -252,6 +252,21 @@ static void expect_jobs(struct day *day, struct day_slot *slot, struct day_board
         day_expect_job(day, board, n, kind->verdict);
 }
 
+/* Boards that leave a port three times within a minute make the station hold it. */
+#define LEAVES_MAX 2
+
+static unsigned leaves_of(const struct day_board *board)
+{
+        return board->kind->leaves ? board->kind->n_faults : 0;
+}
+
+static bool may_leave(const struct day_slot *slot, const struct day_board *board)
+{
+        unsigned n = leaves_of(board);
+
+        return board->kind->script == DAY_FLAP ? slot->n_left == 0 : slot->n_left + n <= LEAVES_MAX || n == 0;
+}
+
 static void plug_board(struct day *day, struct day_slot *slot, struct day_board *board)
 {
         note_stale(day, slot);
@@ -259,7 +274,7 @@ static void plug_board(struct day *day, struct day_slot *slot, struct day_board 
         board->last_slot = index_of(day, slot);
         board->n_stays++;
         slot->board = board;
-        slot->left |= board->kind->leaves;
+        slot->n_left += leaves_of(board);
         if (board->kind->script == DAY_HOLD && board->step == 0)
                 ORDER(day, "hold", slot->name, "--reason", "look at it");
         expect_jobs(day, slot, board);
@@ -282,7 +297,7 @@ static struct day_slot *free_slot_like(struct day *day, const struct day_slot *s
         for (unsigned i = 0; i < DAY_SLOTS; i++) {
                 struct day_slot *other = &day->slots[i];
 
-                if (!other->board && !other->left && other != slot &&
+                if (!other->board && other->n_left < LEAVES_MAX && other != slot &&
                     (other->name[0] == 'C') == (slot->name[0] == 'C') &&
                     look(day, other)->phase == PHASE_EMPTY)
                         return other;
@@ -327,7 +342,7 @@ static bool move(struct day *day, struct day_slot *slot)
                 return true;
         }
         note_stale(day, other);
-        other->left = true;
+        other->n_left++;
         other->board = board;
         slot->done = true;
         bed_replug(board->bed, other->port);
@@ -487,7 +502,7 @@ static struct day_board *next_board(struct day *day, const struct day_slot *slot
                         return board;
         }
         board = &day->boards[day->next];
-        return board->kind->leaves && slot->left ? next_good_board(day) : board;
+        return may_leave(slot, board) ? board : next_good_board(day);
 }
 
 /* Whether something was done at this slot. */

@@ -77,7 +77,7 @@ struct day_slot {
         char name[8], port[16];
         struct day_board *board;
         bool done;        /* taken out: waits until the station shows it */
-        bool left;        /* a board left it in mid-file once: not a second time today */
+        unsigned n_left;  /* how often a board left it in mid-file today */
         enum phase stale; /* what it showed when its board was plugged in, and the time of its last attempt */
         uint64_t stale_usec;
 };
