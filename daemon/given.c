@@ -230,6 +230,7 @@ static int make(const struct config_policy *policy, const char *told_by, const s
         copy->given = calloc(1, sizeof(*copy->given));
         if (!copy->given)
                 return -ENOMEM;
+        copy->given->told = copy->path + strlen(told_by) - strlen(given->path);
         copy->given->mode = by.mode;
         copy->given->has_signature = given->signature;
         if (given->signature)
@@ -258,9 +259,10 @@ static int take(struct given_store *store, const struct config_policy *policy,
                 *ret = image_copy_ref(found);
                 return 0;
         }
-        if (store->n > 0 && bytes_of(store) + len > GIVEN_BYTES_MAX)
-                return image_refuse(ret_why, given->path,
-                                    "other images that people gave fill 512 MiB: expected their jobs to end first");
+        if (store->n > 0 && bytes_of(store) + len > (store->bytes_max ? store->bytes_max : GIVEN_BYTES_MAX))
+                return image_refuse(
+                        ret_why, given->path,
+                        "no room beside the images that people gave for other jobs: expected these to end first");
         r = make(policy, told_by, given, data, len, digest, &copy, ret_why);
         if (r == 0)
                 r = add(store, copy);

@@ -23,6 +23,7 @@ struct given_image {
 struct given_store {
         struct image_copy **items; /* owned, with a reference each */
         size_t n;
+        uint64_t bytes_max; /* 0: GIVEN_BYTES_MAX */
 };
 
 /*

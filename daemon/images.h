@@ -12,6 +12,7 @@ struct images; /* the cache */
 
 /* Of an image that a person gave (daemon/given.h): what a policy may ask of it, whenever that is. */
 struct image_given {
+        const char *told;      /* the path alone; borrowed from the copy's */
         enum policy_mode mode; /* that it was looked at for */
         bool has_signature;
         uint8_t signature[SIGNATURE_SIZE];

@@ -53,7 +53,7 @@ int station_flash(void *userdata, const char *where, const char *who, const stru
 void station_begun(void *userdata, struct slot *slot, uint64_t order, int r)
 {
         struct station *station = userdata;
-        const char *text = r == -ESTALE ? "the board left meanwhile: nothing was begun"
+        const char *text = r == -ECANCELED ? "the board left meanwhile: nothing was begun"
                            : r < 0      ? ledger_trouble(station->world.ledger)
                                         : NULL;
 

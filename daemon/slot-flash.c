@@ -283,7 +283,8 @@ static int check_board_data(const struct config_policy *policy, const struct ima
         _cleanup_(freep) char *why = NULL;
         int r = policy->board_data ? composed_check(image, policy->board_data_address, 1, &why) : 0;
 
-        return r == 1 ? refuse(ret_why, "image %s: %s; policy %s says board-data", image->path, why, policy->name)
+        return r == 1 ? refuse(ret_why, "image %s: %s; policy %s says board-data", image->given->told, why,
+                               policy->name)
                       : r;
 }
 
@@ -320,7 +321,7 @@ static void on_noted(void *userdata, int r, int64_t id, int64_t sequence)
                 log_slot(LOG_ERR, slot->name, NULL, NULL, "not flashed: %s", strerror(-r));
                 slot_reconsider(slot); /* a reload may have been kept waiting */
         } else if (obstacle(slot) || !is_same_stay(&key, &about)) {
-                r = -ESTALE;
+                r = -ECANCELED;
                 forget(slot, &about);
         } else if (order.image) {
                 flash_given(slot, order.image);

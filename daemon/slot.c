@@ -235,7 +235,8 @@ int slot_check_image(const struct slot *slot, const struct image_copy *image, ch
 
         if (image_is_for(image->image, ids->vid, ids->pid))
                 return 0;
-        return asprintf(ret_why, "image %s: made for %04x:%04x: board is %04x:%04x", image->path,
+        return asprintf(ret_why, "image %s: made for %04x:%04x: board is %04x:%04x",
+                        image->given ? image->given->told : image->path,
                         image->image->vid, image->image->pid, ids->vid, ids->pid) < 0
                        ? -ENOMEM
                        : 1;

@@ -41,7 +41,7 @@ struct slot_world {
         void (*changed)(void *userdata, struct slot *slot, bool phase_changed);
         /* A place may be free, or one may be wanted: look at slot_wants_place() of all. Called from the loop alone. */
         void (*places_changed)(void *userdata);
-        /* What came of slot_retry() or slot_flash(): 0, or a negative errno, and the board is left as it was; -ESTALE: it left
+        /* What came of slot_retry() or slot_flash(): 0, or a negative errno, and the board is left as it was; -ECANCELED: it left
          * meanwhile. */
         void (*begun)(void *userdata, struct slot *slot, uint64_t order, int r);
         /* The other slot that has a job of the board with this MAC, as slot_has_job_of(), or NULL. */
