@@ -17,7 +17,7 @@
 #include "io/sealed.h"
 
 #define STDIN_NAME     "standard input"
-#define PATH_TOLD_MAX  2048 /* bytes, as the interface says */
+#define PATH_TOLD_MAX  2048                /* bytes, as the interface says */
 #define FLASH_TIMEOUT  (30 * USEC_PER_SEC) /* an image of 64 MiB is looked at in that */
 #define SIG_SIZE_LIMIT (16 * KIB)
 

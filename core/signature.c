@@ -235,7 +235,8 @@ int signature_verify(const struct trusted_keys *keys, const uint8_t signature[st
 
 /* ---- as text ---- */
 
-void signature_to_base64(const uint8_t signature[static SIGNATURE_SIZE], char ret[static SIGNATURE_BASE64_SIZE])
+void signature_to_base64(const uint8_t signature[static SIGNATURE_SIZE],
+                         char ret[static SIGNATURE_BASE64_SIZE])
 {
         EVP_EncodeBlock((unsigned char *)ret, signature, SIGNATURE_SIZE);
 }

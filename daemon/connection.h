@@ -40,7 +40,7 @@ struct connection {
 
         struct varlink_input in;
         struct passed passed; /* of a peer that may act; nobody else's descriptors are taken */
-        char *out; /* owned; out_begin to out_end waits to be sent */
+        char *out;            /* owned; out_begin to out_end waits to be sent */
         size_t out_begin, out_end, out_allocated;
         size_t out_limit;
 

@@ -143,7 +143,8 @@ int given_check(const struct image_copy *copy, const struct config_policy *polic
         int r;
 
         if (copy->given->mode != (policy ? policy->mode : POLICY_MODE_ROM))
-                return image_refuse(ret_why, copy->path, "was given for boards of another mode: expected it anew");
+                return image_refuse(ret_why, copy->path,
+                                    "was given for boards of another mode: expected it anew");
         if (!policy)
                 return 0;
         r = verify_again(copy, policy, keys, ret_why);
@@ -260,9 +261,9 @@ static int take(struct given_store *store, const struct config_policy *policy,
                 return 0;
         }
         if (store->n > 0 && bytes_of(store) + len > (store->bytes_max ? store->bytes_max : GIVEN_BYTES_MAX))
-                return image_refuse(
-                        ret_why, given->path,
-                        "no room beside the images that people gave for other jobs: expected these to end first");
+                return image_refuse(ret_why, given->path,
+                                    "no room beside the images that people gave for other jobs: expected "
+                                    "these to end first");
         r = make(policy, told_by, given, data, len, digest, &copy, ret_why);
         if (r == 0)
                 r = add(store, copy);

@@ -23,12 +23,12 @@ struct image_given {
 /* One image; immutable, counted: held by the cache and by each job that runs it. */
 struct image_copy {
         unsigned references;
-        int fd; /* the memfd; sealed */
+        int fd;     /* the memfd; sealed */
         char *path; /* the policy's; or whose it is and the path as told: "user joe: /home/joe/gizmo.bin" */
         uint8_t digest[SHA256_SIZE];
         char sha256[SHA256_HEX]; /* the same, hexadecimal */
         struct image *image;
-        char *name, *version; /* the application's, else the file's; version may be NULL */
+        char *name, *version;      /* the application's, else the file's; version may be NULL */
         struct image_given *given; /* owned; NULL: a policy named it */
 };
 

@@ -77,8 +77,7 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
         order->work.r = 0;
         switch (order->work.kind) {
         case ORDER_ATTEMPT:
-                r = order->work.close ? carry_out_close(db, order)
-                                      : carry_out_open(db, order);
+                r = order->work.close ? carry_out_close(db, order) : carry_out_open(db, order);
                 break;
         case ORDER_DATA_MOVED:
                 return ledger_db_data_moved(db, &order->work.data);

@@ -36,7 +36,7 @@ struct ledger_order {
                 struct attempt_record record;
                 /* Of close: final with this, or NULL. Of open: noted with it, or NULL. Of presence, and of forget. */
                 struct ledger_presence *presence;
-                struct board_data_row data;       /* of open: the file that the board gets; file NULL: none */
+                struct board_data_row data; /* of open: the file that the board gets; file NULL: none */
                 /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed, -EEXIST for data of others. */
                 int r;
                 int64_t sequence;

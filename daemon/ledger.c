@@ -201,8 +201,7 @@ static int make_presence(const struct presence_key *key, enum verdict verdict, c
         _cleanup_(ledger_presence_freep) struct ledger_presence *presence = calloc(1, sizeof(*presence));
 
         if (!presence || !(presence->boot_id = strdup(key->boot_id)) ||
-            !(presence->path = strdup(key->path)) ||
-            free_and_strdup(&presence->message, message) < 0 ||
+            !(presence->path = strdup(key->path)) || free_and_strdup(&presence->message, message) < 0 ||
             free_and_strdup(&presence->board, key->board) < 0)
                 return -ENOMEM;
         presence->devnum = key->devnum;

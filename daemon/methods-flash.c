@@ -63,10 +63,9 @@ void method_flash(struct connection *c)
         const char *path = arg_path(&args, "image");
         uint8_t signature[SIGNATURE_SIZE];
         char who[PEER_NAME_MAX];
-        struct given_image given = { .fd = fd,
-                                     .path = path,
-                                     .who = who,
-                                     .signature = arg_signature(&args, path, signature) };
+        struct given_image given = {
+                .fd = fd, .path = path, .who = who, .signature = arg_signature(&args, path, signature)
+        };
         _cleanup_(freep) char *why = NULL;
         int r;
 

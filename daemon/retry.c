@@ -54,8 +54,8 @@ void station_begun(void *userdata, struct slot *slot, uint64_t order, int r)
 {
         struct station *station = userdata;
         const char *text = r == -ECANCELED ? "the board left meanwhile: nothing was begun"
-                           : r < 0      ? ledger_trouble(station->world.ledger)
-                                        : NULL;
+                           : r < 0         ? ledger_trouble(station->world.ledger)
+                                           : NULL;
 
         if (station->server) /* NULL: the daemon ends */
                 server_begun(station->server, order, slot_name(slot), r, text);

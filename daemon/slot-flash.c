@@ -19,8 +19,9 @@
 #include "core/config-keys.h"
 #include "daemon/log.h"
 
-static char lost_text[] = "interrupted: espdfud ended before the board was flashed with an image that a person "
-                          "gave: expected espdfuctl flash or retry";
+static char lost_text[] =
+        "interrupted: espdfud ended before the board was flashed with an image that a person "
+        "gave: expected espdfuctl flash or retry";
 
 /* The policy that counts for the board; or none: *buf, with the defaults of a policy, and without a name. */
 static const struct config_policy *policy_or_none(const struct slot *slot, struct config_policy *buf)
@@ -93,9 +94,11 @@ static void forget(struct slot *slot, const struct presence_key *key)
 void slot_flash_moved(struct slot *slot)
 {
         struct presence_key key = slot_presence(slot);
+        struct presence_note note;
 
-        if (slot->ordered)
-                forget(slot, &key);
+        /* Since its DETACH it may be about a stay before that of the job. */
+        if (slot->ordered && ledger_presence_noted(slot->world->ledger, &key, &note))
+                forget(slot, &note.key);
 }
 
 /* ---- what a daemon before this one was ordered ---- */

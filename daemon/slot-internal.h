@@ -108,7 +108,8 @@ void slot_consider(struct slot *slot);
 void slot_drop_job(struct slot *slot);
 void slot_rest_in(struct slot *slot, enum phase phase, const char *message);
 /* The same with the policy that says so, or NULL. */
-void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase, const char *message);
+void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                  const char *message);
 
 /* A board has come: what the ledger has of a person's order about this port is about it, or about nobody any more. */
 void slot_flash_arrived(struct slot *slot, bool first);

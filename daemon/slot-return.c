@@ -34,9 +34,8 @@ static const char *why_not_the_same(const struct slot *slot, const struct slot *
         else if (!streq(policy->name, job->policy))
                 snprintf(text, size, "came back on %s, where policy %s counts", slot->board->port,
                          policy->name);
-        else if (!policy->image ||
-                 (!job->ordered && (policy->action == POLICY_IGNORE ||
-                                    (policy->action == POLICY_HOLD && !job->released))))
+        else if (!policy->image || (!job->ordered && (policy->action == POLICY_IGNORE ||
+                                                      (policy->action == POLICY_HOLD && !job->released))))
                 snprintf(text, size, "came back, and policy %s says action = %s now", policy->name,
                          policy_action_to_string(policy->action));
         else if (images_get(slot->world->images, policy, &slot->world->config->keys, &image, &why) != 0 ||

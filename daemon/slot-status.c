@@ -183,8 +183,7 @@ static int explain_job(const struct slot *slot, char **ret)
         return asprintf(ret, "attempt %u runs by policy %s%s with image %s%s%s%s%s%s", slot->job.attempt,
                         slot->policy ? slot->policy : "none", slot->ordered ? ", as a person ordered," : "",
                         slot->image->name, given ? " (" : "", given ? given : "", given ? ")" : "",
-                        slot->data.file ? " and board data " : "",
-                        slot->data.file ? slot->data.file : "") < 0
+                        slot->data.file ? " and board data " : "", slot->data.file ? slot->data.file : "") < 0
                        ? -ENOMEM
                        : 0;
 }

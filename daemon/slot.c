@@ -126,7 +126,8 @@ void slot_drop_job(struct slot *slot)
 }
 
 /* Without memory for a text the phase stands alone. policy may be NULL. */
-void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase, const char *message)
+void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                  const char *message)
 {
         slot_drop_job(slot);
         slot->phase = phase;
@@ -236,8 +237,8 @@ int slot_check_image(const struct slot *slot, const struct image_copy *image, ch
         if (image_is_for(image->image, ids->vid, ids->pid))
                 return 0;
         return asprintf(ret_why, "image %s: made for %04x:%04x: board is %04x:%04x",
-                        image->given ? image->given->told : image->path,
-                        image->image->vid, image->image->pid, ids->vid, ids->pid) < 0
+                        image->given ? image->given->told : image->path, image->image->vid, image->image->pid,
+                        ids->vid, ids->pid) < 0
                        ? -ENOMEM
                        : 1;
 }
@@ -336,7 +337,8 @@ void slot_reconsider(struct slot *slot)
         enum phase phase = slot_phase(slot);
 
         /* An order that is on its way to the ledger asks them when it is there. */
-        if (!slot->present || begun || slot->awaits || slot->order.flash || phase == PHASE_FLASHED || phase == PHASE_FAILED)
+        if (!slot->present || begun || slot->awaits || slot->order.flash || phase == PHASE_FLASHED ||
+            phase == PHASE_FAILED)
                 return;
         /* A person's release stands, but the image, its pin and its signature are looked at anew. */
         if (slot->ordered && slot->image->given)
@@ -363,7 +365,8 @@ int slot_release(struct slot *slot, char **ret_why)
         struct board_facts facts;
         int r = 0;
 
-        if (!slot->present || slot->has_job || slot->order.flash || (slot->phase != PHASE_HELD && slot->phase != PHASE_UNUSABLE))
+        if (!slot->present || slot->has_job || slot->order.flash ||
+            (slot->phase != PHASE_HELD && slot->phase != PHASE_UNUSABLE))
                 return 1;
         facts = board_facts(slot->board, slot->name);
         policy = policy_for(slot->world->config, &facts);

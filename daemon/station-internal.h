@@ -35,7 +35,7 @@ struct station {
         struct holds holds;
         struct layouts layouts; /* the hubs that ranges of slots are numbered by */
         uint64_t started_usec;
-        uint64_t orders; /* of people, that are answered later: the number of the last */
+        uint64_t orders;    /* of people, that are answered later: the number of the last */
         bool policy_mended; /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
 };

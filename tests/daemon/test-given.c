@@ -108,7 +108,7 @@ static void sign(const char *pem, uint8_t ret[static SIGNATURE_SIZE])
 }
 
 static void expect_answer(const struct image_copy *copy, const struct config_policy *policy,
-                         const char *expected)
+                          const char *expected)
 {
         char *why = NULL;
 
@@ -120,8 +120,10 @@ static void expect_answer(const struct image_copy *copy, const struct config_pol
 
 /* ---- tests ---- */
 
-#define ALL     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define NO_SEAL "image /home/joe/gizmo.bin: came as something else than a memfd with the seals SEAL, SHRINK, GROW and WRITE"
+#define ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define NO_SEAL                                                                                              \
+        "image /home/joe/gizmo.bin: came as something else than a memfd with the seals SEAL, SHRINK, GROW "  \
+        "and WRITE"
 
 static void test_what_is_no_sealed_memfd_is_refused(void **state)
 {
@@ -183,7 +185,8 @@ static void test_copy_says_whose_it_was_and_is_shared_and_dropped_with_its_last_
 
 static void test_signature_is_verified_where_it_is_required_and_with_other_keys_again(void **state)
 {
-        const struct config_policy required = { .name = (char *)"gizmo", .signature = POLICY_SIGNATURE_REQUIRED };
+        const struct config_policy required = { .name = (char *)"gizmo",
+                                                .signature = POLICY_SIGNATURE_REQUIRED };
         uint8_t good[SIGNATURE_SIZE], bad[SIGNATURE_SIZE];
         struct image_copy *copy, *unsigned_copy;
 
@@ -194,25 +197,29 @@ static void test_signature_is_verified_where_it_is_required_and_with_other_keys_
                        "image /home/joe/gizmo.bin: no key to check its signature by: expected a public key "
                        "(*.pem) in keys.d; policy says signature = required");
         trust(PUBLIC_3);
-        expect_refused(sealed(&sample), &required, NULL,
-                       "image /home/joe/gizmo.bin: no signature came with it: expected one in FILE.sig; policy "
-                       "says signature = required");
-        expect_refused(sealed(&sample), &required, bad,
-                       "image /home/joe/gizmo.bin: its signature is by no key in keys.d: the image was altered, "
-                       "or another key signed it; policy says signature = required");
+        expect_refused(
+                sealed(&sample), &required, NULL,
+                "image /home/joe/gizmo.bin: no signature came with it: expected one in FILE.sig; policy "
+                "says signature = required");
+        expect_refused(
+                sealed(&sample), &required, bad,
+                "image /home/joe/gizmo.bin: its signature is by no key in keys.d: the image was altered, "
+                "or another key signed it; policy says signature = required");
         copy = take(&required, good);
         expect_answer(copy, &required, NULL);
         /* One that was taken when nothing was required is asked for it later. */
         unsigned_copy = take(&plain, NULL);
         assert_ptr_not_equal(copy, unsigned_copy);
-        expect_answer(unsigned_copy, &required,
-                     "image user joe: /home/joe/gizmo.bin: no signature came with it: expected one in FILE.sig; "
-                     "policy says signature = required");
+        expect_answer(
+                unsigned_copy, &required,
+                "image user joe: /home/joe/gizmo.bin: no signature came with it: expected one in FILE.sig; "
+                "policy says signature = required");
         trusted_keys_done(&keys);
         trust(PUBLIC_1);
-        expect_answer(copy, &required,
-                     "image user joe: /home/joe/gizmo.bin: its signature is by no key in keys.d: the image was "
-                     "altered, or another key signed it; policy says signature = required");
+        expect_answer(
+                copy, &required,
+                "image user joe: /home/joe/gizmo.bin: its signature is by no key in keys.d: the image was "
+                "altered, or another key signed it; policy says signature = required");
         image_copy_unref(copy);
         image_copy_unref(unsigned_copy);
 }
@@ -232,20 +239,23 @@ static void test_pin_chip_and_mode_of_the_policy_count(void **state)
         memcpy(pinned.sha256, copy->digest, sizeof(pinned.sha256));
         expect_answer(copy, &pinned, NULL);
         expect_answer(copy, &s3,
-                     "image user joe: /home/joe/gizmo.bin: made for 303a:0002: expected 303a:0009 (chip = "
-                     "esp32s3)");
+                      "image user joe: /home/joe/gizmo.bin: made for 303a:0002: expected 303a:0009 (chip = "
+                      "esp32s3)");
         expect_answer(copy, &any,
-                     "image user joe: /home/joe/gizmo.bin: was given for boards of another mode: expected it anew");
+                      "image user joe: /home/joe/gizmo.bin: was given for boards of another mode: expected "
+                      "it anew");
         expect_answer(copy, NULL, NULL);
         image_copy_unref(copy);
 }
 
 static void test_images_in_memory_are_bounded_until_their_jobs_end(void **state)
 {
-        const struct sample_spec spec = { .pid = 0x0002,
-                                          .flash_size = 4 * MIB,
-                                          .files = { { .name = "app.bin", .address = 0x10000, .size = 9000, .seed = 3 } },
-                                          .n_files = 1 };
+        const struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 4 * MIB,
+                .files = { { .name = "app.bin", .address = 0x10000, .size = 9000, .seed = 3 } },
+                .n_files = 1
+        };
         struct image_copy *first = take(&plain, NULL), *second;
         struct sample_image another;
         struct given_image given;
@@ -256,8 +266,9 @@ static void test_images_in_memory_are_bounded_until_their_jobs_end(void **state)
         given = of(sealed(&another));
         store.bytes_max = sample.size + another.size - 1;
         assert_int_equal(given_take(&store, &plain, &keys, &given, &second, &why), 1);
-        assert_string_equal(why, "image /home/joe/gizmo.bin: no room beside the images that people gave for other "
-                                 "jobs: expected these to end first");
+        assert_string_equal(why,
+                            "image /home/joe/gizmo.bin: no room beside the images that people gave for other "
+                            "jobs: expected these to end first");
         free(why);
         image_copy_unref(take(&plain, NULL)); /* the same one takes no more room */
         image_copy_unref(first);

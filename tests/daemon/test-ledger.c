@@ -357,8 +357,8 @@ static void test_attempt_notes_its_presence_in_the_commit_that_opens_its_row(voi
         struct presence_note found;
 
         station_start(s, BOOT, NOON);
-        assert_int_equal(
-                ledger_attempt_open_with_data(s->ledger, &record, NULL, &note, take_answer, &answer), 0);
+        assert_int_equal(ledger_attempt_open_with_data(s->ledger, &record, NULL, &note, take_answer, &answer),
+                         0);
         wait_for(s, &answer);
         assert_int_equal(answer.r, 0);
         assert_true(ledger_presence_noted(s->ledger, &presence_a, &found));

@@ -189,8 +189,10 @@ static void test_flash_is_refused_with_the_reason(void **state)
 static void test_names_and_signatures_that_are_none_are_refused(void **state)
 {
         static const char *const images[] = { "\"\"", "\"a\\nb\"", "\"\\u001b[2J\"", "7", "{}" };
-        static const char *const signatures[] = { "\"\"", "\"AQID\"", "7",
-                                                  "\"!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!==\"" };
+        static const char *const signatures[] = {
+                "\"\"", "\"AQID\"", "7",
+                "\"!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!!==\""
+        };
         struct client *c = connect_to_act();
         int fd = memfd();
         size_t before = n_open();
@@ -378,7 +380,8 @@ static void test_flash_one_way_takes_the_image_along(void **state)
 
         (void)state;
         call_with(c,
-                  "{\"method\":\"" STATION "Flash\",\"parameters\":{\"where\":\"A4\"" IMAGE "},\"oneway\":true}",
+                  "{\"method\":\"" STATION "Flash\",\"parameters\":{\"where\":\"A4\"" IMAGE
+                  "},\"oneway\":true}",
                   fd, 1);
         call(c, GET_INFO);
         assert_int_equal(n_of(expect_reply(c), "interfaces"), 2);

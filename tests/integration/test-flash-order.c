@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfuctl flash: a person has a board flashed, whatever was before, with its policy's image or with one of their own. */
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +10,8 @@
 #include "tests/unit/keys.h"
 
 #define LOST                                                                                                 \
-        "interrupted: espdfud ended before the board was flashed with an image that a person gave: expected " \
+        "interrupted: espdfud ended before the board was flashed with an image that a person gave: "         \
+        "expected "                                                                                          \
         "espdfuctl flash or retry"
 
 #define A1    "[slot A1]\nport = 1-4.1\n"
@@ -39,10 +41,12 @@ static void write_image(const struct sample_image *image, const char *name)
 
 static int begin(void **state)
 {
-        struct sample_spec spec = { .pid = 0x0002,
-                                    .flash_size = 4 * MIB,
-                                    .files = { { .name = "app.bin", .address = 0x10000, .size = 150000, .seed = 5 } },
-                                    .n_files = 1 };
+        struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 4 * MIB,
+                .files = { { .name = "app.bin", .address = 0x10000, .size = 150000, .seed = 5 } },
+                .n_files = 1
+        };
 
         (void)state;
         umask(022);
@@ -119,7 +123,8 @@ static void expect_flashed_again(const char *slot, struct bed_board *board, unsi
         struct completions c = { board, n };
 
         if (!bed_wait(line.bed, has_completed, &c, PATIENCE))
-                fail_msg("waited in vain: flashed %u times; the daemon said:\n%s", n, bed_output(line.daemon));
+                fail_msg("waited in vain: flashed %u times; the daemon said:\n%s", n,
+                         bed_output(line.daemon));
         expect_phase(&line, slot, PHASE_FLASHED);
         bed_lock(line.bed);
         assert_true(rom_flash_has_image(bed_rom(board), image->data, image->payload_size));
@@ -255,7 +260,8 @@ static void test_policy_that_holds_or_ignores_a_board_is_overridden(void **state
         configure(A1 "[policy gizmo]\nchip = esp32s2\naction = ignore\n");
         board = plug(&line, "1-4.1", ROM_S2);
         expect_phase(&line, "A1", PHASE_IGNORED);
-        expect_refused("A1", NULL, "policy gizmo says action = ignore and names no image: expected --image FILE");
+        expect_refused("A1", NULL,
+                       "policy gizmo says action = ignore and names no image: expected --image FILE");
         flash("A1", "other.bin");
         expect_flashed_again("A1", board, 1, &other);
         configure(A1 "[policy gizmo]\nchip = esp32s2\naction = hold\nimage = @s2.bin\n");
@@ -295,6 +301,45 @@ static void test_reflash_never_does_not_count_for_a_person(void **state)
         expect_flashed(&line, "1-4.1", board);
         flash("1-4.1", NULL);
         expect_flashed_again("1-4.1", board, 2, &line.s3);
+}
+
+static void test_boards_named_together_get_the_same_image(void **state)
+{
+        struct bed_board *first = plug(&line, "1-4.1", ROM_S2), *second = plug(&line, "1-4.2", ROM_S2);
+        g_autofree char *image = line_path(&line, "other.bin"), *said = NULL;
+
+        (void)state;
+        expect_flashed(&line, "A1", first);
+        expect_flashed(&line, "1-4.2", second);
+        assert_int_equal(
+                ctl(&line, &said, (const char *[]){ "flash", "A1", "Z9", "1-4.2", "--image", image, NULL }),
+                1);
+        expect_said(said, "A1: started\n");
+        expect_said(said, "Z9: no slot has this name");
+        expect_said(said, "1-4.2: started\n");
+        expect_flashed_again("A1", first, 2, &other);
+        expect_flashed_again("1-4.2", second, 2, &other);
+}
+
+static void test_image_may_come_on_standard_input(void **state)
+{
+        g_autofree char *image = line_path(&line, "other.bin"), *socket = line_path(&line, "socket");
+        g_autofree char *command = g_strdup_printf("exec \"$0\" --socket '%s' flash A1 --image - <'%s'",
+                                                   socket, image);
+        struct bed_spawn_options options = { .outside = true };
+        struct bed_board *board = plug(&line, "1-4.1", ROM_S2);
+        g_autofree char *rows = NULL;
+
+        (void)state;
+        expect_flashed(&line, "A1", board);
+        assert_int_equal(
+                bed_wait_child(bed_spawn(line.bed, (const char *[]){ "sh", "-c", command, ESPDFUCTL, NULL },
+                                         &options),
+                               PATIENCE),
+                0);
+        expect_flashed_again("A1", board, 2, &other);
+        rows = history();
+        expect_said(rows, ": standard input\"");
 }
 
 /* ---- what stands in the way ---- */
@@ -356,6 +401,23 @@ static void test_order_that_cannot_be_recorded_changes_nothing_and_says_so(void 
         expect_flashed_again("A1", board, 2, &other);
 }
 
+static void test_flash_is_refused_while_the_daemon_stops(void **state)
+{
+        struct bed_board *board = plug(&line, "1-4.2", ROM_S2);
+
+        (void)state;
+        expect_flashed(&line, "1-4.2", board);
+        plug_with(&line, "1-4.1", &slow);
+        expect_in_the_middle("A1");
+        bed_kill(line.daemon, SIGTERM);
+        expect_log(&line, "stopping: 1 running download");
+        expect_refused("1-4.2", "other.bin", "espdfud is being stopped");
+        stop_watching(&line);
+        assert_int_equal(bed_wait_child(line.daemon, PATIENCE), 0);
+        start_daemon(&line);
+        expect_flashed_again("1-4.2", board, 1, &line.s2);
+}
+
 /* ---- trust ---- */
 
 static void begin_with_keys(const char *policy)
@@ -374,20 +436,22 @@ static void test_policy_that_requires_signatures_takes_no_other_image(void **sta
 
         (void)state;
         begin_with_keys(A1 "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
-                        "signature = required\n");
+                           "signature = required\n");
         board = plug(&line, "1-4.1", ROM_S2);
         expect_flashed(&line, "A1", board);
         expect_refused("A1", "other.bin",
                        "image @other.bin: no signature came with it: expected one in FILE.sig; policy says "
                        "signature = required");
         sign(&other, "other.bin.sig", PRIVATE_1);
-        expect_refused("A1", "other.bin",
-                       "image @other.bin: its signature is by no key in @conf/keys.d: the image was altered, or "
-                       "another key signed it; policy says signature = required");
+        expect_refused(
+                "A1", "other.bin",
+                "image @other.bin: its signature is by no key in @conf/keys.d: the image was altered, or "
+                "another key signed it; policy says signature = required");
         sign(&line.s2, "other.bin.sig", PRIVATE_3); /* of another image */
-        expect_refused("A1", "other.bin",
-                       "image @other.bin: its signature is by no key in @conf/keys.d: the image was altered, or "
-                       "another key signed it; policy says signature = required");
+        expect_refused(
+                "A1", "other.bin",
+                "image @other.bin: its signature is by no key in @conf/keys.d: the image was altered, or "
+                "another key signed it; policy says signature = required");
         sign(&other, "other.bin.sig", PRIVATE_3);
         flash("A1", "other.bin");
         expect_flashed_again("A1", board, 2, &other);
@@ -397,12 +461,11 @@ static void test_policy_with_a_pin_takes_that_image_alone(void **state)
 {
         g_autofree char *pin = g_compute_checksum_for_data(G_CHECKSUM_SHA256, line.s2.data, line.s2.size),
                         *found = g_compute_checksum_for_data(G_CHECKSUM_SHA256, other.data, other.size);
-        g_autofree char *config =
-                g_strdup_printf("[slot A1]\nport = 1-4.1\n[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
-                                "sha256 = %s\n",
-                                pin);
-        g_autofree char *why =
-                g_strdup_printf("image @other.bin: SHA-256 is %s: expected %s", found, pin);
+        g_autofree char *config = g_strdup_printf(
+                "[slot A1]\nport = 1-4.1\n[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
+                "sha256 = %s\n",
+                pin);
+        g_autofree char *why = g_strdup_printf("image @other.bin: SHA-256 is %s: expected %s", found, pin);
         struct bed_board *board;
 
         (void)state;
@@ -421,10 +484,12 @@ static void test_board_data_goes_into_the_image_that_is_given(void **state)
         static uint8_t content[4096];
         g_autofree char *folder = line_path(&line, "nvs");
         struct sample_image full;
-        struct sample_spec spec = { .pid = 0x0002,
-                                    .flash_size = 4 * MIB,
-                                    .files = { { .name = "all.bin", .address = 0x8000, .size = 90000, .seed = 7 } },
-                                    .n_files = 1 };
+        struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 4 * MIB,
+                .files = { { .name = "all.bin", .address = 0x8000, .size = 90000, .seed = 7 } },
+                .n_files = 1
+        };
         struct bed_board *board;
 
         (void)state;
@@ -432,7 +497,7 @@ static void test_board_data_goes_into_the_image_that_is_given(void **state)
         sample_fill(content, sizeof(content), 77);
         write_file("nvs/unit-1", content, sizeof(content));
         configure(A1 "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
-                  "board-data = 0x9000:@nvs\n");
+                     "board-data = 0x9000:@nvs\n");
         board = plug(&line, "1-4.1", ROM_S2);
         expect_flashed(&line, "A1", board);
         flash("A1", "other.bin");
@@ -682,8 +747,8 @@ static void test_client_refuses_what_is_no_image(void **state)
         expect_said(said, "/text: error: ");
         write_file("other.bin.sig", "short", 5);
         g_autofree char *signature = line_path(&line, "other.bin.sig");
-        g_autofree char *whole =
-                g_strdup_printf("espdfuctl: %s: expected the 64 raw bytes of an Ed25519 signature\n", signature);
+        g_autofree char *whole = g_strdup_printf(
+                "espdfuctl: %s: expected the 64 raw bytes of an Ed25519 signature\n", signature);
         g_free(said);
         assert_int_equal(order_flash("A1", "other.bin", &said), 1);
         assert_string_equal(said, whole);
@@ -701,9 +766,12 @@ int main(void)
                 TEST(test_policy_that_holds_or_ignores_a_board_is_overridden),
                 TEST(test_failed_cancelled_and_unusable_boards_are_flashed),
                 TEST(test_reflash_never_does_not_count_for_a_person),
+                TEST(test_boards_named_together_get_the_same_image),
+                TEST(test_image_may_come_on_standard_input),
                 TEST(test_flash_is_refused_where_something_is_in_the_way),
                 TEST(test_image_for_another_chip_is_refused),
                 TEST(test_order_that_cannot_be_recorded_changes_nothing_and_says_so),
+                TEST(test_flash_is_refused_while_the_daemon_stops),
                 TEST(test_policy_that_requires_signatures_takes_no_other_image),
                 TEST(test_policy_with_a_pin_takes_that_image_alone),
                 TEST(test_board_data_goes_into_the_image_that_is_given),
