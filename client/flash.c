@@ -16,10 +16,8 @@
 #include "io/image-signature.h"
 #include "io/sealed.h"
 
-#define STDIN_NAME     "standard input"
-#define PATH_TOLD_MAX  2048                /* bytes, as the interface says */
-#define FLASH_TIMEOUT  (30 * USEC_PER_SEC) /* an image of 64 MiB is looked at in that */
-#define SIG_SIZE_LIMIT (16 * KIB)
+#define STDIN_NAME    "standard input"
+#define FLASH_TIMEOUT (30 * USEC_PER_SEC) /* an image of 64 MiB is looked at in that */
 
 /* What goes with each call. */
 struct given {
@@ -80,7 +78,7 @@ static int read_signature(const char *path, struct given *given)
         _cleanup_(freep) char *beside = image_signature_path(path);
         _cleanup_(freep) uint8_t *data = NULL;
         size_t len = 0;
-        int r = beside ? file_read(beside, SIG_SIZE_LIMIT, &data, &len) : -ENOMEM;
+        int r = beside ? file_read(beside, SIGNATURE_SIZE, &data, &len) : -ENOMEM;
 
         if (r == -ENOENT)
                 return EXIT_DONE;
@@ -105,8 +103,8 @@ static int tell_path(const char *path, char **ret)
                 return refuse_file(path, -errno);
         if (asprintf(&told, "%s%s%s", here ? here : "", here ? "/" : "", path) < 0)
                 return told = NULL, refuse_file(path, -ENOMEM);
-        if (strlen(told) > PATH_TOLD_MAX) {
-                client_error("%s: expected a path of at most %d bytes", path, PATH_TOLD_MAX);
+        if (strlen(told) > IMAGE_TOLD_MAX) {
+                client_error("%s: expected a path of at most %d bytes", path, IMAGE_TOLD_MAX);
                 return EXIT_FAILED;
         }
         make_printable(told);

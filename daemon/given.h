@@ -10,7 +10,6 @@
 
 /* That are in memory: what their jobs hold is bounded, for each is its own. */
 #define GIVEN_BYTES_MAX (512 * MIB)
-#define GIVEN_PATH_MAX  2048 /* bytes of the path as told */
 
 struct given_image {
         int fd;                   /* the memfd, borrowed */

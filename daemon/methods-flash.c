@@ -19,7 +19,7 @@ static const char *arg_path(struct varlink_arguments *args, const char *name)
 {
         const char *path = varlink_arg_text(args, name);
 
-        if (path && (!*path || strlen(path) > GIVEN_PATH_MAX || !is_printable(path)) && !args->invalid)
+        if (path && (!*path || strlen(path) > IMAGE_TOLD_MAX || !is_printable(path)) && !args->invalid)
                 args->invalid = name;
         return path;
 }

@@ -5,18 +5,26 @@
 #include "daemon/log.h"
 #include "daemon/station-internal.h"
 
+/* 0 and the slot; SERVER_NO_SUCH_SLOT; or refused with *ret_why, when nothing begins any more. */
+static int find_for_order(struct station *station, const char *where, const char *what, int refused,
+                          struct slot **ret, char **ret_why)
+{
+        *ret = station_find_slot(station, where);
+        if (!*ret)
+                return SERVER_NO_SUCH_SLOT;
+        if (!station->world.stopping)
+                return 0;
+        return asprintf(ret_why, "%s: espdfud is being stopped", what) < 0 ? -ENOMEM : refused;
+}
+
 int station_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why)
 {
         struct station *station = userdata;
-        struct slot *slot = station_find_slot(station, where);
-        int r;
+        struct slot *slot;
+        int r = find_for_order(station, where, "is not tried again", SERVER_NOT_RETRIED, &slot, ret_why);
 
-        if (!slot)
-                return SERVER_NO_SUCH_SLOT;
-        if (station->world.stopping)
-                return (*ret_why = strdup("is not tried again: espdfud is being stopped"))
-                               ? SERVER_NOT_RETRIED
-                               : -ENOMEM;
+        if (r != 0)
+                return r;
         r = slot_retry(slot, ++station->orders, ret_why);
         if (r != 0)
                 return r < 0 ? r : SERVER_NOT_RETRIED;
@@ -35,13 +43,11 @@ int station_flash(void *userdata, const char *where, const char *who, const stru
                   uint64_t *ret_order, char **ret_why)
 {
         struct station *station = userdata;
-        struct slot *slot = station_find_slot(station, where);
-        int r;
+        struct slot *slot;
+        int r = find_for_order(station, where, "is not flashed", SERVER_NOT_FLASHED, &slot, ret_why);
 
-        if (!slot)
-                return SERVER_NO_SUCH_SLOT;
-        if (station->world.stopping)
-                return (*ret_why = strdup("espdfud is being stopped")) ? SERVER_NOT_FLASHED : -ENOMEM;
+        if (r != 0)
+                return r;
         r = slot_flash(slot, given, ++station->orders, ret_why);
         if (r != 0)
                 return r < 0 ? r : SERVER_NOT_FLASHED;

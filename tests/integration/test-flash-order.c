@@ -411,7 +411,7 @@ static void test_flash_is_refused_while_the_daemon_stops(void **state)
         expect_in_the_middle("A1");
         bed_kill(line.daemon, SIGTERM);
         expect_log(&line, "stopping: 1 running download");
-        expect_refused("1-4.2", "other.bin", "espdfud is being stopped");
+        expect_refused("1-4.2", "other.bin", "is not flashed: espdfud is being stopped");
         stop_watching(&line);
         assert_int_equal(bed_wait_child(line.daemon, PATIENCE), 0);
         start_daemon(&line);
@@ -652,6 +652,28 @@ static void test_board_whose_given_image_died_is_its_policys_again_by_retry_or_p
         expect_flashed_again("A1", board, 3, &line.s2);
 }
 
+static void test_given_image_that_waits_for_its_turn_dies_with_the_daemon_too(void **state)
+{
+        struct bed_board *board = plug(&line, "1-4.2", ROM_S2);
+
+        (void)state;
+        expect_flashed(&line, "1-4.2", board);
+        configure("[station]\njobs-max = 1\n" A1 PROBE "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n");
+        plug_with(&line, "1-4.1", &endless);
+        expect_bytes_done(&line, "A1", 4096);
+        flash("1-4.2", "other.bin");
+        expect_phase(&line, "1-4.2", PHASE_QUEUED);
+        kill_daemon(&line);
+        start_daemon(&line);
+        expect_phase(&line, "A1", PHASE_DOWNLOADING);
+        expect_left_alone("1-4.2", board, downloads_of(board));
+        ORDER("cancel", "A1");
+        flash_another("1-4.3");
+        expect_phase(&line, "1-4.2", PHASE_FAILED);
+        ORDER("retry", "1-4.2");
+        expect_flashed_again("1-4.2", board, 2, &line.s2);
+}
+
 /* It was in run-time mode when it was ordered: the daemon sent it to DFU mode, where it is another stay on the bus. */
 static void test_board_that_was_sent_to_dfu_mode_for_a_given_image_is_known_again(void **state)
 {
@@ -781,6 +803,7 @@ int main(void)
                 TEST(test_reload_with_a_policy_that_does_not_take_the_image_fails_what_waits),
                 TEST(test_board_whose_given_image_died_with_the_daemon_is_left_alone_and_says_so),
                 TEST(test_board_whose_given_image_died_is_its_policys_again_by_retry_or_plugged_in_anew),
+                TEST(test_given_image_that_waits_for_its_turn_dies_with_the_daemon_too),
                 TEST(test_board_that_was_sent_to_dfu_mode_for_a_given_image_is_known_again),
                 TEST(test_another_board_on_the_port_is_not_taken_for_the_interrupted_one),
                 TEST(test_order_to_flash_the_policys_image_outlives_the_daemon),
