@@ -654,20 +654,19 @@ static void test_board_whose_given_image_died_is_its_policys_again_by_retry_or_p
 
 static void test_given_image_that_waits_for_its_turn_dies_with_the_daemon_too(void **state)
 {
-        struct bed_board *board = plug(&line, "1-4.2", ROM_S2);
+        struct bed_board *board = plug(&line, "1-4.2", ROM_S2), *first;
 
         (void)state;
         expect_flashed(&line, "1-4.2", board);
         configure("[station]\njobs-max = 1\n" A1 PROBE "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n");
-        plug_with(&line, "1-4.1", &endless);
+        first = plug_with(&line, "1-4.1", &endless);
         expect_bytes_done(&line, "A1", 4096);
         flash("1-4.2", "other.bin");
         expect_phase(&line, "1-4.2", PHASE_QUEUED);
         kill_daemon(&line);
+        bed_pull(first);
         start_daemon(&line);
-        expect_phase(&line, "A1", PHASE_DOWNLOADING);
         expect_left_alone("1-4.2", board, downloads_of(board));
-        ORDER("cancel", "A1");
         flash_another("1-4.3");
         expect_phase(&line, "1-4.2", PHASE_FAILED);
         ORDER("retry", "1-4.2");
