@@ -116,7 +116,7 @@ static int cannot_talk(int r, uint64_t timeout_usec)
         return EXIT_FAILED;
 }
 
-int client_call(const char *method, json_t *parameters, bool more, struct connection **ret)
+static int call_with(const char *method, json_t *parameters, bool more, int fd, struct connection **ret)
 {
         _cleanup_(connection_closep) struct connection *c = NULL;
         int r;
@@ -126,11 +126,16 @@ int client_call(const char *method, json_t *parameters, bool more, struct connec
                 json_decref(parameters);
                 return cannot_connect(r);
         }
-        r = connection_send(c, method, parameters, more);
+        r = connection_send_with(c, method, parameters, more, fd);
         if (r != 0)
                 return cannot_talk(r, REPLY_TIMEOUT);
         *ret = take_ptr(c);
         return EXIT_DONE;
+}
+
+int client_call(const char *method, json_t *parameters, bool more, struct connection **ret)
+{
+        return call_with(method, parameters, more, -EBADF, ret);
 }
 
 static const char *parameter(const struct varlink_reply *reply, const char *name)
@@ -168,7 +173,8 @@ static int error_said(const struct varlink_reply *reply)
                              parameter(reply, "where"));
         else if (streq(reply->error, STATION_INTERFACE ".NotReleased"))
                 client_error("%s: not released: %s", parameter(reply, "where"), parameter(reply, "message"));
-        else if (streq(reply->error, STATION_INTERFACE ".NotRetried"))
+        else if (streq(reply->error, STATION_INTERFACE ".NotRetried") ||
+                 streq(reply->error, STATION_INTERFACE ".NotFlashed"))
                 client_error("%s: %s", parameter(reply, "where"), parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".NoSuchConsumer"))
                 client_error("%s: no consumer of this name is registered: see espdfuctl consumer list",
@@ -246,11 +252,16 @@ int client_ask(const char *method, json_t *parameters, json_t **ret)
 
 int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret)
 {
+        return client_ask_with(method, parameters, -EBADF, timeout_usec, ret);
+}
+
+int client_ask_with(const char *method, json_t *parameters, int fd, uint64_t timeout_usec, json_t **ret)
+{
         _cleanup_(connection_closep) struct connection *c = NULL;
         struct varlink_reply reply;
         int r;
 
-        r = client_call(method, parameters, false, &c);
+        r = call_with(method, parameters, false, fd, &c);
         if (r == EXIT_DONE)
                 r = receive(c, timeout_usec, NULL, &reply);
         if (r != EXIT_DONE)

@@ -19,6 +19,7 @@ int verb_cancel(int argc, char **argv);
 int verb_consumer(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_export(int argc, char **argv);
+int verb_flash(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_hold(int argc, char **argv);
 int verb_release(int argc, char **argv);
@@ -61,6 +62,8 @@ int client_next_until(struct connection *connection, uint64_t timeout_usec, cons
 int client_ask(const char *method, json_t *parameters, json_t **ret);
 /* The same, for a method that answers when something has ended. */
 int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret);
+/* The same with a descriptor beside the call (borrowed). */
+int client_ask_with(const char *method, json_t *parameters, int fd, uint64_t timeout_usec, json_t **ret);
 /* The configuration is read again; warnings are said, and how many there are of what is told. */
 int client_reload(unsigned *ret_slots, unsigned *ret_policies);
 /* For a reply that could not be read. */

@@ -59,6 +59,32 @@ struct connection *connection_close(struct connection *c)
 
 int connection_send(struct connection *c, const char *method, json_t *parameters, bool more)
 {
+        return connection_send_with(c, method, parameters, more, -EBADF);
+}
+
+/* fd goes with the first byte; -EBADF: none does. As send(2). */
+static ssize_t send_some(int socket, const char *text, size_t size, int fd)
+{
+        struct iovec bytes = { (char *)(uintptr_t)text, size };
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr header;
+        } control = { 0 };
+        struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+
+        if (fd >= 0) {
+                message.msg_control = control.bytes;
+                message.msg_controllen = sizeof(control.bytes);
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+        }
+        return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+int connection_send_with(struct connection *c, const char *method, json_t *parameters, bool more, int fd)
+{
         _cleanup_(freep) char *text = NULL;
         size_t size, sent = 0;
         int r;
@@ -67,7 +93,7 @@ int connection_send(struct connection *c, const char *method, json_t *parameters
         if (r < 0)
                 return r;
         while (sent < size) {
-                ssize_t n = send(c->fd, text + sent, size - sent, MSG_NOSIGNAL);
+                ssize_t n = send_some(c->fd, text + sent, size - sent, sent == 0 ? fd : -EBADF);
 
                 if (n < 0 && errno == EAGAIN)
                         return CONNECTION_TIMED_OUT;

@@ -24,6 +24,8 @@ DEFINE_CLEANUP(struct connection, connection_close)
 
 /* Takes parameters over. */
 int connection_send(struct connection *c, const char *method, json_t *parameters, bool more);
+/* The same with a descriptor beside it (borrowed). */
+int connection_send_with(struct connection *c, const char *method, json_t *parameters, bool more, int fd);
 /* Waits for a reply; mask: the signals blocked while waiting, NULL: as they are. USEC_INFINITY waits for ever. */
 int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
                        struct varlink_reply *ret);

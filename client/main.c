@@ -31,6 +31,8 @@ static const struct verb {
           verb_hold },
         { "release", "[SLOT|PORT…]", "Lift a hold; or flash a board that its policy holds", verb_release },
         { "retry", "SLOT|PORT…", "Try a board again whose job failed or was cancelled", verb_retry },
+        { "flash", "SLOT|PORT… [--image FILE]",
+          "Flash a board now, whatever was before: with its policy's image, or with this one", verb_flash },
         { "slot", "learn NAME… [--output FILE] [--replace] [--timeout SECONDS]",
           "Give ports names, by plugging a board into each", verb_slot },
         { "reload", "", "Read the configuration again", verb_reload },

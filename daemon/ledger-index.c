@@ -111,6 +111,16 @@ const struct ledger_presence *ledger_index_presence(const struct ledger_index *i
         return NULL;
 }
 
+const struct ledger_presence *ledger_index_noted(const struct ledger_index *index,
+                                                 const struct presence_key *key)
+{
+        for (const struct ledger_presence *p = index->presences; p; p = p->next)
+                if ((p->verdict == VERDICT_NONE || p->verdict == VERDICT_INTERRUPTED) &&
+                    streq(p->path, key->path) && streq(p->boot_id, key->boot_id))
+                        return p;
+        return NULL;
+}
+
 bool ledger_index_was_reset(const struct ledger_index *index, const struct presence_key *key,
                             uint64_t limit_usec)
 {

@@ -47,6 +47,10 @@ void ledger_index_forget_presence(struct ledger_index *index, const struct ledge
 const struct ledger_presence *ledger_index_presence(const struct ledger_index *index,
                                                     const struct presence_key *key);
 
+/* As ledger_presence_noted(), or NULL. */
+const struct ledger_presence *ledger_index_noted(const struct ledger_index *index,
+                                                 const struct presence_key *key);
+
 /* As ledger_presence_was_reset(). */
 bool ledger_index_was_reset(const struct ledger_index *index, const struct presence_key *key,
                             uint64_t limit_usec);

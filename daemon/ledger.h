@@ -38,6 +38,17 @@ struct presence_key {
 };
 
 /*
+ * What the ledger says of a presence. Beside final verdicts there are two that are none yet, of boards that a person ordered
+ * to be flashed: VERDICT_NONE, to be flashed with the image of its policy, whatever else the policy says; and
+ * VERDICT_INTERRUPTED, with an image that is gone with the daemon: message says so.
+ */
+struct presence_note {
+        struct presence_key key;
+        enum verdict verdict;
+        const char *message; /* or NULL */
+};
+
+/*
  * Called in the event loop: r is 0 when it is on disk, else a negative errno, and ledger_trouble() says why.
  * id is the row's id; sequence its sequence number, 0 for an opened row. Must not call ledger_free().
  */
@@ -79,6 +90,9 @@ int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt
  */
 int ledger_presence_forget(struct ledger *ledger, const struct presence_key *presence, ledger_done_t done,
                            void *userdata);
+/* The note takes the place of what the ledger had about this path. Results as above; done may be NULL. */
+int ledger_presence_put(struct ledger *ledger, const struct presence_note *note, ledger_done_t done,
+                        void *userdata);
 /*
  * No callback of an order or a question with this userdata will run any more; the order itself stands. A row that is opened
  * for nobody is closed at once as VERDICT_CANCELLED.
@@ -99,6 +113,11 @@ uint64_t ledger_commits(struct ledger *ledger);
  * or VERDICT_NONE. */
 enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *presence,
                              const char **ret_message);
+
+/* From memory: whether a note that is no verdict is there for this boot and path, whichever the stay, and which (borrowed
+ * until the loop runs; key.board is set). */
+bool ledger_presence_noted(struct ledger *ledger, const struct presence_key *presence,
+                           struct presence_note *ret);
 
 /* From memory: whether this is the return, within limit_usec, of the board whose flashing on this path ended with a
  * reset. */

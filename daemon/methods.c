@@ -84,6 +84,7 @@ static const struct method {
         { STATION_INTERFACE ".Hold", method_hold, true },
         { STATION_INTERFACE ".Release", method_release, true },
         { STATION_INTERFACE ".Retry", method_retry, true },
+        { STATION_INTERFACE ".Flash", method_flash, true },
 };
 
 /* A method that is not in the table: is it the interface or the method that is not there? */

@@ -29,7 +29,10 @@ enum {
         SERVER_NOTHING_RUNNING,
         SERVER_NOT_RELEASED,
         SERVER_NOT_RETRIED,
+        SERVER_NOT_FLASHED,
 };
+
+struct given_image; /* daemon/given.h */
 
 /*
  * What the station answers. All are called in the event loop and return at once; a negative errno becomes the error
@@ -72,9 +75,12 @@ struct server_ops {
         /* 0; SERVER_NO_SUCH_SLOT; SERVER_NOT_RELEASED with the reason. */
         int (*release)(void *userdata, const char *where, const char *who, bool *ret_was_held,
                        char **ret_why);
-        /* 0 with a number (not 0) by which server_retried() tells what came of it, later; SERVER_NO_SUCH_SLOT;
+        /* 0 with a number (not 0) by which server_begun() tells what came of it, later; SERVER_NO_SUCH_SLOT;
          * SERVER_NOT_RETRIED with the reason. */
         int (*retry)(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
+        /* As retry, with SERVER_NOT_FLASHED. given: the image, which is borrowed; NULL: that of the board's policy. */
+        int (*flash)(void *userdata, const char *where, const char *who, const struct given_image *given,
+                     uint64_t *ret_order, char **ret_why);
 };
 
 struct server_peer {
@@ -110,8 +116,8 @@ void server_slot_changed(struct server *server, const char *slot, bool phase_cha
 /* Everything may be different (a reload): who watches gets the whole station again. */
 void server_changed(struct server *server);
 
-/* The retry with this number has begun (0), or could not, and why (text; NULL: r says it). slot: as it is called now. */
-void server_retried(struct server *server, uint64_t order, const char *slot, int r, const char *text);
+/* The order with this number has begun (0), or could not, and why (text; NULL: r says it). slot: as it is called now. */
+void server_begun(struct server *server, uint64_t order, const char *slot, int r, const char *text);
 
 /* For tests and the log. */
 size_t server_n_connections(const struct server *server);

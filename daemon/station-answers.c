@@ -235,6 +235,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .hold = station_hold,
                 .release = station_release,
                 .retry = station_retry,
+                .flash = station_flash,
         };
 
         station->server_options = (struct server_options){

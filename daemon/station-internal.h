@@ -35,6 +35,7 @@ struct station {
         struct holds holds;
         struct layouts layouts; /* the hubs that ranges of slots are numbered by */
         uint64_t started_usec;
+        uint64_t orders;    /* of people, that are answered later: the number of the last */
         bool policy_mended; /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
 };
@@ -83,7 +84,9 @@ int station_release(void *userdata, const char *where, const char *who, bool *re
 
 /* retry.c: as server_ops and slot_world have them. */
 int station_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
-void station_retried(void *userdata, struct slot *slot, uint64_t order, int r);
+int station_flash(void *userdata, const char *where, const char *who, const struct given_image *given,
+                  uint64_t *ret_order, char **ret_why);
+void station_begun(void *userdata, struct slot *slot, uint64_t order, int r);
 
 /* The status line of `systemctl status`. */
 void station_tell_systemd(struct station *station);

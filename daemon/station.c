@@ -249,7 +249,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .changed = on_changed,
                 .places_changed = station_places_changed,
                 .image_seen = station_image_seen,
-                .retried = station_retried,
+                .begun = station_begun,
                 .find_job = find_job,
                 .flapping = station_flapping,
         };
@@ -284,6 +284,7 @@ struct station *station_free(struct station *station)
                 ledger_free(station->world.ledger);
         if (station->world.images)
                 images_free(station->world.images);
+        given_prune(&station->world.given);
         engine_program_close(&station->world.engine);
         station_forget_policies(station);
         sd_event_source_disable_unref(station->stop_timer);

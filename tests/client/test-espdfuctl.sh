@@ -74,7 +74,7 @@ wait_for_line() { # text in a file that grows; gives up after 10 s
 # ---- stories ----
 
 story="without a daemon the exit code is 3"
-for verb in status explain history reload "cancel A1" hold release "retry A1" "export --format csv" stats "consumer list"; do
+for verb in status explain history reload "cancel A1" hold release "retry A1" "flash A1" "export --format csv" stats "consumer list"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 3
@@ -421,6 +421,42 @@ ctl retry
 expect_code 2
 expect_err "retry: expected the slots whose boards are to be tried again: see espdfuctl retry --help"
 
+story="flash says what stands in the way, and what is no image"
+ctl flash A3 Z9
+expect_code 1
+expect_err "espdfuctl: A3: is running: expected espdfuctl cancel first"
+expect_err "espdfuctl: Z9: no slot has this name, port or path: see espdfuctl status"
+ctl flash
+expect_code 2
+expect_err "flash: expected the slots whose boards are to be flashed: see espdfuctl flash --help"
+ctl flash --image
+expect_code 2
+expect_err "espdfuctl: flash: --image: expected a value after it: see espdfuctl flash --help"
+ctl flash A4 --image "$dir/nothing.bin"
+expect_code 1
+expect_err "espdfuctl: $dir/nothing.bin: No such file or directory"
+ctl flash A4 --image "$dir"
+expect_code 1
+expect_err "espdfuctl: $dir: a directory: expected a regular file"
+ctl flash A4 --image /dev/zero
+expect_code 1
+expect_err "espdfuctl: /dev/zero: a device or pipe: expected a regular file"
+echo "no image" >"$dir/text"
+ctl flash A4 --image "$dir/text"
+expect_code 1
+expect_err "espdfuctl: $dir/text: error: "
+timeout 20 ./espdfuctl --socket "$socket" flash A4 --image - <"$dir/text" >"$dir/stdout" 2>"$dir/stderr"
+code=$?
+err=$(cat "$dir/stderr")
+expect_code 1
+expect_err "espdfuctl: standard input: error: "
+if [ "$(id -u)" -ne 0 ]; then
+        chmod 0 "$dir/text"
+        ctl flash A4 --image "$dir/text"
+        expect_code 1
+        expect_err "espdfuctl: $dir/text: Permission denied"
+fi
+
 story="hold and release"
 ctl hold --reason "new jig" A1 1-4.2
 expect_code 0
@@ -567,7 +603,7 @@ story="who may only look"
 start_daemon peer
 ctl status
 expect_code 0
-for verb in reload "cancel A1" hold "hold A1" "release A1 A2" "retry A4"; do
+for verb in reload "cancel A1" hold "hold A1" "release A1 A2" "retry A4" "flash A4"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 4

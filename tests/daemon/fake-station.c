@@ -2,9 +2,11 @@
 #include "tests/daemon/fake-station.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "core/holds.h"
 #include "core/messages.h"
+#include "daemon/given.h"
 
 #define MINUTE (60 * USEC_PER_SEC)
 
@@ -431,7 +433,7 @@ static int fake_release(void *userdata, const char *where, const char *who, bool
         return 0;
 }
 
-/* A4 failed; it begins when the test says server_retried(). */
+/* A4 failed; it begins when the test says server_begun(). */
 static int fake_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why)
 {
         struct fake_station *s = userdata;
@@ -444,6 +446,31 @@ static int fake_retry(void *userdata, const char *where, const char *who, uint64
         if (slot->phase != PHASE_FAILED)
                 return asprintf(ret_why, "is empty; nothing to retry") < 0 ? -ENOMEM : SERVER_NOT_RETRIED;
         snprintf(s->ordered, sizeof(s->ordered), "retry %s by %s", slot->slot, who);
+        *ret_order = ++s->n_retries;
+        return 0;
+}
+
+/* A4 failed, and can be flashed; it begins as with retry. */
+static int fake_flash(void *userdata, const char *where, const char *who, const struct given_image *given,
+                      uint64_t *ret_order, char **ret_why)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = fake_find(s, where);
+        struct stat st = { 0 };
+
+        if (s->error)
+                return s->error;
+        if (!slot)
+                return SERVER_NO_SUCH_SLOT;
+        if (slot->phase != PHASE_FAILED)
+                return asprintf(ret_why, "is running: expected espdfuctl cancel first") < 0
+                               ? -ENOMEM
+                               : SERVER_NOT_FLASHED;
+        if (given && fstat(given->fd, &st) < 0)
+                return -errno;
+        s->given_size = st.st_size;
+        snprintf(s->ordered, sizeof(s->ordered), "flash %s by %s with %s, %s signature", slot->slot, who,
+                 given ? given->path : "-", given && given->signature ? "a" : "no");
         *ret_order = ++s->n_retries;
         return 0;
 }
@@ -465,6 +492,7 @@ const struct server_ops fake_station_ops = {
         .hold = fake_hold,
         .release = fake_release,
         .retry = fake_retry,
+        .flash = fake_flash,
 };
 
 static const struct station_status line3_header = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the ledger promises while all is well: rows, order, presences, history, figures. */
+#include "daemon/ledger-data.h"
 #include "tests/daemon/ledger-station.h"
 
 #include <sched.h>
@@ -308,6 +309,65 @@ static void test_presence_that_is_forgotten_has_no_verdict_after_a_restart_eithe
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE);
         attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
+}
+
+/* Of a board that a person ordered to be flashed: what is to be, until there is a verdict. */
+static void test_note_stands_for_a_presence_until_its_verdict_and_outlives_the_daemon(void **state)
+{
+        struct presence_key other_stay = presence_a, by_board = presence_a;
+        struct presence_note note = { .verdict = VERDICT_INTERRUPTED, .message = "gone" }, found;
+        struct station *s = *state;
+        struct answer answer = { 0 };
+
+        station_start(s, BOOT, NOON);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
+        assert_false(ledger_presence_noted(s->ledger, &presence_a, &found));
+        by_board.board = "303a:0009 7c:df:a1:0b:00:12";
+        note.key = by_board;
+        assert_int_equal(ledger_presence_put(s->ledger, &note, take_answer, &answer), 0);
+        wait_for(s, &answer);
+        assert_int_equal(answer.r, 0);
+        station_restart(s);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_INTERRUPTED);
+        other_stay.devnum++; /* whichever it is: who asks looks at the key */
+        assert_true(ledger_presence_noted(s->ledger, &other_stay, &found));
+        assert_int_equal(found.key.devnum, presence_a.devnum);
+        assert_string_equal(found.key.board, "303a:0009 7c:df:a1:0b:00:12");
+        assert_string_equal(found.message, "gone");
+        other_stay.path = "pci-0000:00:14.0-usb-0:4.2";
+        assert_false(ledger_presence_noted(s->ledger, &other_stay, &found));
+        other_stay = presence_a;
+        other_stay.boot_id = NEXT_BOOT;
+        assert_false(ledger_presence_noted(s->ledger, &other_stay, &found));
+        attempt(s, slot_a1, 2, VERDICT_FLASHED, NOON, &presence_a);
+        assert_false(ledger_presence_noted(s->ledger, &presence_a, &found));
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
+}
+
+static void test_attempt_notes_its_presence_in_the_commit_that_opens_its_row(void **state)
+{
+        const struct presence_note note = { .key = presence_a, .verdict = VERDICT_NONE };
+        struct attempt_record record = { .job = (char *)"job",
+                                         .attempt = 1,
+                                         .slot = (char *)"A1",
+                                         .boot_id = (char *)BOOT,
+                                         .start_realtime_usec = NOON };
+        struct station *s = *state;
+        struct answer answer = { 0 };
+        struct presence_note found;
+
+        station_start(s, BOOT, NOON);
+        assert_int_equal(ledger_attempt_open_with_data(s->ledger, &record, NULL, &note, take_answer, &answer),
+                         0);
+        wait_for(s, &answer);
+        assert_int_equal(answer.r, 0);
+        assert_true(ledger_presence_noted(s->ledger, &presence_a, &found));
+        assert_int_equal(on_disk(s, "SELECT count(*) FROM presence WHERE verdict = 'none'"), 1);
+        station_restart(s);
+        assert_true(ledger_presence_noted(s->ledger, &presence_a, &found));
+        assert_int_equal(found.verdict, VERDICT_NONE);
+        assert_null(found.message);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE); /* no verdict */
 }
 
 static void test_presence_ends_with_a_replug_another_port_or_another_boot(void **state)
@@ -633,6 +693,8 @@ int main(void)
                 STATION_TEST(test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either),
                 STATION_TEST(test_return_after_a_reset_is_known_also_to_the_next_daemon),
                 STATION_TEST(test_board_that_was_not_reset_has_no_return),
+                STATION_TEST(test_note_stands_for_a_presence_until_its_verdict_and_outlives_the_daemon),
+                STATION_TEST(test_attempt_notes_its_presence_in_the_commit_that_opens_its_row),
                 STATION_TEST(test_presence_ends_with_a_replug_another_port_or_another_boot),
                 STATION_TEST(test_presences_of_older_boots_are_dropped),
                 STATION_TEST(test_late_verdict_of_a_gone_board_does_not_cover_the_next),

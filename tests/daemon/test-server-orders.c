@@ -323,10 +323,10 @@ static void test_retry_answers_when_the_station_says_that_it_has_begun(void **st
         call_at(c, "Retry", "1-4.4");
         expect_no_answer(c);
         assert_string_equal(w.station.ordered, "retry A4 by 3999999");
-        server_retried(w.server, w.station.n_retries + 1, "A4", 0, NULL); /* another's */
+        server_begun(w.server, w.station.n_retries + 1, "A4", 0, NULL); /* another's */
         expect_no_answer(c);
         fake_station_slot(&w.station, "A4")->phase = PHASE_QUEUED;
-        server_retried(w.server, w.station.n_retries, "A4", 0, NULL);
+        server_begun(w.server, w.station.n_retries, "A4", 0, NULL);
         slot = json_object_get(expect_answer(c, "Retry"), "slot");
         assert_string_equal(json_string_value(json_object_get(slot, "phase")), "queued");
         hang_up(c);
@@ -340,11 +340,11 @@ static void test_retry_that_cannot_be_recorded_fails_with_the_reason(void **stat
         (void)state;
         call_at(c, "Retry", "A4");
         expect_no_answer(c);
-        server_retried(w.server, w.station.n_retries, "A4", -ENOSPC, "the disk is full");
+        server_begun(w.server, w.station.n_retries, "A4", -ENOSPC, "the disk is full");
         expect_error(c, STATION "Failed", "message", "the disk is full");
         call_at(c, "Retry", "A4");
         expect_no_answer(c);
-        server_retried(w.server, w.station.n_retries, "A4", -ENXIO, NULL);
+        server_begun(w.server, w.station.n_retries, "A4", -ENXIO, NULL);
         expect_error(c, STATION "Failed", "message", strerror(ENXIO));
         hang_up(c);
 }
