@@ -23,6 +23,7 @@ int verb_export(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_hold(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_probe(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_retry(int argc, char **argv);

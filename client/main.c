@@ -23,6 +23,8 @@ static const struct verb {
           "List the Espressif devices on this machine, and what the station thinks of each", verb_list },
         { "doctor", "[SLOT|PORT] [--json] [--kernel-log FILE] [--root DIR]",
           "Find out why a board does not show up or is not flashed, and what mends it", verb_doctor },
+        { "probe", "SLOT|PORT [--detach] [--upload] [--json] [--engine PATH]",
+          "Ask a board, without writing to it, whether its ROM is what espdfu takes it for", verb_probe },
         { "history", FILTER_USAGE " [--limit N|--all] [--json]", "List attempts, the newest first",
           verb_history },
         { "export", "--format csv|json " FILTER_USAGE " [--output FILE]",
