@@ -17,11 +17,14 @@ extern const char *client_socket;
 /* The verbs: main()'s way to call them. argv[0] is the verb. They return an exit code. */
 int verb_cancel(int argc, char **argv);
 int verb_consumer(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_flash(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_hold(int argc, char **argv);
+int verb_list(int argc, char **argv);
+int verb_probe(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_reload(int argc, char **argv);
 int verb_retry(int argc, char **argv);

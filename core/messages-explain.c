@@ -10,6 +10,7 @@ static const struct field explanation_fields[] = {
         FIELD(PHASE, explanation, phase),
         FIELD(TEXT_OR_NULL, explanation, chosen),
         FIELD(TEXT_OR_NULL, explanation, message),
+        FIELD(TEXT_OR_NULL, explanation, held),
 };
 
 static const struct field answer_fields[] = {

@@ -65,6 +65,7 @@ void explanation_done(struct explanation *explanation)
         free(explanation->board);
         free(explanation->chosen);
         free(explanation->message);
+        free(explanation->held);
         for (size_t i = 0; i < explanation->n_policies; i++) {
                 free(explanation->policies[i].policy);
                 free(explanation->policies[i].key);

@@ -24,7 +24,7 @@ static const uint8_t rom_device[USB_DEVICE_DESCRIPTOR_SIZE] = {
 };
 
 /* clang-format off */
-static const uint8_t rom_configuration[] = {
+static const uint8_t rom_configuration[USB_ROM_CONFIGURATION_SIZE] = {
         0x09, 0x02, 0x5d, 0x00, 0x03, 0x01, 0x00, 0xc0, 0xfa, /* 3 interfaces, self-powered, 500 mA */
         0x08, 0x0b, 0x00, 0x02, 0x02, 0x02, 0x00, 0x00,       /* association of interfaces 0 and 1 */
         0x09, 0x04, 0x00, 0x00, 0x01, 0x02, 0x02, 0x00, 0x00, /* CDC-ACM control */
@@ -122,30 +122,32 @@ int usb_find_dfu_interface(const uint8_t *descriptors, size_t len, struct dfu_in
         }
 }
 
-static bool device_is_rom(const uint8_t *d, const struct chip *chip)
+void usb_rom_device_descriptor(const struct chip *chip, uint8_t ret[static USB_DEVICE_DESCRIPTOR_SIZE])
 {
-        uint8_t expected[sizeof(rom_device)];
+        memcpy(ret, rom_device, sizeof(rom_device));
+        write_le16(ret + PID_OFFSET, chip->pid);
+        write_le16(ret + BCD_DEVICE_OFFSET, chip->bcd_device);
+}
 
-        memcpy(expected, rom_device, sizeof(expected));
-        write_le16(expected + PID_OFFSET, chip->pid);
-        write_le16(expected + BCD_DEVICE_OFFSET, chip->bcd_device);
-        return memcmp(d, expected, sizeof(expected)) == 0;
+void usb_rom_configuration(bool dfu_mode, uint8_t ret[static USB_ROM_CONFIGURATION_SIZE])
+{
+        memcpy(ret, rom_configuration, sizeof(rom_configuration));
+        ret[ROM_PROTOCOL_OFFSET] = dfu_mode ? PROTOCOL_DFU_MODE : PROTOCOL_RUNTIME;
 }
 
 bool usb_descriptors_are_rom(const uint8_t *descriptors, size_t len, const struct chip *chip)
 {
         const uint8_t *device, *configuration;
-        uint8_t expected[sizeof(rom_configuration)];
+        uint8_t rom[USB_DEVICE_DESCRIPTOR_SIZE], expected[USB_ROM_CONFIGURATION_SIZE];
         struct cursor c = cursor_over(descriptors, len);
 
-        if (!cursor_take(&c, sizeof(rom_device), &device) ||
-            !cursor_take(&c, sizeof(rom_configuration), &configuration) || cursor_remaining(&c) > 0)
+        if (!cursor_take(&c, sizeof(rom), &device) || !cursor_take(&c, sizeof(expected), &configuration) ||
+            cursor_remaining(&c) > 0)
                 return false;
-        memcpy(expected, rom_configuration, sizeof(expected));
-        expected[ROM_PROTOCOL_OFFSET] = configuration[ROM_PROTOCOL_OFFSET] == PROTOCOL_DFU_MODE
-                                                ? PROTOCOL_DFU_MODE
-                                                : PROTOCOL_RUNTIME;
-        return device_is_rom(device, chip) && memcmp(configuration, expected, sizeof(expected)) == 0;
+        usb_rom_device_descriptor(chip, rom);
+        usb_rom_configuration(configuration[ROM_PROTOCOL_OFFSET] == PROTOCOL_DFU_MODE, expected);
+        return memcmp(device, rom, sizeof(rom)) == 0 &&
+               memcmp(configuration, expected, sizeof(expected)) == 0;
 }
 
 bool usb_strings_are_rom(const struct chip *chip, const char *manufacturer, const char *product,

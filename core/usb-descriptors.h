@@ -9,6 +9,7 @@
 #include "core/chip.h"
 
 #define USB_DEVICE_DESCRIPTOR_SIZE 18
+#define USB_ROM_CONFIGURATION_SIZE 93
 #define USB_DESCRIPTORS_MAX        8192 /* bytes that are looked at at all */
 #define DFU_ROM_TRANSFER_SIZE      64
 #define DFU_TRANSFER_SIZE_MAX      4096 /* what usbfs moves in one control transfer */
@@ -43,6 +44,10 @@ int usb_find_dfu_interface(const uint8_t *descriptors, size_t len, struct dfu_in
 
 /* Whether the descriptors are those of chip's mask ROM to the byte, in either mode. */
 bool usb_descriptors_are_rom(const uint8_t *descriptors, size_t len, const struct chip *chip);
+
+/* What the mask ROM says, to the byte. */
+void usb_rom_device_descriptor(const struct chip *chip, uint8_t ret[static USB_DEVICE_DESCRIPTOR_SIZE]);
+void usb_rom_configuration(bool dfu_mode, uint8_t ret[static USB_ROM_CONFIGURATION_SIZE]);
 
 /* Whether the strings are those of chip's mask ROM. Any may be NULL: not read, so not the ROM's. */
 bool usb_strings_are_rom(const struct chip *chip, const char *manufacturer, const char *product,

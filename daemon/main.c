@@ -20,10 +20,10 @@
 #include "daemon/socket-dir.h"
 #include "daemon/station.h"
 #include "io/config-dir.h"
+#include "io/engine-path.h"
 
 #define SOCKET_PATH RUNSTATEDIR "/espdfu/io.espdfu.Station1"
 #define STATE_DIR   LOCALSTATEDIR "/lib/espdfu"
-#define ENGINE_NAME "espdfu-engine"
 
 static void print_help(void)
 {
@@ -34,7 +34,7 @@ static void print_help(void)
              "  --socket PATH   where espdfuctl connects (default: " SOCKET_PATH ")\n"
              "  --state DIR     the ledger (default: $STATE_DIRECTORY, else " STATE_DIR ")\n"
              "  --engine PATH   the program that flashes one board (default: espdfu-engine beside\n"
-             "                  espdfud, else " PKGLIBEXECDIR "/" ENGINE_NAME ")\n"
+             "                  espdfud, else " PKGLIBEXECDIR "/espdfu-engine)\n"
              "  --verbose       say more\n"
              "  --help, --version\n"
              "\n"
@@ -88,24 +88,6 @@ static int parse_arguments(int argc, char **argv, struct station_options *option
                 return -EINVAL;
         }
         return 0;
-}
-
-/* Beside this program, as a build tree has it; else where it is installed. */
-static const char *find_engine(char *buf, size_t size)
-{
-        ssize_t n = readlink("/proc/self/exe", buf, size - sizeof(ENGINE_NAME));
-        char *slash;
-
-        if (n > 0 && (size_t)n < size - sizeof(ENGINE_NAME)) {
-                buf[n] = '\0';
-                slash = strrchr(buf, '/');
-                if (slash) {
-                        memcpy(slash + 1, ENGINE_NAME, sizeof(ENGINE_NAME));
-                        if (access(buf, X_OK) == 0)
-                                return buf;
-                }
-        }
-        return PKGLIBEXECDIR "/" ENGINE_NAME;
 }
 
 /* Held until the process ends: a second daemon would flash the same boards. */
@@ -273,7 +255,7 @@ int main(int argc, char **argv)
         if (options.socket_fd < -1 || block_signals() < 0)
                 return EXIT_FAILURE;
         if (!options.engine)
-                options.engine = find_engine(engine, sizeof(engine));
+                options.engine = engine_path(engine, sizeof(engine));
         r = start(&options);
         if (r != EXIT_SUCCESS && log_first_error())
                 notify_failed(log_first_error());

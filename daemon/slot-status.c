@@ -216,6 +216,8 @@ static int explain(const struct slot *slot, struct explanation *ret)
                                                                 : copy(&ret->message, message_of(slot));
         if (r == 0)
                 r = explain_hold(slot, &ret->message);
+        if (r == 0)
+                r = copy(&ret->held, holds_of_port(slot->world->holds, slot->path, slot->port));
         if (r < 0 || !slot->present)
                 return r;
         r = copy(&ret->board, board_describe(slot->board, what, sizeof(what)));

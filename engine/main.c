@@ -3,6 +3,7 @@
  * espdfu-engine: flashes one board, or sends it from run-time mode to DFU mode, and says how that ended. Started by
  * espdfud, one process a board, so that a hub, a kernel call or a descriptor that goes wrong costs one board.
  * Exit status: 0 when the verdict is `flashed` or `detached`, 1 for any other, 2 for wrong arguments.
+ * With --probe it asks a board what it is and writes the answers, for espdfuctl; see engine/probe.h.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -12,17 +13,21 @@
 #include <unistd.h>
 
 #include "engine/download.h"
+#include "engine/probe.h"
 
 struct arguments {
         struct board_wanted wanted;
         int image_fd, channel_fd;
         bool reset;
+        bool probe, detach, upload;
 };
 
 static void print_help(void)
 {
         puts("Usage: espdfu-engine --node NODE --image-fd FD --channel-fd FD [OPTION…]\n"
-             "Flashes one board over USB DFU. Started by espdfud; see espdfu-engine(8).\n"
+             "       espdfu-engine --probe --node NODE [--expect VID:PID] [--detach] [--upload]\n"
+             "Flashes one board over USB DFU, or asks it what it is. Started by espdfud and espdfuctl;\n"
+             "see espdfu-engine(8).\n"
              "\n"
              "  --node NODE       the board's device node, /dev/bus/usb/BBB/DDD\n"
              "  --image-fd FD     the image, a sealed memfd\n"
@@ -30,6 +35,9 @@ static void print_help(void)
              "  --expect VID:PID  leave any other device on the node alone\n"
              "  --any             any DFU 1.1 device, not the mask ROM alone\n"
              "  --reset           reset the board after it was flashed\n"
+             "  --probe           write nothing to the board; its answers, one a line, on stdout\n"
+             "  --detach          with --probe: send a board in run-time mode to DFU mode in the end\n"
+             "  --upload          with --probe: ask also what reads flash\n"
              "  --help, --version");
 }
 
@@ -42,10 +50,32 @@ static int parse_fd(const char *text)
         return *text && !*end && fd > STDERR_FILENO && fd < 1024 ? (int)fd : -1;
 }
 
+/* Of flashing and of probing no option belongs to the other. */
+static bool are_sound(const struct arguments *a)
+{
+        if (!a->wanted.node)
+                return false;
+        if (a->probe)
+                return a->image_fd < 0 && a->channel_fd < 0 && !a->reset && !a->wanted.any;
+        return a->image_fd >= 0 && a->channel_fd >= 0 && !a->detach && !a->upload;
+}
+
 /* Returns 0; 1 where nothing is left to do; -EINVAL. */
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
-        enum { NODE = 256, IMAGE_FD, CHANNEL_FD, EXPECT, ANY, RESET, SHOW_HELP, SHOW_VERSION };
+        enum {
+                NODE = 256,
+                IMAGE_FD,
+                CHANNEL_FD,
+                EXPECT,
+                ANY,
+                RESET,
+                PROBE,
+                DETACH,
+                UPLOAD,
+                SHOW_HELP,
+                SHOW_VERSION
+        };
         static const struct option options[] = {
                 { "node", required_argument, NULL, NODE },
                 { "image-fd", required_argument, NULL, IMAGE_FD },
@@ -53,6 +83,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
                 { "expect", required_argument, NULL, EXPECT },
                 { "any", no_argument, NULL, ANY },
                 { "reset", no_argument, NULL, RESET },
+                { "probe", no_argument, NULL, PROBE },
+                { "detach", no_argument, NULL, DETACH },
+                { "upload", no_argument, NULL, UPLOAD },
                 { "help", no_argument, NULL, SHOW_HELP },
                 { "version", no_argument, NULL, SHOW_VERSION },
                 { 0 },
@@ -80,6 +113,15 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
                 case RESET:
                         a.reset = true;
                         break;
+                case PROBE:
+                        a.probe = true;
+                        break;
+                case DETACH:
+                        a.detach = true;
+                        break;
+                case UPLOAD:
+                        a.upload = true;
+                        break;
                 case SHOW_HELP:
                         print_help();
                         return 1;
@@ -90,9 +132,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
                         return -EINVAL;
                 }
         }
-        if (optind < argc || !a.wanted.node || a.image_fd < 0 || a.channel_fd < 0) {
+        if (optind < argc || !are_sound(&a)) {
                 fprintf(stderr, "espdfu-engine: expected --node, --image-fd and --channel-fd (descriptors "
-                                "above 2), and nothing else; see --help\n");
+                                "above 2), or --probe and --node, and nothing else; see --help\n");
                 return -EINVAL;
         }
         *ret = a;
@@ -167,6 +209,21 @@ static int flash(const struct arguments *a, struct channel *channel, int signal_
         return dfu->verdict;
 }
 
+/* Whatever the board is, it is told what it says: so any is taken. The exit status. */
+static int probe(const struct arguments *a)
+{
+        struct probe_order order = { .wanted = a->wanted, .detach = a->detach, .upload = a->upload };
+        char message[BOARD_MESSAGE_MAX] = "";
+        int r;
+
+        order.wanted.any = true;
+        r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : probe_run(&order, stdout, message);
+        if (r == 0)
+                return 0;
+        fprintf(stderr, "espdfu-engine: %s\n", r > 0 ? message : strerror(-r));
+        return 1;
+}
+
 int main(int argc, char **argv)
 {
         struct engine_message message = { .phase = PHASE_DOWNLOADING, .quiet_usec = CHANNEL_QUIET_MARGIN };
@@ -177,6 +234,8 @@ int main(int argc, char **argv)
         r = parse_arguments(argc, argv, &arguments);
         if (r != 0)
                 return r < 0 ? 2 : 0;
+        if (arguments.probe)
+                return probe(&arguments);
         r = channel_init(&channel, arguments.channel_fd);
         if (r < 0) {
                 fprintf(stderr, "espdfu-engine: --channel-fd %d: %s\n", arguments.channel_fd, strerror(-r));

@@ -295,6 +295,20 @@ void bed_set_property(struct bed_board *board, const char *name, const char *val
         bed_unlock(board->bed);
 }
 
+char *bed_path(struct bed_board *board, const char *path)
+{
+        return g_strdup_printf("%s%s", board->bed->root, path);
+}
+
+void bed_set_attribute(struct bed_board *board, const char *name, const char *value)
+{
+        g_autofree char *inside = g_strdup_printf("%s/%s", bed_syspath(board), name);
+        g_autofree char *path = bed_path(board, inside), *directory = g_path_get_dirname(path);
+
+        if (g_mkdir_with_parents(directory, 0755) < 0 || !g_file_set_contents(path, value, -1, NULL))
+                g_error("bed: %s: %m", path);
+}
+
 void bed_uevent(struct bed_board *board, const char *action)
 {
         bed_lock(board->bed);

@@ -80,6 +80,10 @@ struct bed_firsts {
 struct bed_firsts bed_firsts(struct bed_board *board);
 /* A property of udev that the next stay of this board has; value NULL removes it. TAGS sets CURRENT_TAGS, too. */
 void bed_set_property(struct bed_board *board, const char *name, const char *value);
+/* A sysfs attribute of this stay, from now on: "power/control". */
+void bed_set_attribute(struct bed_board *board, const char *name, const char *value);
+/* Where a path of the bed's, a device node's say, is on this machine. To be freed. */
+char *bed_path(struct bed_board *board, const char *path);
 /* Sends one more event about the board: "change". */
 void bed_uevent(struct bed_board *board, const char *action);
 /*

@@ -345,6 +345,7 @@ static void test_explain_conforms_and_survives_the_journey(void **state)
                   .board = (char *)"ESP32-S2",
                   .phase = PHASE_FLASHED,
                   .chosen = (char *)"gizmo",
+                  .held = (char *)"held by joe",
                   .policies = answers,
                   .n_policies = 2 },
                 { .slot = (char *)"A2" },
@@ -358,6 +359,8 @@ static void test_explain_conforms_and_survives_the_journey(void **state)
         assert_int_equal(explanations_from_json(wire, &got, &n), 0);
         assert_int_equal(n, 2);
         assert_string_equal(got[0].policies[0].wanted, "esp32s3");
+        assert_string_equal(got[0].held, "held by joe");
+        assert_null(got[1].held);
         again = explanations_to_json(got, n);
         assert_true(json_equal(wire, again));
         json_decref(wire);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernel's messages: those of the last hour of this boot, or those of a file. Bounded in number, size and time. */
+#pragma once
+
+#include "core/kernel-log.h"
+
+/* 0; or -EACCES: who asks may read neither the journal nor /dev/kmsg. *ret is all zero before. */
+int kernel_log_read(struct kernel_log *ret);
+/* What dmesg or journalctl -k wrote. 0 or a negative errno. */
+int kernel_log_read_file(const char *path, struct kernel_log *ret);
