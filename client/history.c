@@ -64,6 +64,8 @@ static int take_page(struct listing *listing, const json_t *parameters)
         size_t i, n = 0;
         int r = 0;
 
+        if (!json_is_array(array))
+                return -EPROTO;
         if (!listing->table) {
                 json_array_foreach(array, i, item)
                 {

@@ -10,10 +10,12 @@
 #include "client/config-check.h"
 #include "client/filters.h"
 #include "client/image.h"
+#include "client/remote.h"
 
 static const struct verb {
         const char *name, *arguments, *help;
         int (*run)(int argc, char **argv);
+        bool here; /* works on this machine's files: not with --host */
 } verbs[] = {
         { "status", "[SLOT|PORT…] [--watch] [--json]",
           "Show every slot, or these: its board, policy, progress and last result", verb_status },
@@ -32,12 +34,14 @@ static const struct verb {
         { "release", "[SLOT|PORT…]", "Lift a hold; or flash a board that its policy holds", verb_release },
         { "retry", "SLOT|PORT…", "Try a board again whose job failed or was cancelled", verb_retry },
         { "slot", "learn NAME… [--output FILE] [--replace] [--timeout SECONDS]",
-          "Give ports names, by plugging a board into each", verb_slot },
+          "Give ports names, by plugging a board into each", verb_slot, .here = true },
         { "reload", "", "Read the configuration again", verb_reload },
         { "image", "build|info|sign|verify …", "Make, show, sign and check DFU images; without the daemon",
-          verb_image },
+          verb_image, .here = true },
         { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",
-          verb_config },
+          verb_config, .here = true },
+        { "stdio-bridge", "", "Join stdin and stdout with the daemon's socket; what --host runs there",
+          verb_bridge, .here = true },
 };
 
 static const struct verb *find_verb(const char *name)
@@ -50,11 +54,12 @@ static const struct verb *find_verb(const char *name)
 
 static void usage(FILE *f)
 {
-        fputs("Usage: espdfuctl [--socket PATH] VERB …\n\n", f);
+        fputs("Usage: espdfuctl [--host HOST] [--socket PATH] VERB …\n\n", f);
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 fprintf(f, "  %s%s%s\n      %s\n", verbs[i].name, *verbs[i].arguments ? " " : "",
                         verbs[i].arguments, verbs[i].help);
         fputs("\nOptions:\n"
+              "  -H, --host HOST  the station of [USER@]HOST, by ssh\n"
               "  --socket PATH  the daemon's socket; default: $ESPDFU_SOCKET, else " SOCKET_DEFAULT "\n"
               "  --help         this; after a verb: about the verb\n"
               "  --version      the version\n"
@@ -76,10 +81,11 @@ static int bad_option(char **argv, int c)
         const char letter[] = { '-', (char)optopt, '\0' };
 
         if (c == ':')
-                client_error("--socket: expected the path of espdfud's socket after it");
+                client_error(optopt == 'H' ? "--host: expected [USER@]HOST after it"
+                                           : "--socket: expected the path of espdfud's socket after it");
         else
                 client_error("'%s' is not understood: see espdfuctl --help",
-                             optopt && !strchr("hsv", optopt) ? letter : argv[optind - 1]);
+                             optopt && !strchr("hHsv", optopt) ? letter : argv[optind - 1]);
         return EXIT_USAGE;
 }
 
@@ -88,23 +94,32 @@ static int global_options(int argc, char **argv)
 {
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
+                { "host", required_argument, NULL, 'H' },
                 { "socket", required_argument, NULL, 's' },
                 { "version", no_argument, NULL, 'v' },
                 { 0 },
         };
         int c;
 
-        while ((c = getopt_long(argc, argv, "+:h", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "+:hH:", options, NULL)) >= 0)
                 switch (c) {
                 case 'h':
                         usage(stdout);
                         return EXIT_DONE;
+                case 'H':
+                        if (remote_host_fault(optarg)) {
+                                client_error("--host '%s': %s", optarg, remote_host_fault(optarg));
+                                return EXIT_USAGE;
+                        }
+                        client_host = optarg;
+                        break;
                 case 's':
                         if (!*optarg) {
                                 client_error("--socket: '' is no path: expected that of espdfud's socket");
                                 return EXIT_USAGE;
                         }
                         client_socket = optarg;
+                        client_socket_given = true;
                         break;
                 case 'v':
                         puts(PACKAGE_STRING);
@@ -140,6 +155,12 @@ static int run(int argc, char **argv)
         verb = find_verb(argv[optind]);
         if (!verb) {
                 client_error("there is no verb '%s': see espdfuctl --help", argv[optind]);
+                return EXIT_USAGE;
+        }
+        if (client_host && verb->here) {
+                client_error("%s: not with --host: it works on the files of the machine that it runs on: "
+                             "ssh %s espdfuctl %s …",
+                             verb->name, client_host, verb->name);
                 return EXIT_USAGE;
         }
         argc -= optind;

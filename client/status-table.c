@@ -127,8 +127,7 @@ static int add_job(const struct table_style *style, const struct slot_status *sl
         return r == 0 ? table_take(line, TRY, strdup(try)) : r;
 }
 
-/* "gizmo 1.4.2 + unit-9.bin": what this board alone gets stands behind it. */
-static char *format_contents(const struct slot_status *slot)
+char *format_contents(const struct slot_status *slot)
 {
         char *image = format_image(slot->image_name, slot->image_version), *text = NULL;
         const char *name = slot->data_file ? strrchr(slot->data_file, '/') : NULL;

@@ -11,3 +11,5 @@ int status_table_render(const struct station_status *station, const struct table
 char *status_bar(const struct table_style *style, uint64_t done, uint64_t total);
 /* How the last attempt ended and, unless it says the same, why the slot is as it is; NULL when out of memory. */
 char *status_last(const struct table_style *style, const struct slot_status *slot);
+/* "gizmo 1.4.2 + unit-9.bin": the image, and what this board alone gets behind it; NULL when out of memory. */
+char *format_contents(const struct slot_status *slot);

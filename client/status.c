@@ -59,7 +59,6 @@ static int status_once(bool json, status_pick pick)
 
 int verb_status(int argc, char **argv)
 {
-        _cleanup_(connection_closep) struct connection *connection = NULL;
         bool json = false, watch = false;
         const struct client_option options[] = {
                 { "json", .flag = &json },
@@ -70,8 +69,5 @@ int verb_status(int argc, char **argv)
         r = client_options(argc, argv, options, ARRAY_SIZE(options), INT_MAX);
         if (r != CLIENT_GO_ON)
                 return r;
-        if (!watch)
-                return status_once(json, argv + optind);
-        r = client_call(STATION_INTERFACE ".Status", NULL, true, &connection);
-        return r == EXIT_DONE ? status_watch(connection, json, argv + optind) : r;
+        return watch ? status_watch(json, argv + optind) : status_once(json, argv + optind);
 }

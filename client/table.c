@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-#include <wchar.h>
 
+#include "client/columns.h"
 #include "core/chip.h"
 #include "core/text.h"
 
@@ -62,37 +62,17 @@ struct libscols_table *table_new(const struct table_style *style, const char *co
         return table;
 }
 
-/* Columns of the screen that text takes. */
-static size_t text_columns(const char *text)
-{
-        mbstate_t state = { 0 };
-        size_t columns = 0, n;
-        wchar_t c;
-
-        for (; text && *text; text += n) {
-                n = mbrtowc(&c, text, MB_CUR_MAX, &state);
-                if (n == (size_t)-1 || n == (size_t)-2) {
-                        state = (mbstate_t){ 0 };
-                        columns += strlen("\\xNN");
-                        n = 1;
-                        continue;
-                }
-                columns += (size_t)MAX(wcwidth(c), 0);
-        }
-        return columns;
-}
-
 static size_t column_width(struct libscols_table *table, size_t column, size_t usual)
 {
         struct libscols_column *cl = scols_table_get_column(table, column);
-        size_t width = MAX(usual, text_columns(scols_column_get_name(cl)));
+        size_t width = MAX(usual, columns_of(scols_column_get_name(cl)));
 
         /* The last column is cut anyway. */
         for (size_t i = 0; column + 1 < scols_table_get_ncols(table) && i < scols_table_get_nlines(table);
              i++) {
                 struct libscols_line *line = scols_table_get_line(table, i);
 
-                width = MAX(width, text_columns(scols_cell_get_data(scols_line_get_cell(line, column))));
+                width = MAX(width, columns_of(scols_cell_get_data(scols_line_get_cell(line, column))));
         }
         return width;
 }

@@ -13,9 +13,9 @@ struct table_style {
         uint64_t now_usec; /* time of day: what is from today is shown by its time alone */
 };
 
-/* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
 /* Whether stdout is a terminal that understands escape sequences, as far as TERM says. */
 bool table_on_screen(void);
+/* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
 void table_style_of_stdout(struct table_style *ret);
 
 const char *table_nothing(const struct table_style *style); /* "–" or "-" */

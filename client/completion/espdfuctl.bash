@@ -62,7 +62,7 @@ _espdfuctl_values() {
 }
 
 _espdfuctl() {
-        local cur known word metavar='' said='' call=espdfuctl
+        local cur known word option='' metavar='' said='' call=espdfuctl
         local -a words program
 
         COMPREPLY=()
@@ -75,13 +75,17 @@ _espdfuctl() {
 
         for word in "${words[@]:1:${#words[@]}-2}"; do
                 if [[ $metavar ]]; then
-                        [[ $call != espdfuctl ]] || program+=("--socket" "$word")
+                        # Slots are those of the station that is meant.
+                        [[ $call != espdfuctl ]] || program+=("$option" "$word")
                         metavar=''
                 elif [[ $word == -o ]]; then
                         metavar=OUT
+                elif [[ $word == -H ]]; then
+                        metavar=HOST option=$word
                 elif [[ $word == -* ]]; then
+                        option=$word
                         metavar=$(sed -n "s/^option ${word//[^a-z-]/} \([A-Z]*\)$/\1/p" <<<"$known" | head -n 1)
-                elif grep -qx "verb ${word//[^a-z]/}" <<<"$known"; then
+                elif grep -qx "verb ${word//[^a-z-]/}" <<<"$known"; then
                         # Each verb has a help of its own.
                         call+=" $word" said+=" $word"
                         # shellcheck disable=SC2086 # words
