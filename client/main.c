@@ -19,6 +19,9 @@ static const struct verb {
 } verbs[] = {
         { "status", "[SLOT|PORT…] [--watch] [--json]",
           "Show every slot, or these: its board, policy, progress and last result", verb_status },
+        { "monitor",
+          "[SLOT|PORT…] [--event EVENTS] [--json] [--exec COMMAND] [--exec-jobs N] [--exec-timeout SECONDS]",
+          "Print what happens, a line for each event, and run a command for each", verb_monitor },
         { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
           verb_explain },
         { "history", FILTER_USAGE " [--limit N|--all] [--json]", "List attempts, the newest first",

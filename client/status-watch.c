@@ -87,23 +87,11 @@ static void print_hold(const struct station_status *before, const struct station
                 after->held ? "held" : "released");
 }
 
-/* Of a message that is whole, what is not in it is gone. */
-static bool is_gone(const struct status_update *update, const char *name)
-{
-        for (size_t i = 0; i < update->n_gone; i++)
-                if (streq(update->gone[i], name))
-                        return true;
-        for (size_t i = 0; update->whole && i < update->station.n_slots; i++)
-                if (streq(update->station.slots[i].slot, name))
-                        return false;
-        return update->whole;
-}
-
 static void print_events(struct station_status *station, const struct status_update *update)
 {
         print_hold(station, &update->station);
         for (size_t i = 0; i < station->n_slots; i++)
-                if (is_gone(update, station->slots[i].slot))
+                if (status_says_gone(update, station->slots[i].slot))
                         print_event(&(struct slot_status){ .slot = station->slots[i].slot }, "gone");
         for (size_t i = 0; i < update->station.n_slots; i++) {
                 const struct slot_status *slot = &update->station.slots[i];
