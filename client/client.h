@@ -29,6 +29,7 @@ int verb_reload(int argc, char **argv);
 int verb_retry(int argc, char **argv);
 int verb_slot(int argc, char **argv);
 int verb_bridge(int argc, char **argv);
+int verb_metrics(int argc, char **argv);
 int verb_monitor(int argc, char **argv);
 int verb_stats(int argc, char **argv);
 int verb_status(int argc, char **argv);

@@ -29,6 +29,7 @@ static const struct verb {
         { "export", "--format csv|json " FILTER_USAGE " [--output FILE]",
           "Write attempts with all their fields, the oldest first", verb_export },
         { "stats", FILTER_USAGE " [--json]", "Show yield, speed and the most frequent errors", verb_stats },
+        { "metrics", "[--output FILE]", "Write the station's figures for Prometheus", verb_metrics },
         { "consumer", "list|register|acknowledge|unregister [NAME [NUMBER]] [--json]",
           "Say who copies the ledger elsewhere, and what they have had", verb_consumer },
         { "cancel", "SLOT|PORT…", "End the running or queued job of a slot, for good", verb_cancel },

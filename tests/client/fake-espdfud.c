@@ -3,7 +3,7 @@
  * fake-espdfud PATH [peer]: the real server on PATH, with the station of the manual behind it, for tests of the client.
  * With "peer" every client is somebody who may only look. Prints "ready" when it listens, obeys lines on stdin, and ends
  * with stdin:
- *   verdict SLOT WORD (an attempt ended so)   ledger WORDS (trouble; none: no more)
+ *   verdict SLOT WORD (an attempt ended so)   ledger WORDS (trouble; none: no more)   policy NAME
  *   phase SLOT WORD   remove SLOT   progress SLOT BYTES   refuse   unusable   fail   attempts N   slow-cancel   changed
  */
 #include <stdio.h>
@@ -16,6 +16,7 @@
 
 static struct fake_station station;
 static struct server *server;
+static char *policy_name; /* owned */
 
 static int somebody(int fd, gid_t group, struct server_peer *ret)
 {
@@ -64,6 +65,10 @@ static void obey(const char *line)
                 end_attempt(slot, word);
         } else if (streq(command, "ledger")) {
                 station.header.ledger_trouble = *slot ? TEXT("No space left on device") : NULL;
+                server_changed(server);
+        } else if (streq(command, "policy")) {
+                free(take_ptr(policy_name));
+                station.policies[1].name = policy_name = strdup(slot);
                 server_changed(server);
         } else if (streq(command, "remove")) {
                 fake_station_remove(&station, slot);
@@ -128,6 +133,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         r = sd_event_loop(event);
         server_free(server);
+        free(policy_name);
         sd_event_unref(event);
         return r < 0;
 }

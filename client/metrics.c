@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* espdfuctl metrics: the station's figures for Prometheus, on stdout or in a file of node_exporter's. */
+#include <stdio.h>
+
+#include "client/client.h"
+#include "client/exposition.h"
+#include "io/file-write.h"
+
+struct answers {
+        struct status_update update;
+        struct station_counters counters;
+        struct consumer_status *consumers;
+        size_t n_consumers;
+};
+
+static void answers_done(struct answers *a)
+{
+        status_update_done(&a->update);
+        station_counters_done(&a->counters);
+        consumers_free(a->consumers, a->n_consumers);
+}
+
+static int ask_status(struct answers *a)
+{
+        json_t *reply;
+        int r = client_ask(STATION_INTERFACE ".Status", NULL, &reply);
+
+        if (r != EXIT_DONE)
+                return r;
+        r = status_update_from_json(reply, &a->update);
+        json_decref(reply);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+static int ask_counters(struct answers *a)
+{
+        json_t *reply;
+        int r = client_ask(STATION_INTERFACE ".Counters", NULL, &reply);
+
+        if (r != EXIT_DONE)
+                return r;
+        r = station_counters_from_json(reply, &a->counters);
+        json_decref(reply);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+static int ask_consumers(struct answers *a)
+{
+        json_t *reply;
+        int r = client_ask(STATION_INTERFACE ".Consumers", NULL, &reply);
+
+        if (r != EXIT_DONE)
+                return r;
+        r = consumers_from_json(reply, &a->consumers, &a->n_consumers);
+        json_decref(reply);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+static bool is_counted(const struct station_counters *counters, const char *policy)
+{
+        for (size_t i = 0; i < counters->n_policies; i++)
+                if (streq(counters->policies[i].policy, policy))
+                        return true;
+        return false;
+}
+
+/* A policy that nothing was done by yet is there all the same, with zeros: what begins at 1 has no increase. */
+static int add_unused_policies(struct answers *a)
+{
+        const struct station_status *s = &a->update.station;
+        struct station_counters *c = &a->counters;
+        struct policy_counters *grown = realloc(c->policies,
+                                                (c->n_policies + s->n_policies + 1) * sizeof(*grown));
+
+        if (!grown)
+                return client_misread(-ENOMEM);
+        c->policies = grown;
+        for (size_t i = 0; i < s->n_policies; i++) {
+                if (is_counted(c, s->policies[i].name))
+                        continue;
+                policy_counters_init(&c->policies[c->n_policies]);
+                c->policies[c->n_policies].policy = strdup(s->policies[i].name);
+                if (!c->policies[c->n_policies].policy)
+                        return client_misread(-ENOMEM);
+                c->n_policies++;
+        }
+        return EXIT_DONE;
+}
+
+static int print(const char *text, const char *path)
+{
+        int r;
+
+        if (!path) {
+                fputs(text, stdout);
+                return client_flush();
+        }
+        r = file_write(path, text, strlen(text));
+        if (r < 0)
+                client_error("%s: cannot be written: %s", path, strerror(-r));
+        return r < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+int verb_metrics(int argc, char **argv)
+{
+        const char *path = NULL;
+        const struct client_option options[] = { { "output", .value = &path } };
+        _cleanup_(answers_done) struct answers a = { 0 };
+        _cleanup_(freep) char *text = NULL;
+        struct exposition e = { 0 };
+        int r = client_options(argc, argv, options, ARRAY_SIZE(options), 0), printed;
+
+        if (r != CLIENT_GO_ON)
+                return r;
+        r = ask_status(&a);
+        if (r == EXIT_DONE)
+                r = ask_counters(&a);
+        if (r == EXIT_DONE)
+                r = ask_consumers(&a);
+        if (r == EXIT_DONE)
+                r = add_unused_policies(&a);
+        /* A station that does not answer is a figure too. */
+        if (r == EXIT_DONE)
+                e = (struct exposition){ &a.update.station, &a.counters, a.consumers, a.n_consumers };
+        if (exposition_render(&e, &text) < 0)
+                return client_misread(-ENOMEM);
+        printed = print(text, path);
+        return r == EXIT_DONE ? printed : r;
+}
