@@ -7,7 +7,7 @@
 #include "client/status-change.h"
 #include "core/text.h"
 
-static const char *const kind_words[EVENT_MAX_] = {
+const char *const event_kind_words[EVENT_MAX_ + 1] = {
         [EVENT_BEGUN] = "begun",
         [EVENT_BOARD_ARRIVED] = "board-arrived",
         [EVENT_BOARD_LEFT] = "board-left",
@@ -25,7 +25,7 @@ static const char *const kind_words[EVENT_MAX_] = {
         [EVENT_DAEMON_GONE] = "daemon-gone",
         [EVENT_DAEMON_BACK] = "daemon-back",
 };
-DEFINE_WORDS(event_kind, kind_words)
+DEFINE_WORDS(event_kind, event_kind_words)
 
 const char *const event_keys[] = { "event",         "realtime_usec", "station", "slot",    "port",
                                    "path",          "chip",          "mac",     "policy",  "image_name",

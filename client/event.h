@@ -31,6 +31,9 @@ enum event_kind {
 };
 DECLARE_WORDS(event_kind)
 
+/* All of them; NULL at the end. */
+extern const char *const event_kind_words[];
+
 /* The keys, in the order in which they are printed; NULL at the end. */
 extern const char *const event_keys[];
 

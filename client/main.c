@@ -8,30 +8,39 @@
 
 #include "client/client.h"
 #include "client/config-check.h"
+#include "client/event.h"
 #include "client/filters.h"
 #include "client/image.h"
 #include "client/remote.h"
+#include "client/status-table.h"
 
 static const struct verb {
         const char *name, *arguments, *help;
         int (*run)(int argc, char **argv);
-        bool here; /* works on this machine's files: not with --host */
+        const char *listed;       /* an option whose value is some of these words: "--output COLS" */
+        const char *const *words; /* NULL at the end */
+        bool here;                /* works on this machine's files: not with --host */
 } verbs[] = {
-        { "status", "[SLOT|PORT…] [--watch] [--json]",
-          "Show every slot, or these: its board, policy, progress and last result", verb_status },
+        { "status", "[SLOT|PORT…] [--watch] [--json] [--output COLS] [--noheadings]",
+          "Show every slot, or these: its board, policy, progress and last result", verb_status,
+          "--output COLS", status_columns },
         { "monitor",
           "[SLOT|PORT…] [--event EVENTS] [--json] [--exec COMMAND] [--exec-jobs N] [--exec-timeout SECONDS]",
-          "Print what happens, a line for each event, and run a command for each", verb_monitor },
+          "Print what happens, a line for each event, and run a command for each", verb_monitor,
+          "--event EVENTS", event_kind_words },
         { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
           verb_explain },
-        { "history", FILTER_USAGE " [--limit N|--all] [--json]", "List attempts, the newest first",
-          verb_history },
+        { "history", FILTER_USAGE " [--limit N|--all] [--json] [--output COLS] [--noheadings]",
+          "List attempts, the newest first", verb_history, "--output COLS", history_columns },
         { "export", "--format csv|json " FILTER_USAGE " [--output FILE]",
           "Write attempts with all their fields, the oldest first", verb_export },
-        { "stats", FILTER_USAGE " [--json]", "Show yield, speed and the most frequent errors", verb_stats },
+        { "stats", FILTER_USAGE " [--json] [--output COLS] [--noheadings]",
+          "Show yield, speed and the most frequent errors", verb_stats, "--output COLS", stats_columns },
         { "metrics", "[--output FILE]", "Write the station's figures for Prometheus", verb_metrics },
-        { "consumer", "list|register|acknowledge|unregister [NAME [NUMBER]] [--json]",
-          "Say who copies the ledger elsewhere, and what they have had", verb_consumer },
+        { "consumer",
+          "list|register|acknowledge|unregister [NAME [NUMBER]] [--json] [--output COLS] [--noheadings]",
+          "Say who copies the ledger elsewhere, and what they have had", verb_consumer, "--output COLS",
+          consumer_columns },
         { "cancel", "SLOT|PORT…", "End the running or queued job of a slot, for good", verb_cancel },
         { "hold", "[SLOT|PORT…] [--reason TEXT]", "Begin nothing new in a slot, or in the whole station",
           verb_hold },
@@ -75,8 +84,15 @@ int client_help(const char *name)
 {
         const struct verb *verb = find_verb(name);
 
-        printf("Usage: espdfuctl %s%s%s\n\n%s.\n\nSee espdfuctl(1).\n", name,
-               verb && *verb->arguments ? " " : "", verb ? verb->arguments : "", verb ? verb->help : "");
+        printf("Usage: espdfuctl %s%s%s\n\n%s.\n\n", name, verb && *verb->arguments ? " " : "",
+               verb ? verb->arguments : "", verb ? verb->help : "");
+        if (verb && verb->words) {
+                printf("  %s  ", verb->listed);
+                for (size_t i = 0; verb->words[i]; i++)
+                        printf("%s%s", i > 0 ? ", " : "", verb->words[i]);
+                puts("; with commas between them\n");
+        }
+        puts("See espdfuctl(1).");
         return EXIT_DONE;
 }
 

@@ -30,7 +30,7 @@ _espdfuctl_words() {
                         sub(/[;…].*/, "", values)
                         count = split(values, list, /, */)
                         for (i = 1; i <= count; i++)
-                                if (count > 1 && list[i] ~ /^[0-9A-Za-z]+ ?$/)
+                                if (count > 1 && list[i] ~ /^[0-9A-Za-z-]+ ?$/)
                                         print "value", parts[2], list[i]
                 }
                 END {
@@ -56,6 +56,16 @@ _espdfuctl_values() {
         FILE | PATH | OUT | ADDR | KEY | SIG)
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                ;;
+        COLS | EVENTS) # a list: what stands before the last comma stays
+                local before='' words_of_list
+                [[ $cur != *,* ]] || before=${cur%,*},
+                words_of_list=$(sed -n "s/^value $1 //p" <<<"$known")
+                mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words_of_list" -- "${cur##*,}")
+                # One that is said already is not offered again.
+                mapfile -t COMPREPLY < <(printf '%s\n' "${COMPREPLY[@]}" | awk -v before=",$before" -v skip=${#before} \
+                        'length && !index(before, "," substr($0, skip + 1) ",")')
+                compopt -o nospace 2>/dev/null
                 ;;
         *) mapfile -t COMPREPLY < <(compgen -W "$(sed -n "s/^value $1 //p" <<<"$known")" -- "$cur") ;;
         esac

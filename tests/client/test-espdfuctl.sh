@@ -86,7 +86,7 @@ ctl
 expect_code 2
 ctl --help
 expect_code 0
-expect_out "status [SLOT|PORT…] [--watch] [--json]"
+expect_out "status [SLOT|PORT…] [--watch] [--json] [--output COLS] [--noheadings]"
 expect_out "Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted"
 ctl --version
 expect_code 0
@@ -248,6 +248,48 @@ for how in "" --json --watch "--watch --json"; do
         expect_code 1
         expect_err "espdfuctl: Z9: no slot has this name, port or path: see espdfuctl status"
 done
+
+story="tables for scripts: these columns, in this order, and nothing around them"
+ctl status --output phase,SLOT --noheadings 1-4.3 A1
+expect_code 0
+[ "$(sed 's/ *$//' "$dir/stdout")" = "downloading  A1
+empty        A3" ] || broken "expected two rows"
+ctl status --noheadings
+[ "$(wc -l <"$dir/stdout")" -eq 5 ] || broken "expected the rows alone"
+ctl history --output slot,verdict --limit 2
+[ "$(cat "$dir/stdout")" = "SLOT  VERDICT
+A2    board left
+A1    flashed" ] || broken "expected two columns"
+ctl history --slot Z9 --noheadings
+expect_code 0
+[ -z "$out" ] || broken "expected nothing of nothing"
+ctl stats --output of,name,flashed --noheadings
+[ "$(cat "$dir/stdout")" = "station  all    96
+policy   gizmo  96
+slot     A1     48
+slot     A2     48" ] || broken "expected one table"
+ctl consumer list --output behind,consumer
+[ "$(cat "$dir/stdout")" = "BEHIND  CONSUMER
+118     bridge" ] || broken "expected two columns"
+for verb in status history stats "consumer list"; do
+        # shellcheck disable=SC2086
+        ctl $verb --output colour
+        expect_code 2
+        expect_err "$verb: --output 'colour': expected some of "
+        # shellcheck disable=SC2086
+        ctl $verb --output ""
+        expect_code 2
+        # shellcheck disable=SC2086
+        ctl $verb --json --noheadings
+        expect_code 2
+        expect_err "$verb: --json has all fields: expected without --output and --noheadings"
+done
+ctl status --output slot,slot
+expect_code 2
+expect_err "status: --output: slot twice: expected each column once"
+ctl status --watch --output slot
+expect_code 2
+expect_err "status: --output and --noheadings: expected without --watch"
 
 story="a locale without UTF-8"
 LC_ALL=C ctl status
