@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/remote.h"
+
 #define RETRY_FIRST   (100 * USEC_PER_MSEC)
 #define RETRY_LAST    (5 * USEC_PER_SEC)
 #define MESSAGE_LIMIT (10 * USEC_PER_SEC) /* from a message's first bytes to its last */
@@ -168,7 +170,9 @@ static int take_reply(struct feed *feed, const sigset_t *mask, struct varlink_re
         if (r == CONNECTION_READER_LEFT)
                 return FEED_READER_LEFT;
         if (r == CONNECTION_CLOSED && feed->heard)
-                return lose(feed, "it hung up");
+                return lose(feed, connection_is_remote(feed->connection)
+                                          ? remote_trouble(connection_child_status(feed->connection))
+                                          : "it hung up");
         r = client_received(feed->connection, r, REPLY_TIMEOUT, mask, &reply, ret);
         if (r != EXIT_DONE)
                 return r;

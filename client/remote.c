@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/remote.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,8 @@ static _Noreturn void run_ssh(const char *host, const char *command, bool again,
         signal(SIGPIPE, SIG_DFL);
         if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
                 _exit(SSH_FAILED);
+        if (again) /* there is a screen, or there are events; its exit status says enough */
+                dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
         execvp(argv[0], (char *const *)(uintptr_t)argv);
         client_error("ssh cannot be run: %s", strerror(errno));
         _exit(SSH_FAILED);
@@ -86,28 +89,27 @@ int remote_open(const char *host, bool again, struct connection **ret)
         return connection_of_child(fds[0], child, ret);
 }
 
-/* What espdfuctl there, or ssh here, said of it stands above already. */
-int remote_ended(const char *host, int status)
+const char *remote_trouble(int status)
 {
         switch (status) {
         case EXIT_DONE:
-                client_error("%s: espdfud there hung up: it stops, or could not start", host);
-                return EXIT_FAILED;
+                return "espdfud there hung up: it stops, or could not start";
         case EXIT_NO_DAEMON:
         case EXIT_NOT_PERMITTED:
-                client_error("%s: the station there cannot be reached", host);
-                return status;
+                return "the station there cannot be reached";
         case EXIT_USAGE:
-                client_error("%s: espdfuctl there has no stdio-bridge: is it older than this one?", host);
-                return EXIT_FAILED;
+                return "espdfuctl there has no stdio-bridge: is it older than this one?";
         case SHELL_NOT_FOUND:
-                client_error("%s: there is no espdfuctl there, or not in the PATH that ssh has", host);
-                return EXIT_FAILED;
+                return "there is no espdfuctl there, or not in the PATH that ssh has";
         case SSH_FAILED:
-                client_error("%s: ssh failed: see what \"ssh %s true\" says", host, host);
-                return EXIT_FAILED;
+                return "ssh failed: see what \"ssh HOST true\" says";
         default:
-                client_error("%s: ssh ended with status %d", host, status);
-                return EXIT_FAILED;
+                return "ssh ended";
         }
+}
+
+int remote_ended(const char *host, int status)
+{
+        client_error("%s: %s", host, remote_trouble(status));
+        return status == EXIT_NO_DAEMON || status == EXIT_NOT_PERMITTED ? status : EXIT_FAILED;
 }

@@ -22,6 +22,7 @@
 #define FAILURES_FEW   2  /* where slots want the lines */
 #define HEIGHT_ROOMY   12 /* below this no line is left blank, and slots come before failures */
 #define NO_LIMIT       4096
+#define HOUR           (3600 * USEC_PER_SEC)
 
 /* ---- colours; each has a word beside it ---- */
 
@@ -170,11 +171,23 @@ static void put_bar(FILE *f, const struct screen *s, double share, size_t width)
                 fputs(i < cells ? "\u2588" : i == cells && parts % 8 != 0 ? eighths[parts % 8] : "\u00b7", f);
 }
 
-/* A cell with what may be nothing. */
+/* A cell with what may be nothing, in ASCII. */
 static void put_right(FILE *f, const char *text, size_t width)
 {
         if (width > 0)
-                fprintf(f, "%*s%*s", GAP, "", (int)width, text);
+                fprintf(f, "%*s%*.*s", GAP, "", (int)width, (int)width, text);
+}
+
+/* Over an hour whole hours will do. */
+static char *format_left(uint64_t usec)
+{
+        char *text;
+
+        if (usec == USEC_INFINITY)
+                return strdup("");
+        if (usec < HOUR)
+                return format_span(usec);
+        return asprintf(&text, "%" PRIu64 " h", usec / HOUR) < 0 ? NULL : text;
 }
 
 static int put_progress(FILE *f, const struct screen *s, const struct slot_status *slot,
@@ -185,7 +198,7 @@ static int put_progress(FILE *f, const struct screen *s, const struct slot_statu
                                ? 1
                                : (double)slot->bytes_done / (double)slot->bytes_total;
         _cleanup_(freep) char *bytes = format_bytes(slot->rate);
-        _cleanup_(freep) char *left = format_span(slot->left_usec == USEC_INFINITY ? 0 : slot->left_usec);
+        _cleanup_(freep) char *left = format_left(slot->left_usec);
         char percent[16], rate[64] = "";
 
         if (!bytes || !left)
@@ -197,7 +210,7 @@ static int put_progress(FILE *f, const struct screen *s, const struct slot_statu
                 put_bar(f, s, share, l->bar);
         put_right(f, percent, l->percent);
         put_right(f, rate, l->rate);
-        put_right(f, slot->left_usec == USEC_INFINITY ? "" : left, l->left);
+        put_right(f, left, l->left);
         return 0;
 }
 
@@ -271,7 +284,7 @@ static int put_slots(FILE *f, const struct screen *s, size_t lines)
         const struct station_status *station = s->station;
         const struct layout l = lay_out(s);
         size_t room = station->n_slots > lines ? lines - 1 : lines;
-        size_t of_rank[RANK_MAX_] = { 0 }, hidden[PHASE_MAX_] = { 0 }, n_hidden = 0;
+        size_t of_rank[RANK_MAX_] = { 0 }, hidden[PHASE_MAX_ + 1] = { 0 }, n_hidden = 0;
         char list[512] = "";
         size_t used = 0;
         int r = 0;
@@ -295,7 +308,7 @@ static int put_slots(FILE *f, const struct screen *s, size_t lines)
         }
         if (r < 0 || n_hidden == 0)
                 return r;
-        for (enum phase phase = 0; phase < PHASE_MAX_; phase++)
+        for (enum phase phase = 0; phase <= PHASE_MAX_; phase++) /* the last: a word that is not known */
                 if (hidden[phase] > 0 && used < sizeof(list))
                         used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%zu %s",
                                                  used > 0 ? ", " : "", hidden[phase], phase_to_string(phase));

@@ -160,6 +160,9 @@ static void test_any_size_is_kept(void **state)
         fake.header.ledger_trouble = TEXT(long_text);
         fake.slots[0].slot = TEXT(long_text);
         fake.slots[3].last_message = TEXT(long_text);
+        fake.slots[0].left_usec = UINT64_C(25) * 3600 * USEC_PER_SEC;
+        fake.slots[0].rate = UINT64_C(1) << 62;
+        fake.slots[0].bytes_total = UINT64_MAX;
         watch_fake();
         for (size_t width = 4; width < 200; width += 7)
                 for (size_t height = 2; height < 30; height++) {
@@ -222,6 +225,18 @@ static void test_more_slots_than_lines_leave_out_what_needs_nobody(void **state)
         expect("58 more: 20 empty, 18 downloading, 20 flashed");
 }
 
+static void test_a_phase_of_a_newer_daemon_has_a_place_too(void **state)
+{
+        (void)state;
+        fake_station_many(&fake, 60);
+        for (size_t i = 0; i < 60; i++)
+                fake.slots[i].phase = PHASE_MAX_;
+        watch_fake();
+        render((struct screen){ .height = 24, .style = UTF8(80) });
+        expect("S000  UNKNOWN");
+        expect("42 more: 42 unknown");
+}
+
 static void test_who_is_gone_is_said_and_nothing_looks_alive(void **state)
 {
         (void)state;
@@ -277,6 +292,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_without_utf8_all_is_ascii, line3, forget),
                 cmocka_unit_test_setup_teardown(test_colour_never_stands_without_its_word, line3, forget),
                 cmocka_unit_test_setup_teardown(test_more_slots_than_lines_leave_out_what_needs_nobody, line3,
+                                                forget),
+                cmocka_unit_test_setup_teardown(test_a_phase_of_a_newer_daemon_has_a_place_too, line3,
                                                 forget),
                 cmocka_unit_test_setup_teardown(test_who_is_gone_is_said_and_nothing_looks_alive, line3,
                                                 forget),
