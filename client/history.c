@@ -133,6 +133,8 @@ static int list(json_t *parameters, bool json, const struct table_choice *choice
         if (r != EXIT_DONE)
                 return r;
         table_style_of_stdout(&listing.style);
+        if (!table_is_chosen(choice))
+                table_style_fit_terminal(&listing.style);
         if (json) {
                 fputs("{\"attempts\": [\n", stdout);
         } else {

@@ -90,6 +90,10 @@ static int add_line(const struct table_style *style, struct libscols_table *tabl
         return r;
 }
 
+/* As in status-table.c. */
+static const size_t dispensable[] = { CANCELLED, MEAN, PER_HOUR, FIRST_PASS, P95 };
+static const size_t usual_widths[N_COLUMNS] = { 0 };
+
 static int print_table(struct libscols_table *table)
 {
         return scols_print_table(table) < 0 && !ferror(stdout) ? -ENOMEM : 0;
@@ -127,11 +131,18 @@ static struct libscols_table *new_table(const struct table_style *style, const c
 static int print_lines(const struct table_style *style, const char *title, const struct stats_line *lines,
                        size_t n)
 {
-        _cleanup_(table_unrefp) struct libscols_table *table = new_table(style, title);
-        int r = table ? scols_column_set_flags(scols_table_get_column(table, OF), SCOLS_FL_HIDDEN) : -ENOMEM;
+        struct table_style fitted = *style;
+        _cleanup_(table_unrefp) struct libscols_table *table = NULL;
+        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
+        int r;
 
+        table_style_fit_terminal(&fitted);
+        table = new_table(&fitted, title);
+        r = table ? scols_column_set_flags(scols_table_get_column(table, OF), SCOLS_FL_HIDDEN) : -ENOMEM;
         if (r == 0)
                 r = add_lines(style, table, NULL, lines, n);
+        if (r == 0)
+                r = table_fit(&fitted, table, &fit);
         return r < 0 ? r : print_table(table);
 }
 

@@ -19,6 +19,7 @@ static int print_status(struct station_status *station, const struct table_choic
                 r = status_table_rows(station, &style, choice, stdout);
                 return r < 0 ? client_misread(r) : EXIT_DONE;
         }
+        table_style_fit_terminal(&style);
         r = status_table_render(station, &style, &text);
         if (r < 0)
                 return client_misread(r);

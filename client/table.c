@@ -5,6 +5,7 @@
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +36,14 @@ void table_style_of_stdout(struct table_style *ret)
                 .colour = table_on_screen() && !(no_color && *no_color),
                 .now_usec = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000,
         };
+}
+
+void table_style_fit_terminal(struct table_style *style)
+{
+        struct winsize size;
+
+        if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+                style->width = size.ws_col;
 }
 
 const char *table_nothing(const struct table_style *style)
@@ -83,7 +92,9 @@ int table_fit(const struct table_style *style, struct libscols_table *table, con
         int r = 0;
 
         for (size_t i = 0; i < n_columns; i++)
-                total += column_width(table, i, fit->usual_widths[i]) + (i > 0 ? strlen(SEPARATOR) : 0);
+                if (!scols_column_is_hidden(scols_table_get_column(table, i)))
+                        total += column_width(table, i, fit->usual_widths[i]) +
+                                 (total > 0 ? strlen(SEPARATOR) : 0);
         for (size_t i = 0; r == 0 && i < fit->n_order && style->width > 0 && total > style->width; i++) {
                 size_t column = fit->order[i];
 
