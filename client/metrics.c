@@ -20,40 +20,45 @@ static void answers_done(struct answers *a)
         consumers_free(a->consumers, a->n_consumers);
 }
 
-static int ask_status(struct answers *a)
+static int take_status(struct answers *a, const json_t *reply)
 {
-        json_t *reply;
-        int r = client_ask(STATION_INTERFACE ".Status", NULL, &reply);
-
-        if (r != EXIT_DONE)
-                return r;
-        r = status_update_from_json(reply, &a->update);
-        json_decref(reply);
-        return r < 0 ? client_misread(r) : EXIT_DONE;
+        return status_update_from_json(reply, &a->update);
 }
 
-static int ask_counters(struct answers *a)
+static int take_counters(struct answers *a, const json_t *reply)
 {
-        json_t *reply;
-        int r = client_ask(STATION_INTERFACE ".Counters", NULL, &reply);
-
-        if (r != EXIT_DONE)
-                return r;
-        r = station_counters_from_json(reply, &a->counters);
-        json_decref(reply);
-        return r < 0 ? client_misread(r) : EXIT_DONE;
+        return station_counters_from_json(reply, &a->counters);
 }
 
-static int ask_consumers(struct answers *a)
+static int take_consumers(struct answers *a, const json_t *reply)
 {
-        json_t *reply;
-        int r = client_ask(STATION_INTERFACE ".Consumers", NULL, &reply);
+        return consumers_from_json(reply, &a->consumers, &a->n_consumers);
+}
 
-        if (r != EXIT_DONE)
-                return r;
-        r = consumers_from_json(reply, &a->consumers, &a->n_consumers);
-        json_decref(reply);
-        return r < 0 ? client_misread(r) : EXIT_DONE;
+static const struct question {
+        const char *method;
+        int (*take)(struct answers *a, const json_t *reply);
+} questions[] = {
+        { STATION_INTERFACE ".Status", take_status },
+        { STATION_INTERFACE ".Counters", take_counters },
+        { STATION_INTERFACE ".Consumers", take_consumers },
+};
+
+static int ask_all(struct answers *a)
+{
+        int r = EXIT_DONE;
+
+        for (size_t i = 0; r == EXIT_DONE && i < ARRAY_SIZE(questions); i++) {
+                json_t *reply;
+
+                r = client_ask(questions[i].method, NULL, &reply);
+                if (r != EXIT_DONE)
+                        return r;
+                r = questions[i].take(a, reply);
+                json_decref(reply);
+                r = r < 0 ? client_misread(r) : EXIT_DONE;
+        }
+        return r;
 }
 
 static bool is_counted(const struct station_counters *counters, const char *policy)
@@ -112,11 +117,7 @@ int verb_metrics(int argc, char **argv)
 
         if (r != CLIENT_GO_ON)
                 return r;
-        r = ask_status(&a);
-        if (r == EXIT_DONE)
-                r = ask_counters(&a);
-        if (r == EXIT_DONE)
-                r = ask_consumers(&a);
+        r = ask_all(&a);
         if (r == EXIT_DONE)
                 r = add_unused_policies(&a);
         /* A station that does not answer is a figure too. */
