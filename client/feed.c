@@ -223,15 +223,15 @@ int feed_next(struct feed *feed, const sigset_t *mask, struct pollfd *others, si
                 bool others_have = false;
                 uint64_t now;
 
-                if (feed_has_reply(feed))
-                        return take_reply(feed, mask, ret);
                 pfds[0] = (struct pollfd){ .fd = feed->connection ? connection_fd(feed->connection)
                                                                   : feed->directory,
                                            .events = POLLIN };
                 pfds[1] = (struct pollfd){ .fd = STDOUT_FILENO }; /* POLLERR and POLLHUP are always told */
                 if (n_others > 0)
                         memcpy(&pfds[2], others, n_others * sizeof(*others));
-                r = await(mask, pfds, 2 + n_others, next_deadline(feed, deadline_usec));
+                /* Signals and the others have their turn even where messages come without end. */
+                r = await(mask, pfds, 2 + n_others,
+                          feed_has_reply(feed) ? 0 : next_deadline(feed, deadline_usec));
                 if (r != 0)
                         return r;
                 if (pfds[1].revents & (POLLERR | POLLHUP))
@@ -241,7 +241,7 @@ int feed_next(struct feed *feed, const sigset_t *mask, struct pollfd *others, si
                 for (size_t i = 0; i < n_others; i++)
                         others_have = others_have || others[i].revents != 0;
                 now = feed_now_usec();
-                if (feed->connection && pfds[0].revents)
+                if (feed->connection && (pfds[0].revents || feed_has_reply(feed)))
                         r = take_reply(feed, mask, ret);
                 else if (feed->connection && feed->message_until > 0 && now >= feed->message_until)
                         r = out_of_time(feed);

@@ -256,6 +256,8 @@ static int watch_once(struct watch *w, struct feed *feed, const sigset_t *mask)
         struct varlink_reply reply;
         int r = feed_next(feed, mask, &keys, 1, USEC_INFINITY, &reply);
 
+        if (keys.revents && terminal_quits())
+                ended = 1;
         switch (r) {
         case FEED_REPLY:
                 if (w->gone)
@@ -271,7 +273,7 @@ static int watch_once(struct watch *w, struct feed *feed, const sigset_t *mask)
         case FEED_READER_LEFT:
                 return EXIT_DONE;
         case FEED_OTHERS:
-                return keys.revents && terminal_quits() ? EXIT_DONE : CLIENT_GO_ON;
+                return CLIENT_GO_ON;
         case FEED_INTERRUPTED:
                 if (w->screen && suspended)
                         terminal_suspend();

@@ -6,6 +6,7 @@
  *   shape     JSON that is no reply            huge      a message of endless length, as fast as it is read
  *   begun     the beginning of a message       silent    nothing
  *   hang-up   hangs up                         flood     the same wrong reply without an end
+ *   busy      what an espdfud says, without an end
  * With TIMES it ends after so many connections.
  */
 #include <signal.h>
@@ -27,6 +28,11 @@ static const struct kind {
           "\"whole\":1,\"gone\":3}}",
           1, 0 },
         { "flood", "{\"continues\":true,\"parameters\":{\"station\":[],\"slots\":{}}}", 1, 1 },
+        { "busy",
+          "{\"continues\":true,\"parameters\":{\"station\":{\"name\":\"busy\",\"version\":\"1\"},\"slots\":[]"
+          ",\"policies\":[],"
+          "\"whole\":true,\"gone\":[]}}",
+          1, 1 },
         { "huge", "{\"parameters\":{\"station\":{\"name\":\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0,
           1 },
         { "begun", "{\"parameters\":{\"station\":{\"name\":\"line3-a", 0, 0 },
