@@ -44,20 +44,28 @@ static const struct question {
         { STATION_INTERFACE ".Consumers", take_consumers },
 };
 
+static int ask(struct connection *connection, const struct question *question, struct answers *a)
+{
+        struct varlink_reply reply;
+        int r = connection_send(connection, question->method, NULL, false);
+
+        r = r == 0 ? client_reply(connection, &reply)
+                   : client_received(connection, r, REPLY_TIMEOUT, NULL, NULL, NULL);
+        if (r != EXIT_DONE)
+                return r;
+        r = question->take(a, reply.parameters);
+        varlink_reply_done(&reply);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+/* All over one connection: with --host each is an ssh. */
 static int ask_all(struct answers *a)
 {
-        int r = EXIT_DONE;
+        _cleanup_(connection_closep) struct connection *connection = NULL;
+        int r = client_open(&connection);
 
-        for (size_t i = 0; r == EXIT_DONE && i < ARRAY_SIZE(questions); i++) {
-                json_t *reply;
-
-                r = client_ask(questions[i].method, NULL, &reply);
-                if (r != EXIT_DONE)
-                        return r;
-                r = questions[i].take(a, reply);
-                json_decref(reply);
-                r = r < 0 ? client_misread(r) : EXIT_DONE;
-        }
+        for (size_t i = 0; r == EXIT_DONE && i < ARRAY_SIZE(questions); i++)
+                r = ask(connection, &questions[i], a);
         return r;
 }
 
