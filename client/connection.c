@@ -2,14 +2,19 @@
 #include "client/connection.h"
 
 #include <poll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CHILD_ENDS_MSEC 2000
 
 struct connection {
         int fd;
         int reader_fd; /* borrowed; -EBADF: none */
+        pid_t child;   /* that leads elsewhere; 0: none */
         struct varlink_input in;
 };
 
@@ -48,11 +53,59 @@ int connection_open(const char *path, uint64_t timeout_usec, struct connection *
         return 0;
 }
 
+int connection_of_child(int fd, pid_t child, struct connection **ret)
+{
+        struct connection *c = calloc(1, sizeof(*c));
+
+        if (!c) {
+                close(fd);
+                return -ENOMEM;
+        }
+        *c = (struct connection){ .fd = fd, .reader_fd = -EBADF, .child = child };
+        c->in.limit = VARLINK_REPLY_MAX;
+        *ret = c;
+        return 0;
+}
+
+bool connection_is_remote(const struct connection *c)
+{
+        return c->child > 0;
+}
+
+int connection_child_status(struct connection *c)
+{
+        int status = 0, pidfd = pidfd_open(c->child, 0);
+
+        if (pidfd >= 0) {
+                if (poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, CHILD_ENDS_MSEC) == 0)
+                        kill(c->child, SIGKILL);
+                close(pidfd);
+        }
+        while (waitpid(c->child, &status, 0) < 0 && errno == EINTR)
+                ;
+        c->child = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int connection_fd(const struct connection *c)
+{
+        return c->fd;
+}
+
+bool connection_is_within(const struct connection *c)
+{
+        return c->in.end > c->in.begin;
+}
+
 struct connection *connection_close(struct connection *c)
 {
         varlink_input_done(&c->in);
         if (c->fd >= 0)
                 close(c->fd);
+        if (c->child > 0) {
+                kill(c->child, SIGTERM);
+                connection_child_status(c);
+        }
         free(c);
         return NULL;
 }

@@ -28,6 +28,7 @@ struct ledger {
 
         struct ledger_index index;
         struct ledger_tally tally;
+        struct counters counters;
         uint64_t tally_failed_usec; /* CLOCK_REALTIME; 0: never */
         int64_t sequence;           /* the last that was told */
 };
@@ -127,6 +128,7 @@ int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t
                 return -ENOMEM;
         ledger->lock_fd = -EBADF;
         ledger->end = &ledger->orders;
+        counters_init(&ledger->counters);
         r = open_all(ledger, path, event, boot_id, now_realtime_usec, &error);
         if (r < 0) {
                 if (!error)
@@ -155,6 +157,7 @@ struct ledger *ledger_free(struct ledger *ledger)
                 ledger_order_free(order);
         }
         ledger_index_done(&ledger->index);
+        counters_done(&ledger->counters);
         if (ledger->lock_fd >= 0)
                 close(ledger->lock_fd);
         free(ledger);
@@ -367,6 +370,7 @@ static void remember(struct ledger *ledger, struct ledger_order *order)
 {
         ledger->sequence = order->work.sequence;
         ledger_tally_add(&ledger->tally, &order->work.row->record);
+        counters_add(&ledger->counters, &order->work.row->record);
         ledger_index_put_last(&ledger->index, take_ptr(order->work.row));
 }
 
@@ -470,6 +474,16 @@ bool ledger_presence_was_reset(struct ledger *ledger, const struct presence_key 
                                uint64_t limit_usec)
 {
         return ledger_index_was_reset(&ledger->index, presence, limit_usec);
+}
+
+const struct counters *ledger_counters(const struct ledger *ledger)
+{
+        return &ledger->counters;
+}
+
+int64_t ledger_last_sequence(const struct ledger *ledger)
+{
+        return ledger->sequence;
 }
 
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret)

@@ -17,6 +17,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/consumer.h"
+#include "core/counters.h"
 #include "core/history.h"
 #include "core/stats.h"
 
@@ -135,6 +136,12 @@ struct ledger_counts {
         uint64_t flashed_last_hour;
 };
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret);
+
+/* Of the attempts that were closed since it was opened (not: those that a dead daemon had left open). Borrowed until the loop
+ * runs. */
+const struct counters *ledger_counters(const struct ledger *ledger);
+/* The number of the last closed attempt; 0: none. */
+int64_t ledger_last_sequence(const struct ledger *ledger);
 
 /* The last closed attempt on a port, whatever its slot was called then, by ID_PATH or, where either does not know that, by
  * port path (either may be NULL); from memory, loaded at open. Or NULL; borrowed until the loop runs. */

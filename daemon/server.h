@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/consumer.h"
+#include "core/counters.h"
 #include "core/history.h"
 #include "core/stats.h"
 
@@ -43,6 +44,8 @@ struct server_ops {
         int (*status)(void *userdata, struct station_status *ret);
         /* The header alone. */
         int (*header)(void *userdata, struct station_status *ret);
+        /* What has grown since the start, from memory. */
+        int (*counters)(void *userdata, struct station_counters *ret);
         /* One slot, by name. 1: there is none. */
         int (*slot)(void *userdata, const char *name, struct slot_status *ret);
         /* where: a slot's name, its port path or its ID_PATH; NULL: all. 1: there is none. */

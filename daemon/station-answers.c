@@ -188,6 +188,18 @@ static int on_stats(void *userdata, const struct history_filter *filter, ledger_
         return ledger_stats(station->world.ledger, filter, done, peer);
 }
 
+static int on_counters(void *userdata, struct station_counters *ret)
+{
+        struct station *station = userdata;
+        int r = counters_copy(ledger_counters(station->world.ledger), ret);
+
+        if (r < 0)
+                return r;
+        ret->since_realtime_usec = station->started_realtime_usec;
+        ret->attempts_recorded = (uint64_t)ledger_last_sequence(station->world.ledger);
+        return 0;
+}
+
 static int on_consumers(void *userdata, ledger_consumers_t done, void *peer)
 {
         struct station *station = userdata;
@@ -221,6 +233,7 @@ int station_open_server(struct station *station, const struct station_options *o
         static const struct server_ops ops = {
                 .status = on_status,
                 .header = on_header,
+                .counters = on_counters,
                 .slot = on_slot,
                 .explain = on_explain,
                 .slot_called = on_slot_called,

@@ -33,10 +33,11 @@ struct station {
         size_t n_policies;
         char *config_error; /* why the last reload was refused */
         struct holds holds;
-        struct layouts layouts; /* the hubs that ranges of slots are numbered by */
-        uint64_t started_usec;
-        uint64_t orders;    /* of people, that are answered later: the number of the last */
-        bool policy_mended; /* one that could not be used can: boards may wait for it */
+        struct layouts layouts;         /* the hubs that ranges of slots are numbered by */
+        uint64_t started_usec;          /* CLOCK_BOOTTIME */
+        uint64_t started_realtime_usec; /* as the clock was then */
+        uint64_t orders;                /* of people, that are answered later: the number of the last */
+        bool policy_mended;             /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
 };
 

@@ -240,6 +240,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
         station->options = options;
         station->config = config;
         station->started_usec = clock_boottime_usec();
+        station->started_realtime_usec = clock_realtime_usec();
         station->world = (struct slot_world){
                 .event = sd_event_ref(event),
                 .config = config,

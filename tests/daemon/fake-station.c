@@ -299,6 +299,29 @@ static int fake_stats(void *userdata, const struct history_filter *filter,
         return 0;
 }
 
+/* The attempts of History, as if all of them had been made since the start. */
+static int fake_counters(void *userdata, struct station_counters *ret)
+{
+        struct fake_station *s = userdata;
+        struct counters counters;
+        int r;
+
+        if (s->error)
+                return s->error;
+        counters_init(&counters);
+        for (int64_t id = 1; id <= s->n_attempts; id++) {
+                struct attempt_record row = fake_attempt(id);
+
+                row.final = true;
+                counters_add(&counters, &row);
+        }
+        r = counters_copy(&counters, ret);
+        counters_done(&counters);
+        ret->since_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC;
+        ret->attempts_recorded = (uint64_t)s->n_attempts + 1000;
+        return r;
+}
+
 /* The bridge is registered, and nobody else. */
 static int fake_consumers(void *userdata,
                           void (*done)(void *peer, int r, const struct consumer_status *consumers, size_t n),
@@ -479,6 +502,7 @@ const struct server_ops fake_station_ops = {
         .status = fake_status,
         .header = fake_header,
         .slot = fake_slot,
+        .counters = fake_counters,
         .explain = fake_explain,
         .slot_called = fake_slot_called,
         .path_of = fake_path_of,

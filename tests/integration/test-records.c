@@ -91,6 +91,26 @@ static void test_filters_figures_and_tables_are_of_the_same_attempts(void **stat
         expect_said(csv, "\r\n2,");
 }
 
+/* Of what is removed and of another daemon's attempts the ledger alone tells. */
+static void test_counters_begin_with_the_daemon_and_never_fall_while_it_runs(void **state)
+{
+        static const char *const metrics[] = { "metrics", NULL };
+
+        (void)state;
+        good_and_bad();
+        expect_ctl(&line, "result=\"flashed\"} 1\n", metrics);
+        expect_ctl(&line, "result=\"failed\"} 1\n", metrics);
+        expect_ctl(&line, "verdict=\"verify-failed\"} 1\n", metrics);
+        expect_ctl(&line, "le=\"+Inf\"} 1\n", metrics);
+        expect_ctl(&line, "\nespdfu_ledger_attempts_total 2\n", metrics);
+        stop_daemon(&line);
+        line_configure(&line, "[station]\nledger-rows-max = 1\n");
+        start_daemon(&line);
+        expect_log(&line, "removed the 1 oldest attempts");
+        expect_ctl(&line, "\nespdfu_up 1\n", metrics);
+        expect_ctl(&line, "\nespdfu_ledger_attempts_total 2\n", metrics);
+}
+
 static void test_old_rows_go_when_they_were_had_and_the_journal_says_so(void **state)
 {
         (void)state;
@@ -173,6 +193,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_row_says_how_long_each_phase_took_and_what_the_board_said),
                 TEST(test_filters_figures_and_tables_are_of_the_same_attempts),
+                TEST(test_counters_begin_with_the_daemon_and_never_fall_while_it_runs),
                 TEST(test_old_rows_go_when_they_were_had_and_the_journal_says_so),
                 /* Leaves the process in a mount namespace of its own: last. */
                 cmocka_unit_test_setup_teardown(test_full_disk_begins_nothing_tells_nothing_and_says_why,
