@@ -283,7 +283,7 @@ expect_quiet
 [ "$(wc -l <"$dir/stdout")" -eq 121 ] || broken "expected the names and 120 attempts"
 [ "$(grep -c "$(printf '\r')\$" "$dir/stdout")" -eq 121 ] || broken "expected every line to end in CR LF"
 expect_out "id,sequence,job,attempt,slot,port,path,chip,mac,policy,image_path,image_name,image_version,image_sha256,boot_id,clock_synchronized,start_realtime_usec,end_realtime_usec,duration_usec,bytes,transfers,verdict,final,message,engine_message,detaching_usec,away_usec,downloading_usec,verifying_usec,dfu_status,dfu_state,station,data_file"
-expect_out "1,1,0c1d,1,A1,1-4.1,,esp32s3,7c:df:a1:0b:00:12,gizmo,/srv/gizmo.bin,gizmo,1.4.2,00ff,b007,1,1700000060000000,1700000064000000,4200000,262144,64,flashed,0,,,,,,,,,,"
+expect_out "1,1,0c1d,1,A1,1-4.1,pci-0000:00:14.0-usb-0:4.1,esp32s3,7c:df:a1:0b:00:12,gizmo,/srv/gizmo.bin,gizmo,1.4.2,00ff,b007,1,1700000060000000,1700000064000000,4200000,262144,64,flashed,0,,,,,,,,,,"
 [ "$(sed -n 2p "$dir/stdout" | cut -d, -f1)" = 1 ] || broken "expected the oldest first"
 ctl export --format json --slot A2 --verdict board-left
 expect_code 0
