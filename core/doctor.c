@@ -144,7 +144,7 @@ static const struct {
             "an image of `idf.py set-target` and `idf.py dfu` for this chip", NULL,
             "espdfuctl config check" },
           find_image_other_chip },
-        { { "image-unusable", DOCTOR_ERROR, "A board's policy cannot be used",
+        { { "image-unusable", DOCTOR_ERROR, "A policy cannot be used",
             "an image that is there, whole, readable for the user espdfu, and signed if the policy wants it",
             NULL, "espdfuctl config check" },
           find_image_unusable },

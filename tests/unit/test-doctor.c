@@ -414,6 +414,21 @@ static void test_trouble_of_a_slot(void **state)
                     "sudo espdfuctl retry A1");
 }
 
+static void test_policy_that_cannot_be_used_is_told_before_a_board_comes_for_it(void **state)
+{
+        (void)state;
+        policy.unusable = TEXT("/srv/gizmo.bin: No such file or directory");
+        expect_only("image-unusable", NULL, "policy gizmo: /srv/gizmo.bin: No such file or directory",
+                    "espdfuctl config check");
+        policy.unusable = TEXT("made for 303a:0009: expected 303a:0002 (chip = esp32s2)");
+        expect_only("image-other-chip", NULL,
+                    "policy gizmo: made for 303a:0009: expected 303a:0002 (chip = esp32s2)",
+                    "espdfuctl config check");
+        slot.phase = PHASE_UNUSABLE;
+        slot.message = policy.unusable;
+        expect_only("image-other-chip", "A1", policy.unusable, "espdfuctl config check");
+}
+
 static void test_a_slot_that_was_given_up_says_why_by_its_last_attempt(void **state)
 {
         (void)state;
@@ -577,6 +592,7 @@ int main(void)
                 TEST(test_daemon_that_refuses_or_says_nothing),
                 TEST(test_trouble_of_the_whole_station),
                 TEST(test_trouble_of_a_slot),
+                TEST(test_policy_that_cannot_be_used_is_told_before_a_board_comes_for_it),
                 TEST(test_a_slot_that_was_given_up_says_why_by_its_last_attempt),
                 TEST(test_only_what_was_asked_about_and_what_is_everybodys_is_told),
                 TEST(test_the_worst_comes_first),
