@@ -66,7 +66,7 @@ static const struct {
             "lsusb -t" },
           find_power_short },
         { { "controller-full", DOCTOR_ERROR, "The USB host controller has no room for one more device",
-            "less devices than the controller serves: often 32 to 64, hubs included",
+            "fewer devices than the controller serves: often 32 to 64, hubs included",
             "move a hub to a port of another controller", "lsusb -t" },
           find_controller_full },
         { { "kernel-log-closed", DOCTOR_HINT, "The kernel's log may not be read",

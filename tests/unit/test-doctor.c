@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is wrong by which facts: each check alone finds what is its own, and nothing where all is right. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -566,6 +567,45 @@ static void test_troubleshooting_md_has_every_check_and_no_other(void **state)
                 fail_msg("docs/troubleshooting.md: no check finds this: %.100s", section);
 }
 
+/* As browsers of Markdown make an anchor of a heading: lower case, - for a space, and of signs the - alone. */
+static void anchor_of(const char *title, char ret[static 256])
+{
+        size_t n = 0;
+
+        for (; *title && n < 255; title++)
+                if (isalnum((unsigned char)*title) || *title == '-')
+                        ret[n++] = (char)tolower((unsigned char)*title);
+                else if (*title == ' ')
+                        ret[n++] = '-';
+        ret[n] = '\0';
+}
+
+static bool has_section(const char *anchor, size_t len)
+{
+        const struct doctor_check *check;
+        char text[256];
+
+        for (size_t i = 0; (check = doctor_check_at(i)); i++) {
+                anchor_of(check->title, text);
+                if (strlen(text) == len && strncmp(text, anchor, len) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void test_links_in_troubleshooting_md_lead_to_sections(void **state)
+{
+        unsigned n = 0;
+
+        (void)state;
+        for (const char *at = read_document(); (at = strstr(at, "](#")); n++) {
+                at += strlen("](#");
+                if (!has_section(at, strcspn(at, ")")))
+                        fail_msg("docs/troubleshooting.md: no section is called #%.60s", at);
+        }
+        assert_true(n > 10);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
@@ -599,6 +639,7 @@ int main(void)
                 TEST(test_what_a_board_says_of_itself_cannot_paint),
                 TEST(test_more_findings_than_are_kept_are_counted),
                 TEST(test_troubleshooting_md_has_every_check_and_no_other),
+                TEST(test_links_in_troubleshooting_md_lead_to_sections),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
