@@ -90,25 +90,33 @@ static void feed_record(char *record, struct kernel_log *log)
         kernel_log_feed(log, text + 1);
 }
 
-static int read_kmsg(struct kernel_log *log)
+int kernel_log_read_records(int fd, struct kernel_log *ret)
 {
         char record[RECORD_MAX + 1];
-        int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-        ssize_t n = 0;
+
+        /* Of the ring of some hundred KiB what was overwritten meanwhile is EPIPE, once. */
+        for (unsigned i = 0; i < MESSAGES_MAX; i++) {
+                ssize_t n = read(fd, record, RECORD_MAX);
+
+                if (n < 0 && errno != EPIPE)
+                        return errno == EAGAIN ? 0 : -errno;
+                if (n == 0)
+                        return 0;
+                record[MAX(n, 0)] = '\0';
+                feed_record(record, ret);
+        }
+        return 0;
+}
+
+static int read_kmsg(struct kernel_log *log)
+{
+        int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), r;
 
         if (fd < 0)
                 return -errno;
-        /* Of the ring of some hundred KiB what was overwritten meanwhile is EPIPE, once; its end is EAGAIN. */
-        for (unsigned i = 0; i < MESSAGES_MAX; i++) {
-                n = read(fd, record, RECORD_MAX);
-                if (n < 0 && errno != EPIPE)
-                        break;
-                record[MAX(n, 0)] = '\0';
-                feed_record(record, log);
-        }
-        n = n < 0 && errno != EAGAIN ? -errno : 0;
+        r = kernel_log_read_records(fd, log);
         close(fd);
-        return (int)n;
+        return r;
 }
 
 int kernel_log_read(struct kernel_log *ret)

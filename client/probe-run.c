@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -185,11 +186,21 @@ static int hear(struct engine *engine, const char *program, int signal_fd, char 
 }
 
 /* What it had to say went to stderr by itself. */
-static int reap(struct engine *engine, const char *program)
+static int reap(struct engine *engine, const char *program, int signal_fd)
 {
-        int status;
+        int status, r = EXIT_FAILED, fd = pidfd_open(engine->pid, 0);
         pid_t pid;
 
+        /* It may hang in the kernel as it ends. */
+        if (fd >= 0) {
+                r = wait_for(fd, signal_fd, now_usec() + ENGINE_TIMEOUT,
+                             "the engine does not end within 60 s");
+                close(fd);
+        } else {
+                client_error("%s: %s", program, strerror(errno));
+        }
+        if (r != EXIT_DONE)
+                return r;
         do
                 pid = waitpid(engine->pid, &status, 0);
         while (pid < 0 && errno == EINTR);
@@ -212,7 +223,7 @@ static int ask(const struct device *device, const struct probe_wishes *wishes, i
         if (r == EXIT_DONE)
                 r = hear(&engine, program, signal_fd, buffer, ret);
         if (r == EXIT_DONE)
-                r = reap(&engine, program);
+                r = reap(&engine, program, signal_fd);
         engine_end(&engine);
         return r;
 }

@@ -129,14 +129,38 @@ static bool has_unusable_image(const struct slot_status *slot)
         return is_unusable(slot) && !has_other_chips_image(slot);
 }
 
+/* Where a board waits for it, that is told of its slot. */
+static bool is_awaited(const struct station_status *station, const struct policy_status *policy)
+{
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (is_unusable(&station->slots[i]) && streq_ptr(station->slots[i].policy, policy->name))
+                        return true;
+        return false;
+}
+
+static void find_policies(struct examination *e, bool other_chips)
+{
+        const struct station_status *station = e->facts->station;
+
+        for (size_t i = 0; station && i < station->n_policies; i++) {
+                const struct policy_status *policy = &station->policies[i];
+
+                if (policy->unusable && is_for_another_chip(policy->unusable) == other_chips &&
+                    !is_awaited(station, policy))
+                        doctor_find(e, &everywhere, "policy %s: %s", policy->name, policy->unusable);
+        }
+}
+
 void find_image_other_chip(struct examination *e)
 {
         find_slots(e, has_other_chips_image, "the image is refused");
+        find_policies(e, true);
 }
 
 void find_image_unusable(struct examination *e)
 {
         find_slots(e, has_unusable_image, "the image is refused");
+        find_policies(e, false);
 }
 
 static bool is_busy(const struct slot_status *slot)

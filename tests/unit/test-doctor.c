@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is wrong by which facts: each check alone finds what is its own, and nothing where all is right. */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -414,6 +415,21 @@ static void test_trouble_of_a_slot(void **state)
                     "sudo espdfuctl retry A1");
 }
 
+static void test_policy_that_cannot_be_used_is_told_before_a_board_comes_for_it(void **state)
+{
+        (void)state;
+        policy.unusable = TEXT("/srv/gizmo.bin: No such file or directory");
+        expect_only("image-unusable", NULL, "policy gizmo: /srv/gizmo.bin: No such file or directory",
+                    "espdfuctl config check");
+        policy.unusable = TEXT("made for 303a:0009: expected 303a:0002 (chip = esp32s2)");
+        expect_only("image-other-chip", NULL,
+                    "policy gizmo: made for 303a:0009: expected 303a:0002 (chip = esp32s2)",
+                    "espdfuctl config check");
+        slot.phase = PHASE_UNUSABLE;
+        slot.message = policy.unusable;
+        expect_only("image-other-chip", "A1", policy.unusable, "espdfuctl config check");
+}
+
 static void test_a_slot_that_was_given_up_says_why_by_its_last_attempt(void **state)
 {
         (void)state;
@@ -551,6 +567,45 @@ static void test_troubleshooting_md_has_every_check_and_no_other(void **state)
                 fail_msg("docs/troubleshooting.md: no check finds this: %.100s", section);
 }
 
+/* As browsers of Markdown make an anchor of a heading: lower case, - for a space, and of signs the - alone. */
+static void anchor_of(const char *title, char ret[static 256])
+{
+        size_t n = 0;
+
+        for (; *title && n < 255; title++)
+                if (isalnum((unsigned char)*title) || *title == '-')
+                        ret[n++] = (char)tolower((unsigned char)*title);
+                else if (*title == ' ')
+                        ret[n++] = '-';
+        ret[n] = '\0';
+}
+
+static bool has_section(const char *anchor, size_t len)
+{
+        const struct doctor_check *check;
+        char text[256];
+
+        for (size_t i = 0; (check = doctor_check_at(i)); i++) {
+                anchor_of(check->title, text);
+                if (strlen(text) == len && strncmp(text, anchor, len) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void test_links_in_troubleshooting_md_lead_to_sections(void **state)
+{
+        unsigned n = 0;
+
+        (void)state;
+        for (const char *at = read_document(); (at = strstr(at, "](#")); n++) {
+                at += strlen("](#");
+                if (!has_section(at, strcspn(at, ")")))
+                        fail_msg("docs/troubleshooting.md: no section is called #%.60s", at);
+        }
+        assert_true(n > 10);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, begin)
@@ -577,12 +632,14 @@ int main(void)
                 TEST(test_daemon_that_refuses_or_says_nothing),
                 TEST(test_trouble_of_the_whole_station),
                 TEST(test_trouble_of_a_slot),
+                TEST(test_policy_that_cannot_be_used_is_told_before_a_board_comes_for_it),
                 TEST(test_a_slot_that_was_given_up_says_why_by_its_last_attempt),
                 TEST(test_only_what_was_asked_about_and_what_is_everybodys_is_told),
                 TEST(test_the_worst_comes_first),
                 TEST(test_what_a_board_says_of_itself_cannot_paint),
                 TEST(test_more_findings_than_are_kept_are_counted),
                 TEST(test_troubleshooting_md_has_every_check_and_no_other),
+                TEST(test_links_in_troubleshooting_md_lead_to_sections),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
