@@ -8,7 +8,7 @@
 #include "daemon/notify.h"
 
 /* After stop-time: engines that abort, those that are killed, and the ledger's last rows. */
-#define STOP_MARGIN (10 * USEC_PER_SEC)
+#define STOP_MARGIN (10 * USEC_PER_SEC) /* of this program, for the rest of its end */
 #define STOP_REST   (JOB_ENGINE_STOP_LIMIT + JOB_ENGINE_KILL_LIMIT + JOB_LEDGER_RETRY)
 
 /* ---- slots ---- */
