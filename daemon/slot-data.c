@@ -13,7 +13,7 @@ int slot_data_begin(struct slot *slot, const struct config_policy *policy)
         return free_and_strdup(&slot->data.folder, policy->board_data);
 }
 
-void slot_data_idle(struct slot *slot)
+static void drop_composed(struct slot *slot)
 {
         struct composed_store *store = &slot->world->composed;
 
@@ -25,13 +25,34 @@ void slot_data_idle(struct slot *slot)
         store->wanted = false;
 }
 
+/* What is not the board's in the ledger is nobody's any more. */
+static void give_back(struct slot *slot)
+{
+        struct slot_data *data = &slot->data;
+
+        if (!data->file || data->committed)
+                return;
+        board_data_release(slot->world->board_data, slot->job_id);
+        (void)free_and_strdup(&data->file, NULL);
+}
+
+void slot_data_stepped(struct slot *slot)
+{
+        const struct job *job = &slot->job;
+
+        if (!job_is_running(job))
+                drop_composed(slot);
+        /* Without an image nothing is on its way to the ledger either that would make the file the board's. */
+        if (!slot->data.composed && (job->cancelled || job->state == JOB_ENDED))
+                give_back(slot);
+}
+
 void slot_data_done(struct slot *slot)
 {
         struct slot_data *data = &slot->data;
 
-        slot_data_idle(slot);
-        if (data->file && !data->committed)
-                board_data_release(slot->world->board_data, slot->job_id);
+        drop_composed(slot);
+        give_back(slot);
         free(data->file);
         free(data->folder);
         *data = (struct slot_data){ 0 };
