@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/board-data.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <sys/inotify.h>
+#include <sys/stat.h>
 
-#include "daemon/log.h"
+#include "daemon/data-pool.h"
 #include "io/data-folder.h"
 
-/* Not IN_CREATE: a file that is being written is told when it is closed. */
-#define WATCHED                                                                                              \
-        (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF |             \
-         IN_MOVE_SELF | IN_ONLYDIR)
-
-/* A folder and its unused names. */
-struct pool {
-        struct pool *next;
-        struct board_data *owner;
-        char *folder;
-        struct data_names unused;
-        size_t first;  /* of unused that was not given out since */
-        size_t n_used; /* by the ledger, and claimed */
-        bool known;    /* unused is what is there */
-        sd_event_source *watch;
+struct folder {
+        struct folder *next;
+        char *path;
+        struct data_pool *pool;
+        bool counted;
+        uint64_t n_used; /* by the ledger */
 };
 
 /* Between the choice of a file and the commit that makes it a board's. */
@@ -29,14 +21,14 @@ struct claim {
         struct claim *next;
         char *job, *folder, *file, *mac;
         char sha256[SHA256_HEX];
-        bool in_ledger; /* met there while its commit was not told yet */
+        bool counted; /* in n_used: its commit was not told yet when the ledger was asked */
 };
 
 struct board_data {
         sd_event *event;
         struct ledger *ledger;
         uid_t owner;
-        struct pool *pools;
+        struct folder *folders;
         struct claim *claims;
         sd_event_source *changed_source;
         void (*changed)(void *userdata);
@@ -50,202 +42,134 @@ void board_data_file_done(struct board_data_file *file)
         *file = (struct board_data_file){ 0 };
 }
 
-/* ---- pools ---- */
-
-static void pool_forget(struct pool *pool)
-{
-        data_names_done(&pool->unused);
-        pool->first = 0;
-        pool->known = false;
-}
-
-static struct pool *pool_free(struct pool *pool)
-{
-        pool_forget(pool);
-        sd_event_source_disable_unref(pool->watch);
-        free(pool->folder);
-        free(pool);
-        return NULL;
-}
-
-static void free_pools(struct board_data *data)
-{
-        while (data->pools) {
-                struct pool *pool = data->pools;
-
-                data->pools = pool->next;
-                pool_free(pool);
-        }
-}
-
-static int pool_get(struct board_data *data, const char *folder, struct pool **ret)
-{
-        struct pool *pool;
-
-        for (pool = data->pools; pool; pool = pool->next)
-                if (streq(pool->folder, folder)) {
-                        *ret = pool;
-                        return 0;
-                }
-        pool = calloc(1, sizeof(*pool));
-        if (!pool || !(pool->folder = strdup(folder))) {
-                free(pool);
-                return -ENOMEM;
-        }
-        pool->owner = data;
-        pool->next = data->pools;
-        data->pools = pool;
-        *ret = pool;
-        return 0;
-}
-
-static int on_folder(sd_event_source *source, const struct inotify_event *event, void *userdata)
-{
-        struct pool *pool = userdata;
-
-        (void)source;
-        if (event->len > 0 && event->name[0] == '.')
-                return 0; /* on its way to its name */
-        pool_forget(pool);
-        /* The folder itself is gone, or another now: found anew when it is needed. */
-        if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT))
-                pool->watch = sd_event_source_disable_unref(pool->watch);
-        board_data_poke(pool->owner);
-        return 0;
-}
-
-/* Before it is read, so that nothing is missed between the two. */
-static void pool_watch(struct pool *pool)
-{
-        int r;
-
-        if (pool->watch)
-                return;
-        r = sd_event_add_inotify(pool->owner->event, &pool->watch, pool->folder, WATCHED, on_folder, pool);
-        if (r < 0) {
-                pool->watch = NULL;
-                log_warning("%s cannot be watched: %s; espdfuctl reload looks at it again", pool->folder,
-                            strerror(-r));
-        }
-}
-
-/* ---- what is unused ---- */
+/* ---- folders ---- */
 
 static const char *base_name(const char *path)
 {
         return strrchr(path, '/') + 1;
 }
 
-static int compare_names(const void *a, const void *b)
+static int is_free(void *userdata, const char *path)
 {
-        return strcmp(*(char *const *)a, *(char *const *)b);
+        struct board_data *data = userdata;
+        int r;
+
+        for (const struct claim *claim = data->claims; claim; claim = claim->next)
+                if (streq(claim->file, path))
+                        return 0;
+        r = ledger_data_is_used(data->ledger, path);
+        return r < 0 ? r : !r;
 }
 
-/* Names in the order of strcmp(), met with used ones in the same order. */
-struct sieve {
-        struct pool *pool;
-        struct data_names names;
-        bool *used; /* which of names are */
-        size_t at;
-};
-
-static void sieve_done(struct sieve *sieve)
+static void on_pool_changed(void *userdata)
 {
-        data_names_done(&sieve->names);
-        free(sieve->used);
+        board_data_poke(userdata);
 }
 
-static void on_used(void *userdata, const char *file)
+static struct folder *folder_free(struct folder *folder)
 {
-        struct sieve *sieve = userdata;
-        const char *name = base_name(file);
-
-        for (struct claim *claim = sieve->pool->owner->claims; claim; claim = claim->next)
-                claim->in_ledger = claim->in_ledger || streq(claim->file, file);
-        sieve->pool->n_used++;
-        while (sieve->at < sieve->names.n && strcmp(sieve->names.names[sieve->at], name) < 0)
-                sieve->at++;
-        if (sieve->at < sieve->names.n && streq(sieve->names.names[sieve->at], name))
-                sieve->used[sieve->at++] = true;
+        if (!folder)
+                return NULL;
+        if (folder->pool)
+                data_pool_free(folder->pool);
+        free(folder->path);
+        free(folder);
+        return NULL;
 }
+DEFINE_CLEANUP(struct folder, folder_free)
 
-static void strike_claims(struct sieve *sieve)
+static void free_folders(struct board_data *data)
 {
-        const struct pool *pool = sieve->pool;
+        while (data->folders) {
+                struct folder *folder = data->folders;
 
-        for (const struct claim *claim = pool->owner->claims; claim; claim = claim->next) {
-                const char *name = base_name(claim->file);
-                char **found;
-
-                if (!streq(claim->folder, pool->folder))
-                        continue;
-                sieve->pool->n_used += !claim->in_ledger;
-                found = sieve->names.n > 0 ? bsearch(&name, sieve->names.names, sieve->names.n,
-                                                     sizeof(char *), compare_names)
-                                           : NULL;
-                if (found)
-                        sieve->used[found - sieve->names.names] = true;
+                data->folders = folder->next;
+                folder_free(folder);
         }
 }
 
-/* What is left becomes the pool's, in the order in which it is given out. */
-static void keep_unused(struct sieve *sieve)
+static struct folder *folder_find(struct board_data *data, const char *path)
 {
-        struct data_names *names = &sieve->names;
-        size_t kept = 0;
+        struct folder *folder = data->folders;
 
-        for (size_t i = 0; i < names->n; i++)
-                if (sieve->used[i])
-                        free(names->names[i]);
-                else
-                        names->names[kept++] = names->names[i];
-        names->n = kept;
-        data_names_sort(names);
-        sieve->pool->unused = *names;
-        sieve->pool->known = true;
-        *names = (struct data_names){ 0 };
+        while (folder && !streq(folder->path, path))
+                folder = folder->next;
+        return folder;
 }
 
-/* Reads the folder, unless nothing has changed there. As board_data_take(). */
-static int pool_refresh(struct pool *pool, char **ret_why)
+static int folder_get(struct board_data *data, const char *path, struct folder **ret)
 {
-        _cleanup_(sieve_done) struct sieve sieve = { .pool = pool };
+        static const struct data_pool_ops ops = { .is_free = is_free, .changed = on_pool_changed };
+        _cleanup_(folder_freep) struct folder *folder = NULL;
         int r;
 
-        if (pool->known)
+        *ret = folder_find(data, path);
+        if (*ret)
                 return 0;
-        pool_watch(pool);
-        r = data_folder_list(pool->folder, pool->owner->owner, &sieve.names, ret_why);
-        if (r != 0)
-                return r;
-        sieve.used = calloc(sieve.names.n + 1, sizeof(bool));
-        if (!sieve.used)
+        folder = calloc(1, sizeof(*folder));
+        if (!folder)
                 return -ENOMEM;
-        pool->n_used = 0;
-        for (struct claim *claim = pool->owner->claims; claim; claim = claim->next)
-                claim->in_ledger = false;
-        r = ledger_data_used(pool->owner->ledger, pool->folder, on_used, &sieve);
+        r = free_and_strdup(&folder->path, path);
+        if (r == 0)
+                r = data_pool_new(data->event, path, data->owner, &ops, data, &folder->pool);
         if (r < 0)
                 return r;
-        strike_claims(&sieve);
-        keep_unused(&sieve);
+        folder->next = data->folders;
+        *ret = data->folders = take_ptr(folder);
         return 0;
 }
 
-/* The path of the next unused file, to be freed. */
-static int pool_next(struct pool *pool, char **ret_path, char **ret_why)
+/* The ledger is asked once; from then on each commit counts. */
+static int count_used(struct board_data *data, struct folder *folder)
 {
-        int r = pool_refresh(pool, ret_why);
-        char *path;
+        int r = folder->counted ? 0 : ledger_data_count(data->ledger, folder->path, &folder->n_used);
 
-        if (r != 0)
-                return r;
-        if (pool->first == pool->unused.n) {
-                r = asprintf(ret_why, "no unused file left in %s (%zu used)", pool->folder, pool->n_used);
-                return r < 0 ? -ENOMEM : 1;
-        }
-        r = asprintf(&path, "%s/%s", pool->folder, pool->unused.names[pool->first]);
+        for (struct claim *claim = data->claims; claim && r >= 0 && !folder->counted; claim = claim->next)
+                if (streq(claim->folder, folder->path)) {
+                        r = ledger_data_is_used(data->ledger, claim->file);
+                        claim->counted = r > 0;
+                }
+        folder->counted = r >= 0;
+        return MIN(r, 0);
+}
+
+/* By the ledger, and claimed. */
+static int say_empty(struct board_data *data, struct folder *folder, char **ret_why)
+{
+        int r = count_used(data, folder);
+        uint64_t n = folder->n_used;
+
         if (r < 0)
+                return r;
+        for (const struct claim *claim = data->claims; claim; claim = claim->next)
+                n += streq(claim->folder, folder->path) && !claim->counted;
+        r = asprintf(ret_why, "no unused file left in %s (%" PRIu64 " used)", folder->path, n);
+        return r < 0 ? -ENOMEM : BOARD_DATA_WAITS;
+}
+
+static int say_later(const struct folder *folder, char **ret_why)
+{
+        return asprintf(ret_why, "waits: %s is being read", folder->path) < 0 ? -ENOMEM : BOARD_DATA_LATER;
+}
+
+/* The path of the next unused file, to be freed. As board_data_take(). */
+static int next_of(struct board_data *data, struct folder *folder, char **ret_path, char **ret_why)
+{
+        const char *name;
+        char *path;
+        int r = data_pool_first(folder->pool, &name, ret_why);
+
+        switch (r) {
+        case DATA_POOL_REFUSED:
+                return BOARD_DATA_WAITS;
+        case DATA_POOL_LATER:
+                return say_later(folder, ret_why);
+        case DATA_POOL_EMPTY:
+                return say_empty(data, folder, ret_why);
+        }
+        if (r < 0)
+                return r;
+        if (asprintf(&path, "%s/%s", folder->path, name) < 0)
                 return -ENOMEM;
         *ret_path = path;
         return 0;
@@ -281,37 +205,48 @@ static int claim_add(struct board_data *data, const struct board_data_want *want
         return 0;
 }
 
-/* Returns whether there was one. */
-static bool claim_end(struct board_data *data, const char *job, bool committed)
+/* The job's, out of the list, or NULL. */
+static struct claim *claim_out(struct board_data *data, const char *job)
 {
         for (struct claim **link = &data->claims; *link; link = &(*link)->next) {
                 struct claim *claim = *link;
-                struct pool *pool;
 
                 if (!streq(claim->job, job))
                         continue;
                 *link = claim->next;
-                if (!committed && pool_get(data, claim->folder, &pool) == 0)
-                        pool_forget(pool);
-                claim_free(claim);
-                return true;
+                return claim;
         }
-        return false;
+        return NULL;
 }
 
 void board_data_commit(struct board_data *data, const char *job)
 {
-        claim_end(data, job, true);
+        _cleanup_(claim_freep) struct claim *claim = claim_out(data, job);
+        struct folder *folder = claim ? folder_find(data, claim->folder) : NULL;
+
+        if (folder && folder->counted)
+                folder->n_used += !claim->counted;
+}
+
+/* Returns whether there was one. */
+static bool claim_end(struct board_data *data, const char *job)
+{
+        _cleanup_(claim_freep) struct claim *claim = claim_out(data, job);
+        struct folder *folder = claim ? folder_find(data, claim->folder) : NULL;
+
+        if (folder)
+                data_pool_look_at(folder->pool, base_name(claim->file));
+        return claim;
 }
 
 void board_data_refuse(struct board_data *data, const char *job)
 {
-        claim_end(data, job, false);
+        claim_end(data, job);
 }
 
 void board_data_release(struct board_data *data, const char *job)
 {
-        if (claim_end(data, job, false))
+        if (claim_end(data, job))
                 board_data_poke(data);
 }
 
@@ -425,25 +360,38 @@ static int check_content(struct board_data *data, const struct board_data_file *
         return r == 1 ? refuse_taken(ret_why, file->path, &row) : r;
 }
 
+/* It was there when its folder was read, and is gone since: the next one. */
+static bool is_gone(const char *path)
+{
+        struct stat st;
+
+        return lstat(path, &st) < 0 && errno == ENOENT;
+}
+
 static int take_next(struct board_data *data, const struct board_data_want *want,
                      struct board_data_file *file, char **ret_why)
 {
-        struct pool *pool;
-        int r = pool_get(data, want->folder, &pool);
+        struct folder *folder;
+        int r = folder_get(data, want->folder, &folder);
 
         if (r == 0)
-                r = pool_next(pool, &file->path, ret_why);
-        if (r == 0)
-                r = read_file(data, file, ret_why);
+                r = next_of(data, folder, &file->path, ret_why);
+        if (r != 0)
+                return r;
+        r = read_file(data, file, ret_why);
+        if (r == 1 && is_gone(file->path)) {
+                data_pool_strike(folder->pool, base_name(file->path));
+                board_data_poke(data);
+                (void)free_and_strdup(ret_why, NULL);
+                return say_later(folder, ret_why);
+        }
         if (r == 0)
                 r = check_content(data, file, ret_why);
         if (r == 0)
                 r = claim_add(data, want, file);
-        if (r != 0)
-                return r;
-        pool->first++;
-        pool->n_used++;
-        return 0;
+        if (r == 0)
+                data_pool_strike(folder->pool, base_name(file->path));
+        return r;
 }
 
 int board_data_take(struct board_data *data, const struct board_data_want *want, struct board_data_file *ret,
@@ -468,13 +416,24 @@ int board_data_peek(struct board_data *data, const struct board_data_want *want,
                     char **ret_why)
 {
         char sha256[SHA256_HEX];
-        struct pool *pool;
+        struct folder *folder;
         int r = find_own(data, want, false, ret_path, sha256);
 
         if (r != 0)
                 return MIN(r, 0);
-        r = pool_get(data, want->folder, &pool);
-        return r == 0 ? pool_next(pool, ret_path, ret_why) : r;
+        r = folder_get(data, want->folder, &folder);
+        return r == 0 ? next_of(data, folder, ret_path, ret_why) : r;
+}
+
+int board_data_read_ahead(struct board_data *data, const char *path, char **ret_why)
+{
+        struct folder *folder;
+        const char *name;
+        int r = folder_get(data, path, &folder);
+
+        if (r == 0)
+                r = data_pool_first(folder->pool, &name, ret_why);
+        return r == DATA_POOL_REFUSED ? BOARD_DATA_WAITS : MIN(r, 0);
 }
 
 /* ---- its making ---- */
@@ -495,7 +454,7 @@ void board_data_poke(struct board_data *data)
 
 void board_data_reload(struct board_data *data)
 {
-        free_pools(data);
+        free_folders(data);
         board_data_poke(data);
 }
 
@@ -523,7 +482,7 @@ int board_data_new(sd_event *event, struct ledger *ledger, void (*changed)(void 
 
 struct board_data *board_data_free(struct board_data *data)
 {
-        free_pools(data);
+        free_folders(data);
         while (data->claims) {
                 struct claim *claim = data->claims;
 

@@ -2,7 +2,7 @@
 /*
  * Which board gets which file of a board-data folder. The next unused file is claimed in memory when an attempt is to
  * be opened, and becomes the board's in the commit that opens it (daemon/ledger-data.h); a board that has one already
- * gets that one again. A folder's unused names are kept sorted while nothing changes in it; inotify tells.
+ * gets that one again. Which files of a folder are unused is kept by daemon/data-pool.h.
  */
 #pragma once
 
@@ -43,9 +43,15 @@ struct board_data_file {
 };
 void board_data_file_done(struct board_data_file *file);
 
+enum {
+        BOARD_DATA_WAITS =
+                1, /* for somebody to do something about the folder or the file, which *ret_why names */
+        BOARD_DATA_LATER, /* the folder is being read: changed() is called */
+};
+
 /*
- * The file for this board, and a claim on it until board_data_commit() or one of its neighbours. Returns 0 and *ret; 1 with *ret_why, one line
- * that names the folder or the file, to be freed; or a negative errno.
+ * The file for this board, and a claim on it until board_data_commit() or one of its neighbours. Returns 0 and *ret; one of
+ * the above with *ret_why, one line to be freed; or a negative errno.
  */
 int board_data_take(struct board_data *data, const struct board_data_want *want, struct board_data_file *ret,
                     char **ret_why);
@@ -59,3 +65,6 @@ void board_data_release(struct board_data *data, const char *job);
 /* As board_data_take(), without claim and content: the path that it would get; *ret_path is NULL before. */
 int board_data_peek(struct board_data *data, const struct board_data_want *want, char **ret_path,
                     char **ret_why);
+
+/* Begins to read a folder before a board wants a file of it. 0; BOARD_DATA_WAITS with *ret_why, to be freed; or a negative errno. */
+int board_data_read_ahead(struct board_data *data, const char *folder, char **ret_why);

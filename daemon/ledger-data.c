@@ -169,16 +169,28 @@ int ledger_query_data_by_content(struct ledger_db *db, const char *sha256, struc
         return find(db, stmt, ret);
 }
 
-int ledger_query_data_used(struct ledger_db *db, const char *folder,
-                           void (*used)(void *userdata, const char *file), void *userdata)
+int ledger_query_data_is_used(struct ledger_db *db, const char *file)
 {
         _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
-        int r = prepare(db, STMT_DATA_USED, &stmt);
+        int r = prepare(db, STMT_DATA_IS_USED, &stmt);
+
+        if (r < 0)
+                return r;
+        ledger_bind_text(stmt, 1, file, LEDGER_PATH_MAX);
+        return ledger_db_step(db, stmt);
+}
+
+int ledger_query_data_count(struct ledger_db *db, const char *folder, uint64_t *ret)
+{
+        _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
+        int r = prepare(db, STMT_DATA_COUNT, &stmt);
 
         if (r < 0)
                 return r;
         ledger_bind_text(stmt, 1, folder, LEDGER_PATH_MAX);
-        while ((r = ledger_db_step(db, stmt)) > 0)
-                used(userdata, (const char *)sqlite3_column_text(stmt, 0));
-        return r;
+        r = ledger_db_step(db, stmt);
+        if (r < 0)
+                return r;
+        *ret = (uint64_t)sqlite3_column_int64(stmt, 0);
+        return 0;
 }

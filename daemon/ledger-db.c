@@ -113,7 +113,8 @@ static const char *const stmt_texts[STMT_MAX_] = {
                                   " FROM attempt WHERE " LEDGER_PLACE " = ?3 ORDER BY id DESC LIMIT 1) "
                                   "ORDER BY id DESC LIMIT 1",
         [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",
-        [STMT_DATA_USED] = "SELECT file FROM board_data WHERE folder = ?1 ORDER BY file",
+        [STMT_DATA_IS_USED] = "SELECT 1 FROM board_data WHERE file = ?1",
+        [STMT_DATA_COUNT] = "SELECT count(*) FROM board_data WHERE folder = ?1",
 };
 
 int ledger_error(char **ret, int r, const char *format, ...)

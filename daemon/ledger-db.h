@@ -44,7 +44,8 @@ enum ledger_stmt {
         STMT_DATA_OF_PRESENCE,
         STMT_DATA_INTERRUPTED,
         STMT_DATA_BY_CONTENT,
-        STMT_DATA_USED,
+        STMT_DATA_IS_USED,
+        STMT_DATA_COUNT,
         STMT_MAX_,
 };
 

@@ -529,8 +529,12 @@ int ledger_data_by_content(struct ledger *ledger, const char *sha256, struct boa
         return ledger_query_data_by_content(ledger->reader, sha256, ret);
 }
 
-int ledger_data_used(struct ledger *ledger, const char *folder,
-                     void (*used)(void *userdata, const char *file), void *userdata)
+int ledger_data_is_used(struct ledger *ledger, const char *file)
 {
-        return ledger_query_data_used(ledger->reader, folder, used, userdata);
+        return ledger_query_data_is_used(ledger->reader, file);
+}
+
+int ledger_data_count(struct ledger *ledger, const char *folder, uint64_t *ret)
+{
+        return ledger_query_data_count(ledger->reader, folder, ret);
 }

@@ -13,7 +13,7 @@ int slot_data_begin(struct slot *slot, const struct config_policy *policy)
         return free_and_strdup(&slot->data.folder, policy->board_data);
 }
 
-void slot_data_idle(struct slot *slot)
+static void drop_composed(struct slot *slot)
 {
         struct composed_store *store = &slot->world->composed;
 
@@ -25,13 +25,34 @@ void slot_data_idle(struct slot *slot)
         store->wanted = false;
 }
 
+/* What is not the board's in the ledger is nobody's any more. */
+static void give_back(struct slot *slot)
+{
+        struct slot_data *data = &slot->data;
+
+        if (!data->file || data->committed)
+                return;
+        board_data_release(slot->world->board_data, slot->job_id);
+        (void)free_and_strdup(&data->file, NULL);
+}
+
+void slot_data_stepped(struct slot *slot)
+{
+        const struct job *job = &slot->job;
+
+        if (!job_is_running(job))
+                drop_composed(slot);
+        /* Without an image nothing is on its way to the ledger either that would make the file the board's. */
+        if (!slot->data.composed && (job->cancelled || job->state == JOB_ENDED))
+                give_back(slot);
+}
+
 void slot_data_done(struct slot *slot)
 {
         struct slot_data *data = &slot->data;
 
-        slot_data_idle(slot);
-        if (data->file && !data->committed)
-                board_data_release(slot->world->board_data, slot->job_id);
+        drop_composed(slot);
+        give_back(slot);
         free(data->file);
         free(data->folder);
         *data = (struct slot_data){ 0 };
@@ -58,6 +79,14 @@ static bool is_news(const char *text, const char *before)
 
         return !before || strncmp(text, before, n) != 0;
 }
+
+/* Why an attempt has to wait; negative: it cannot be opened. */
+enum {
+        WAITS_FOR_A_PERSON = 1, /* to do something about its folder or its file */
+        WAITS_FOR_ROOM,
+        WAITS_FOR_THE_FOLDER, /* until it was read */
+        WAITS_FOR_ITS_TURN,
+};
 
 static void wait_for(struct slot *slot, const char *policy, const char *why)
 {
@@ -108,7 +137,7 @@ static int refuse(struct slot *slot, const struct board_data_file *file, char **
                 *why = NULL;
                 return -ENOMEM;
         }
-        return COMPOSED_REFUSED;
+        return WAITS_FOR_A_PERSON;
 }
 
 /* As board_data_take(). */
@@ -117,7 +146,7 @@ static int take(struct slot *slot, struct board_data_file *ret, char **ret_why)
         struct board_data_want want = want_of(slot, slot->data.folder);
         int r = board_data_take(slot->world->board_data, &want, ret, ret_why);
 
-        if (r != 1 || !slot->data.file || slot->data.committed)
+        if (r != BOARD_DATA_WAITS || !slot->data.file || slot->data.committed)
                 return r;
         /* What it chose before is nobody's yet, and no good any more: another one. */
         (void)free_and_strdup(ret_why, NULL);
@@ -127,19 +156,37 @@ static int take(struct slot *slot, struct board_data_file *ret, char **ret_why)
         return board_data_take(slot->world->board_data, &want, ret, ret_why);
 }
 
-/* As composed_make(). */
-static int compose(struct slot *slot, char **ret_why)
+static int compose(struct slot *slot, const struct board_data_file *file, char **ret_why)
+{
+        int r = composed_make(&slot->world->composed, slot->world->event, slot->image, slot->data.address,
+                              file->data, file->len, &slot->data.composed, ret_why);
+
+        switch (r) {
+        case COMPOSED_REFUSED:
+                return refuse(slot, file, ret_why);
+        case COMPOSED_FULL:
+                return WAITS_FOR_ROOM;
+        case COMPOSED_LATER:
+                return WAITS_FOR_ITS_TURN;
+        }
+        return r;
+}
+
+/* 0, why it waits with *ret_why (but for its turn), or a negative errno. */
+static int prepare(struct slot *slot, char **ret_why)
 {
         _cleanup_(board_data_file_done) struct board_data_file file = { 0 };
         int r = take(slot, &file, ret_why);
 
+        switch (r) {
+        case BOARD_DATA_WAITS:
+                return WAITS_FOR_A_PERSON;
+        case BOARD_DATA_LATER:
+                return WAITS_FOR_THE_FOLDER;
+        }
         if (r == 0)
                 r = note_file(slot, &file);
-        if (r != 0)
-                return r;
-        r = composed_make(&slot->world->composed, slot->world->event, slot->image, slot->data.address,
-                          file.data, file.len, &slot->data.composed, ret_why);
-        return r == COMPOSED_REFUSED ? refuse(slot, &file, ret_why) : r;
+        return r < 0 ? r : compose(slot, &file, ret_why);
 }
 
 bool slot_data_prepare(struct slot *slot)
@@ -149,15 +196,19 @@ bool slot_data_prepare(struct slot *slot)
 
         if (!data->folder || data->composed)
                 return true;
-        data->r = compose(slot, &why);
+        data->r = prepare(slot, &why);
         switch (data->r) {
-        case COMPOSED_REFUSED:
+        case WAITS_FOR_A_PERSON:
                 wait_for(slot, slot->policy, why);
                 return false;
-        case COMPOSED_FULL:
+        case WAITS_FOR_ROOM:
                 wait_for(slot, NULL, why);
                 return false;
-        case COMPOSED_LATER:
+        case WAITS_FOR_THE_FOLDER: /* not for long, and nothing that anybody need do something about */
+                data->waits = true;
+                slot_keep_waiting(slot, why);
+                return false;
+        case WAITS_FOR_ITS_TURN:
                 slot->world->places_changed(slot->world->userdata);
                 return false;
         }
@@ -277,7 +328,7 @@ int slot_data_explain(const struct slot *slot, const char *name, char **message)
                 return 0;
         want = want_of(slot, policy->board_data);
         r = board_data_peek(slot->world->board_data, &want, &path, &why);
-        if (r == 1 && *message && strstr(*message, why))
+        if (r > 0 && *message && strstr(*message, why))
                 return 0; /* it waits for this, and says so */
         return r < 0 ? add_sentence(message, "board data is not known: ", strerror(-r))
                      : add_sentence(message, "board data: ", r == 0 ? path : why);

@@ -156,7 +156,7 @@ const char *slot_data_row_opened(struct slot *slot, int r);
 int slot_data_image_fd(const struct slot *slot);
 /* The board may be on its port for another stay than before. */
 void slot_data_note_presence(struct slot *slot);
-/* No attempt is under way. */
-void slot_data_idle(struct slot *slot);
+/* The job has taken a step: what it does not need any more is free again. */
+void slot_data_stepped(struct slot *slot);
 /* Which file the next board of this policy gets here, as a sentence behind *message. */
 int slot_data_explain(const struct slot *slot, const char *policy, char **message);

@@ -304,8 +304,7 @@ void slot_job_event(struct slot *slot, const struct job_event *event)
                 log_attempt(slot);
         if (before != slot->job.state && (before == JOB_RETURNING || slot->job.state == JOB_RETURNING))
                 tell_return(slot);
-        if (!job_is_running(&slot->job))
-                slot_data_idle(slot);
+        slot_data_stepped(slot);
         slot_job_changed(slot);
         carry_out(slot, action);
 }

@@ -105,6 +105,17 @@ void station_image_seen(void *userdata, const struct config_policy *policy, cons
         (void)free_and_strdup(&status->image_version, copy ? copy->version : NULL);
 }
 
+/* So that the first board does not wait for it, and the journal says early what is wrong with it. */
+static int read_ahead(struct station *station, const struct config_policy *policy)
+{
+        _cleanup_(freep) char *why = NULL;
+        int r = board_data_read_ahead(station->world.board_data, policy->board_data, &why);
+
+        if (r == BOARD_DATA_WAITS)
+                log_slot(LOG_WARNING, NULL, NULL, NULL, "policy %s: %s", policy->name, why);
+        return MIN(r, 0);
+}
+
 static int check_policy(struct station *station, const struct config_policy *policy)
 {
         _cleanup_(image_copy_unrefp) struct image_copy *copy = NULL;
@@ -120,7 +131,7 @@ static int check_policy(struct station *station, const struct config_policy *pol
                 log_slot(LOG_ERR, NULL, NULL, MESSAGE_POLICY_UNUSABLE, "policy %s is unusable: %s",
                          policy->name, why);
         station_image_seen(station, policy, copy, why);
-        return 0;
+        return policy->board_data ? read_ahead(station, policy) : 0;
 }
 
 int station_check_policies(struct station *station)

@@ -83,10 +83,11 @@ void data_names_done(struct data_names *names)
         *names = (struct data_names){ 0 };
 }
 
-static void closedirp(DIR **dir)
+void data_folder_close(struct data_folder *folder)
 {
-        if (*dir)
-                closedir(*dir);
+        if (folder->dir)
+                closedir(folder->dir);
+        *folder = (struct data_folder){ 0 };
 }
 
 static bool is_regular(int dir_fd, const struct dirent *entry)
@@ -98,16 +99,17 @@ static bool is_regular(int dir_fd, const struct dirent *entry)
         return fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
-static int add_name(struct data_names *names, size_t *room, const char *name)
+/* Grows by half of what is there, so that a folder that is read whole is not copied for each name. */
+int data_names_add(struct data_names *names, const char *name)
 {
-        if (names->n == *room) {
-                size_t more = *room * 2 + 64;
+        if (names->n == names->room) {
+                size_t more = names->room + names->room / 2 + 64;
                 char **grown = reallocarray(names->names, more, sizeof(char *));
 
                 if (!grown)
                         return -ENOMEM;
                 names->names = grown;
-                *room = more;
+                names->room = more;
         }
         names->names[names->n] = strdup(name);
         if (!names->names[names->n])
@@ -116,23 +118,27 @@ static int add_name(struct data_names *names, size_t *room, const char *name)
         return 0;
 }
 
-static int read_names(const char *folder, DIR *dir, struct data_names *names, char **ret_why)
+int data_folder_read(struct data_folder *folder, const char *path, size_t max, struct data_names *names,
+                     char **ret_why)
 {
         const struct dirent *entry;
-        size_t looked_at = 0, room = 0;
         int r = 0;
 
-        while (r == 0 && (errno = 0, entry = readdir(dir))) {
+        for (size_t i = 0; i < max && r == 0; i++) {
+                errno = 0;
+                entry = readdir(folder->dir);
+                if (!entry)
+                        return errno == 0 ? DATA_FOLDER_END
+                                          : refuse_unopened(ret_why, path, errno,
+                                                            "a folder with a file for each board");
                 if (entry->d_name[0] == '.')
                         continue;
-                if (++looked_at > DATA_FOLDER_NAMES_MAX)
-                        return refuse(ret_why, folder, "more than %d names: expected at most that many",
+                if (++folder->looked_at > DATA_FOLDER_NAMES_MAX)
+                        return refuse(ret_why, path, "more than %d names: expected at most that many",
                                       DATA_FOLDER_NAMES_MAX);
-                if (is_regular(dirfd(dir), entry))
-                        r = add_name(names, &room, entry->d_name);
+                if (is_regular(dirfd(folder->dir), entry))
+                        r = data_names_add(names, entry->d_name);
         }
-        if (r == 0 && errno != 0)
-                return refuse_unopened(ret_why, folder, errno, "a folder with a file for each board");
         return r;
 }
 
@@ -152,19 +158,31 @@ void data_names_sort(struct data_names *names)
                 qsort(names->names, names->n, sizeof(char *), compare_naturally);
 }
 
-int data_folder_list(const char *folder, uid_t owner, struct data_names *ret, char **ret_why)
+int data_folder_open(const char *path, uid_t owner, struct data_folder *ret, char **ret_why)
 {
-        _cleanup_(data_names_done) struct data_names names = { 0 };
-        _cleanup_(closedirp) DIR *dir = opendir(folder);
+        _cleanup_(data_folder_close) struct data_folder folder = { .dir = opendir(path) };
         struct stat st;
         int r;
 
-        if (!dir || fstat(dirfd(dir), &st) < 0)
-                return refuse_unopened(ret_why, folder, errno, "a folder with a file for each board");
-        r = check_owner(folder, &st, owner, ret_why);
-        if (r == 0)
-                r = read_names(folder, dir, &names, ret_why);
+        if (!folder.dir || fstat(dirfd(folder.dir), &st) < 0)
+                return refuse_unopened(ret_why, path, errno, "a folder with a file for each board");
+        r = check_owner(path, &st, owner, ret_why);
         if (r != 0)
+                return r;
+        *ret = folder;
+        folder = (struct data_folder){ 0 };
+        return 0;
+}
+
+int data_folder_list(const char *folder, uid_t owner, struct data_names *ret, char **ret_why)
+{
+        _cleanup_(data_names_done) struct data_names names = { 0 };
+        _cleanup_(data_folder_close) struct data_folder reading = { 0 };
+        int r = data_folder_open(folder, owner, &reading, ret_why);
+
+        if (r == 0)
+                r = data_folder_read(&reading, folder, SIZE_MAX, &names, ret_why);
+        if (r != DATA_FOLDER_END)
                 return r;
         if (names.n > 0)
                 qsort(names.names, names.n, sizeof(char *), compare_names);

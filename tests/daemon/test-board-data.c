@@ -2,12 +2,14 @@
 /* Which board gets which file, with a real ledger and real folders. */
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/board-data.h"
 #include "tests/daemon/ledger-station.h"
 
 static struct board_data *data;
+static sd_event *event;
 static unsigned changes;
 static char folder[96];
 
@@ -19,6 +21,7 @@ static void on_changed(void *userdata)
 
 static void data_start(struct station *s)
 {
+        event = s->event;
         assert_int_equal(board_data_new(s->event, s->ledger, on_changed, NULL, &data), 0);
 }
 
@@ -78,12 +81,15 @@ static void take_away(const char *name)
         assert_return_code(unlink(path), errno);
 }
 
-static void wait_for_change(struct station *s)
+/* And for the others that were done in the same breath. */
+static void wait_for_change(void)
 {
         unsigned before = changes;
 
         while (changes == before)
-                assert_true(sd_event_run(s->event, 30 * USEC_PER_SEC) > 0);
+                assert_true(sd_event_run(event, 30 * USEC_PER_SEC) > 0);
+        while (sd_event_run(event, 0) > 0)
+                continue;
 }
 
 /* A board: by its MAC, or without one by its stay on a port. */
@@ -95,10 +101,23 @@ static struct board_data_want board(const char *job, const char *mac, uint64_t s
                                          .presence = { BOOT, "pci-0000:00:14.0-usb-0:4.1", 7, stay } };
 }
 
+/* board_data_take(), once its folder was read. */
+static int take_in_time(const struct board_data_want *want, struct board_data_file *ret, char **ret_why)
+{
+        int r;
+
+        while ((r = board_data_take(data, want, ret, ret_why)) == BOARD_DATA_LATER) {
+                assert_non_null(strstr(*ret_why, " is being read"));
+                (void)free_and_strdup(ret_why, NULL);
+                wait_for_change();
+        }
+        return r;
+}
+
 static void take(const struct board_data_want *want, struct board_data_file *ret)
 {
         _cleanup_(freep) char *why = NULL;
-        int r = board_data_take(data, want, ret, &why);
+        int r = take_in_time(want, ret, &why);
 
         if (r != 0)
                 fail_msg("%d: %s", r, why ? why : "");
@@ -123,7 +142,7 @@ static void expect_waits(const struct board_data_want *want, const char *text)
         _cleanup_(board_data_file_done) struct board_data_file file = { 0 };
         _cleanup_(freep) char *why = NULL;
 
-        assert_int_equal(board_data_take(data, want, &file, &why), 1);
+        assert_int_equal(take_in_time(want, &file, &why), BOARD_DATA_WAITS);
         if (!strstr(why, text))
                 fail_msg("\"%s\" does not say \"%s\"", why, text);
 }
@@ -308,12 +327,12 @@ static void test_same_content_under_another_name_is_not_given_twice(void **state
         give(s, &one, "a");
         put_as("b", "a");
         put("c");
-        wait_for_change(s);
+        wait_for_change();
         expect_waits(&two, "nvs/b: the same content as ");
         expect_waits(&two,
                      "nvs/a, which board 7c:df:a1:0b:00:12 got: expected a file of its own for each board");
         take_away("b");
-        wait_for_change(s);
+        wait_for_change();
         give(s, &two, "c");
 }
 
@@ -336,7 +355,7 @@ static void test_name_that_was_used_stays_used_with_other_content(void **state)
         put("a");
         give(s, &one, "a");
         put_as("a", "the next batch");
-        wait_for_change(s);
+        wait_for_change();
         expect_waits(&two, "no unused file left");
         expect_waits(&one, "nvs/a: not what this board got before: expected SHA-256 ");
 }
@@ -358,7 +377,7 @@ static void test_file_that_comes_is_told(void **state)
 
         expect_waits(&one, "no unused file left");
         put("a");
-        wait_for_change(*state);
+        wait_for_change();
         give(*state, &one, "a");
 }
 
@@ -366,14 +385,15 @@ static void test_folder_that_was_made_anew_is_watched_again_after_a_reload(void 
 {
         const struct board_data_want one = board("j1", NULL, 1);
 
+        (void)state;
         assert_return_code(rmdir(folder), errno);
         expect_waits(&one, "nvs: No such file or directory: expected a folder with a file for each board");
         assert_return_code(mkdir(folder, 0755), errno);
         board_data_reload(data);
-        wait_for_change(*state);
+        wait_for_change();
         expect_waits(&one, "no unused file left");
         put("a");
-        wait_for_change(*state);
+        wait_for_change();
         expect_gets(&one, "a");
 }
 
@@ -403,6 +423,9 @@ static void test_a_board_that_asks_what_it_would_get_takes_nothing(void **state)
         _cleanup_(freep) char *path = NULL, *again = NULL, *own = NULL, *none = NULL, *why = NULL;
 
         put("a");
+        assert_int_equal(board_data_peek(data, &one, &path, &why), BOARD_DATA_LATER);
+        (void)free_and_strdup(&why, NULL);
+        wait_for_change();
         assert_int_equal(board_data_peek(data, &one, &path, &why), 0);
         assert_int_equal(board_data_peek(data, &two, &again, &why), 0);
         assert_string_equal(path, again);
@@ -440,6 +463,110 @@ static void test_a_hundred_boards_get_a_hundred_files(void **state)
         }
 }
 
+/* ---- a folder that a line has used for long ---- */
+
+#ifdef __SANITIZE_ADDRESS__
+#define HELD_MAX_USEC 15000
+#else
+#define HELD_MAX_USEC 5000
+#endif
+
+#define MANY      10000u
+#define MANY_USED 9900u
+
+/* unit-0 and on were used; the last hundred were not. */
+static void fill_the_folder(struct station *s)
+{
+        _cleanup_(freep) char *sql = NULL;
+        char name[24];
+
+        for (unsigned i = 0; i < MANY; i++) {
+                snprintf(name, sizeof(name), "unit-%u.bin", i);
+                put(name);
+        }
+        assert_true(asprintf(&sql,
+                             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < %u) "
+                             "INSERT INTO board_data (file, folder, sha256, job, slot, boot_id, path, devnum,"
+                             " initialized_usec, assigned_realtime_usec)"
+                             " SELECT '%s/unit-' || i || '.bin', '%s', i, i, 'A1', '" BOOT
+                             "', i, 7, i, 0 FROM n",
+                             MANY_USED - 1, folder, folder) > 0);
+        assert_int_equal(on_disk(s, sql), -1);
+        assert_int_equal(on_disk(s, "SELECT count(*) FROM board_data"), MANY_USED);
+}
+
+/* Processor time, so that who else runs on the machine does not count. */
+static uint64_t own_usec(void)
+{
+        struct timespec t;
+
+        assert_return_code(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), errno);
+        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t longest;
+
+static void note_since(uint64_t begin)
+{
+        longest = MAX(longest, own_usec() - begin);
+}
+
+/* board_data_take(), the turns of the loop until it has an answer, and one after it: each for itself. */
+static void take_and_measure(const struct board_data_want *want, struct board_data_file *ret)
+{
+        _cleanup_(freep) char *why = NULL;
+        int r = BOARD_DATA_LATER;
+
+        while (r == BOARD_DATA_LATER) {
+                uint64_t begin = own_usec();
+
+                (void)free_and_strdup(&why, NULL);
+                r = board_data_take(data, want, ret, &why);
+                note_since(begin);
+                begin = own_usec();
+                assert_return_code(sd_event_run(event, 0), errno);
+                note_since(begin);
+        }
+        assert_int_equal(r, 0);
+}
+
+/* The nth, counted from 0. */
+static const char *unused(unsigned n)
+{
+        static char name[24];
+
+        snprintf(name, sizeof(name), "unit-%u.bin", MANY_USED + n);
+        return name;
+}
+
+static void test_folder_of_ten_thousand_holds_the_loop_for_no_board(void **state)
+{
+        struct station *s = *state;
+        char name[24], job[24];
+
+        fill_the_folder(s);
+        longest = 0;
+        for (unsigned i = 0; i < MANY - MANY_USED; i++) {
+                _cleanup_(board_data_file_done) struct board_data_file file = { 0 };
+
+                snprintf(job, sizeof(job), "job-%u", i);
+                const struct board_data_want want = board(job, NULL, i + MANY);
+
+                if (i % 10 == 9) { /* somebody copies more */
+                        snprintf(name, sizeof(name), "unit-%u.bin", MANY + i);
+                        put(name);
+                }
+                if (i % 10 == 8) { /* and some jobs are over before they begin */
+                        expect_gets(&want, unused(i));
+                        board_data_release(data, job);
+                }
+                take_and_measure(&want, &file);
+                assert_string_equal(strrchr(file.path, '/') + 1, unused(i));
+        }
+        print_message("the loop was held for %llu us\n", (unsigned long long)longest);
+        assert_in_range(longest, 0, HELD_MAX_USEC);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -461,6 +588,7 @@ int main(void)
                 TEST(test_ledger_gives_no_file_to_two_boards_whatever_it_is_told),
                 TEST(test_a_board_that_asks_what_it_would_get_takes_nothing),
                 TEST(test_a_hundred_boards_get_a_hundred_files),
+                TEST(test_folder_of_ten_thousand_holds_the_loop_for_no_board),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

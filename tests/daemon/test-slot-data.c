@@ -233,6 +233,19 @@ static void expect_waits(const char *port, const char *text)
         assert_int_equal(slot_phase(slot_at(port)), PHASE_QUEUED);
 }
 
+/* It has chosen its file, and its attempt could not be opened. */
+static void expect_waits_for_ledger(const char *port)
+{
+        for (;;) {
+                _cleanup_(freep) char *file = text_of(port, true);
+
+                if (file && !slot_is_running(slot_at(port)))
+                        break;
+                turn();
+        }
+        assert_int_equal(slot_phase(slot_at(port)), PHASE_QUEUED);
+}
+
 /* The engine was given the image with this file in it, and nothing else. */
 static void expect_flashed_with(const char *port, const char *name)
 {
@@ -412,6 +425,51 @@ static void test_file_that_does_not_fit_holds_the_slot_until_it_is_gone(void **s
         expect_flashed_with("1-1", "z");
 }
 
+/* The ledger has another board there, of which the station does not know: it cannot be written. */
+static void test_file_of_a_job_that_was_cancelled_before_its_commit_is_free_at_once(void **state)
+{
+        sqlite3 *disk = NULL;
+
+        (void)state;
+        put("a");
+        assert_int_equal(sqlite3_open_v2(st->path, &disk, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(disk,
+                                      "CREATE TRIGGER full BEFORE INSERT ON attempt WHEN NEW.slot = '1-1' "
+                                      "BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        sqlite3_close(disk);
+        plug("1-1", 1);
+        expect_waits_for_ledger("1-1");
+        assert_int_equal(on_disk(st, "SELECT count(*) FROM board_data"), 0);
+        plug("1-2", 2);
+        expect_waits("1-2", "/nvs (1 used)");
+        slot_cancel(slot_at("1-1"), "user joe");
+        expect_phase("1-1", PHASE_CANCELLED);
+        assert_null(text_of("1-1", true));
+        expect_flashed_with("1-2", "a");
+        expect_phase("1-1", PHASE_CANCELLED); /* it stands there yet */
+}
+
+static void test_file_of_a_job_that_was_cancelled_after_its_commit_stays_its_board_s(void **state)
+{
+        _cleanup_(freep) char *file = NULL;
+
+        (void)state;
+        put("a");
+        put("b");
+        mark("1-1", "hangs");
+        plug("1-1", 1);
+        while (on_disk(st, "SELECT count(*) FROM board_data") < 1)
+                turn();
+        slot_cancel(slot_at("1-1"), "user joe");
+        expect_phase("1-1", PHASE_CANCELLED);
+        file = text_of("1-1", true);
+        assert_string_equal(strrchr(file, '/') + 1, "a");
+        plug("1-2", 2);
+        expect_flashed_with("1-2", "b");
+}
+
 static void test_explain_says_which_file_would_be_the_next(void **state)
 {
         struct explanation explanation;
@@ -440,6 +498,8 @@ int main(void)
                 TEST(test_pulled_s2_is_a_new_board),
                 TEST(test_board_that_is_pulled_while_it_waits_takes_no_file),
                 TEST(test_file_that_does_not_fit_holds_the_slot_until_it_is_gone),
+                TEST(test_file_of_a_job_that_was_cancelled_before_its_commit_is_free_at_once),
+                TEST(test_file_of_a_job_that_was_cancelled_after_its_commit_stays_its_board_s),
                 TEST(test_explain_says_which_file_would_be_the_next),
         };
 
