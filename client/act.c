@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "client/act.h"
 #include "client/client.h"
 #include "core/holds.h"
 #include "core/printable.h"
@@ -108,19 +109,22 @@ static int release(const char *where, const char *reason)
         return r;
 }
 
+int act_begun(const char *where, const struct slot_status *slot, const char *what)
+{
+        if (slot->phase == PHASE_QUEUED || phase_is_running(slot->phase))
+                return say_of(where, what);
+        client_error("%s: not %s: %s%s%s", where, what, phase_to_string(slot->phase),
+                     slot->message ? ": " : "", slot->message ? slot->message : "");
+        return EXIT_FAILED;
+}
+
 static int retry(const char *where, const char *reason)
 {
         _cleanup_(slot_status_done) struct slot_status slot = { 0 };
         int r = order_slot(STATION_INTERFACE ".Retry", where, REPLY_TIMEOUT, &slot);
 
         (void)reason;
-        if (r != EXIT_DONE)
-                return r;
-        if (slot.phase == PHASE_QUEUED || phase_is_running(slot.phase))
-                return say_of(where, "started again");
-        client_error("%s: not started again: %s%s%s", where, phase_to_string(slot.phase),
-                     slot.message ? ": " : "", slot.message ? slot.message : "");
-        return EXIT_FAILED;
+        return r == EXIT_DONE ? act_begun(where, &slot, "started again") : r;
 }
 
 /* The worst exit code of all; without a slot one call about the station. */

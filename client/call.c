@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include "client/client.h"
+#include "client/remote.h"
 
 #define CLIENT_OPTIONS_MAX 16
 
 const char *client_socket = SOCKET_DEFAULT;
+bool client_socket_given;
+const char *client_host;
 
 static int bad_usage(char **argv, const char *what)
 {
@@ -74,10 +77,20 @@ bool client_number(const char *option, const char *text, int64_t min, int64_t ma
         return true;
 }
 
+int client_connect(uint64_t timeout_usec, bool again, struct connection **ret)
+{
+        return client_host ? remote_open(client_host, again, ret)
+                           : connection_open(client_socket, timeout_usec, ret);
+}
+
 static int cannot_connect(int r)
 {
         struct stat st;
 
+        if (client_host) {
+                client_error("%s: ssh cannot be run: %s", client_host, strerror(-r));
+                return EXIT_FAILED;
+        }
         /* The kernel refuses a file that is no socket with the words that it has for one where nobody listens. */
         if (r == -ECONNREFUSED && stat(client_socket, &st) == 0 && !S_ISSOCK(st.st_mode)) {
                 client_error("%s: no socket: expected the one that espdfud listens on", client_socket);
@@ -92,8 +105,16 @@ static int cannot_connect(int r)
         return r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED;
 }
 
-static int cannot_talk(int r, uint64_t timeout_usec)
+/* Where the other end of a connection is, for messages. */
+static const char *peer(void)
 {
+        return client_host ? client_host : client_socket;
+}
+
+static int cannot_talk(struct connection *connection, int r, uint64_t timeout_usec)
+{
+        if (r == CONNECTION_CLOSED && connection_is_remote(connection))
+                return remote_ended(client_host, connection_child_status(connection));
         switch (r) {
         case CONNECTION_TIMED_OUT:
                 client_error("espdfud does not answer within %u s (systemctl status espdfud)",
@@ -105,32 +126,43 @@ static int cannot_talk(int r, uint64_t timeout_usec)
                              "clients, or this one reads too slowly");
                 break;
         case CONNECTION_NONSENSE:
-                client_error("%s: what answers there does not speak varlink", client_socket);
+                client_error("%s: what answers there does not speak varlink", peer());
                 break;
         case CONNECTION_INTERRUPTED:
                 client_error("interrupted");
                 break;
         default:
-                client_error("%s: %s", client_socket, strerror(-r));
+                client_error("%s: %s", peer(), strerror(-r));
         }
         return EXIT_FAILED;
 }
 
-int client_call(const char *method, json_t *parameters, bool more, struct connection **ret)
+int client_open(struct connection **ret)
+{
+        int r = client_connect(REPLY_TIMEOUT, false, ret);
+
+        return r < 0 ? cannot_connect(r) : EXIT_DONE;
+}
+
+static int call_with(const char *method, json_t *parameters, bool more, int fd, struct connection **ret)
 {
         _cleanup_(connection_closep) struct connection *c = NULL;
-        int r;
+        int r = client_open(&c);
 
-        r = connection_open(client_socket, REPLY_TIMEOUT, &c);
-        if (r < 0) {
+        if (r != EXIT_DONE) {
                 json_decref(parameters);
-                return cannot_connect(r);
+                return r;
         }
-        r = connection_send(c, method, parameters, more);
+        r = connection_send_with(c, method, parameters, more, fd);
         if (r != 0)
-                return cannot_talk(r, REPLY_TIMEOUT);
+                return cannot_talk(c, r, REPLY_TIMEOUT);
         *ret = take_ptr(c);
         return EXIT_DONE;
+}
+
+int client_call(const char *method, json_t *parameters, bool more, struct connection **ret)
+{
+        return call_with(method, parameters, more, -EBADF, ret);
 }
 
 static const char *parameter(const struct varlink_reply *reply, const char *name)
@@ -168,7 +200,8 @@ static int error_said(const struct varlink_reply *reply)
                              parameter(reply, "where"));
         else if (streq(reply->error, STATION_INTERFACE ".NotReleased"))
                 client_error("%s: not released: %s", parameter(reply, "where"), parameter(reply, "message"));
-        else if (streq(reply->error, STATION_INTERFACE ".NotRetried"))
+        else if (streq(reply->error, STATION_INTERFACE ".NotRetried") ||
+                 streq(reply->error, STATION_INTERFACE ".NotFlashed"))
                 client_error("%s: %s", parameter(reply, "where"), parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".NoSuchConsumer"))
                 client_error("%s: no consumer of this name is registered: see espdfuctl consumer list",
@@ -189,16 +222,15 @@ static int error_said(const struct varlink_reply *reply)
         return EXIT_FAILED;
 }
 
-/* What came of connection_receive(). */
-static int received(int r, uint64_t timeout_usec, const sigset_t *mask, struct varlink_reply *reply,
-                    struct varlink_reply *ret)
+int client_received(struct connection *connection, int r, uint64_t timeout_usec, const sigset_t *mask,
+                    struct varlink_reply *reply, struct varlink_reply *ret)
 {
         if (r == CONNECTION_INTERRUPTED && mask)
                 return CLIENT_INTERRUPTED;
         if (r == CONNECTION_READER_LEFT)
                 return CLIENT_READER_LEFT;
         if (r != 0)
-                return cannot_talk(r, timeout_usec);
+                return cannot_talk(connection, r, timeout_usec);
         if (reply->error) {
                 r = error_said(reply);
                 varlink_reply_done(reply);
@@ -214,7 +246,7 @@ static int receive(struct connection *connection, uint64_t timeout_usec, const s
         struct varlink_reply reply;
         int r = connection_receive(connection, timeout_usec, mask, &reply);
 
-        return received(r, timeout_usec, mask, &reply, ret);
+        return client_received(connection, r, timeout_usec, mask, &reply, ret);
 }
 
 int client_reply(struct connection *connection, struct varlink_reply *ret)
@@ -236,7 +268,7 @@ int client_next_until(struct connection *connection, uint64_t timeout_usec, cons
 
         if (r == CONNECTION_TIMED_OUT)
                 return CLIENT_TIMED_OUT;
-        return received(r, timeout_usec, mask, &reply, ret);
+        return client_received(connection, r, timeout_usec, mask, &reply, ret);
 }
 
 int client_ask(const char *method, json_t *parameters, json_t **ret)
@@ -246,11 +278,16 @@ int client_ask(const char *method, json_t *parameters, json_t **ret)
 
 int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeout_usec, json_t **ret)
 {
+        return client_ask_with(method, parameters, -EBADF, timeout_usec, ret);
+}
+
+int client_ask_with(const char *method, json_t *parameters, int fd, uint64_t timeout_usec, json_t **ret)
+{
         _cleanup_(connection_closep) struct connection *c = NULL;
         struct varlink_reply reply;
         int r;
 
-        r = client_call(method, parameters, false, &c);
+        r = call_with(method, parameters, false, fd, &c);
         if (r == EXIT_DONE)
                 r = receive(c, timeout_usec, NULL, &reply);
         if (r != EXIT_DONE)

@@ -2,14 +2,19 @@
 #include "client/connection.h"
 
 #include <poll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CHILD_ENDS_MSEC 2000
 
 struct connection {
         int fd;
         int reader_fd; /* borrowed; -EBADF: none */
+        pid_t child;   /* that leads elsewhere; 0: none */
         struct varlink_input in;
 };
 
@@ -48,16 +53,90 @@ int connection_open(const char *path, uint64_t timeout_usec, struct connection *
         return 0;
 }
 
+int connection_of_child(int fd, pid_t child, struct connection **ret)
+{
+        struct connection *c = calloc(1, sizeof(*c));
+
+        if (!c) {
+                close(fd);
+                return -ENOMEM;
+        }
+        *c = (struct connection){ .fd = fd, .reader_fd = -EBADF, .child = child };
+        c->in.limit = VARLINK_REPLY_MAX;
+        *ret = c;
+        return 0;
+}
+
+bool connection_is_remote(const struct connection *c)
+{
+        return c->child > 0;
+}
+
+int connection_child_status(struct connection *c)
+{
+        int status = 0, pidfd = pidfd_open(c->child, 0);
+
+        if (pidfd >= 0) {
+                if (poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, CHILD_ENDS_MSEC) == 0)
+                        kill(c->child, SIGKILL);
+                close(pidfd);
+        }
+        while (waitpid(c->child, &status, 0) < 0 && errno == EINTR)
+                ;
+        c->child = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int connection_fd(const struct connection *c)
+{
+        return c->fd;
+}
+
+bool connection_is_within(const struct connection *c)
+{
+        return c->in.end > c->in.begin;
+}
+
 struct connection *connection_close(struct connection *c)
 {
         varlink_input_done(&c->in);
         if (c->fd >= 0)
                 close(c->fd);
+        if (c->child > 0) {
+                kill(c->child, SIGTERM);
+                connection_child_status(c);
+        }
         free(c);
         return NULL;
 }
 
 int connection_send(struct connection *c, const char *method, json_t *parameters, bool more)
+{
+        return connection_send_with(c, method, parameters, more, -EBADF);
+}
+
+/* fd goes with the first byte; -EBADF: none does. As send(2). */
+static ssize_t send_some(int socket, const char *text, size_t size, int fd)
+{
+        struct iovec bytes = { (char *)(uintptr_t)text, size };
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr header;
+        } control = { 0 };
+        struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+
+        if (fd >= 0) {
+                message.msg_control = control.bytes;
+                message.msg_controllen = sizeof(control.bytes);
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(&control.header), &fd, sizeof(int));
+        }
+        return sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+int connection_send_with(struct connection *c, const char *method, json_t *parameters, bool more, int fd)
 {
         _cleanup_(freep) char *text = NULL;
         size_t size, sent = 0;
@@ -67,7 +146,7 @@ int connection_send(struct connection *c, const char *method, json_t *parameters
         if (r < 0)
                 return r;
         while (sent < size) {
-                ssize_t n = send(c->fd, text + sent, size - sent, MSG_NOSIGNAL);
+                ssize_t n = send_some(c->fd, text + sent, size - sent, sent == 0 ? fd : -EBADF);
 
                 if (n < 0 && errno == EAGAIN)
                         return CONNECTION_TIMED_OUT;

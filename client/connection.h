@@ -3,6 +3,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/types.h>
 
 #include "core/varlink.h"
 
@@ -22,8 +23,22 @@ int connection_open(const char *path, uint64_t timeout_usec, struct connection *
 struct connection *connection_close(struct connection *c);
 DEFINE_CLEANUP(struct connection, connection_close)
 
+/* The same over a stream socket that leads to a daemon elsewhere (taken over, also on failure), by way of a child process
+ * that ends with it. */
+int connection_of_child(int fd, pid_t child, struct connection **ret);
+/* Whether it leads elsewhere: no descriptor can be passed there. */
+bool connection_is_remote(const struct connection *c);
+/* Waits for the child, whose end of the socket is closed, and kills it after 2 s: its exit status, 128 and more where a signal ended it. Once. */
+int connection_child_status(struct connection *c);
+/* To wait for more than this connection; borrowed. */
+int connection_fd(const struct connection *c);
+/* Whether a message has begun and not ended. */
+bool connection_is_within(const struct connection *c);
+
 /* Takes parameters over. */
 int connection_send(struct connection *c, const char *method, json_t *parameters, bool more);
+/* The same with a descriptor beside it (borrowed). */
+int connection_send_with(struct connection *c, const char *method, json_t *parameters, bool more, int fd);
 /* Waits for a reply; mask: the signals blocked while waiting, NULL: as they are. USEC_INFINITY waits for ever. */
 int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
                        struct varlink_reply *ret);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "client/client.h"
-#include "client/table.h"
+#include "client/table-choice.h"
 #include "core/config-values.h"
 
 /* ---- list ---- */
@@ -26,7 +26,9 @@ static int add_consumer(const struct table_style *style, struct libscols_table *
         return r == 0 ? table_take(line, 3, format_time(style, c->seen_realtime_usec)) : r;
 }
 
-static int print_consumers(const json_t *parameters)
+const char *const consumer_columns[] = { "consumer", "has", "behind", "seen", NULL };
+
+static int print_consumers(const json_t *parameters, const struct table_choice *choice)
 {
         static const char *const names[] = { "CONSUMER", "HAS", "BEHIND", "SEEN" };
         _cleanup_(table_unrefp) struct libscols_table *table = NULL;
@@ -40,7 +42,9 @@ static int print_consumers(const json_t *parameters)
                 r = -ENOMEM;
         for (size_t i = 0; r == 0 && i < n; i++)
                 r = add_consumer(&style, table, &consumers[i]);
-        if (r == 0 && n == 0)
+        if (r == 0)
+                r = table_choose(table, choice);
+        if (r == 0 && n == 0 && !table_is_chosen(choice))
                 puts("No consumer.");
         else if (r == 0 && scols_print_table(table) < 0 && !ferror(stdout))
                 r = -ENOMEM;
@@ -48,14 +52,14 @@ static int print_consumers(const json_t *parameters)
         return r < 0 ? client_misread(r) : EXIT_DONE;
 }
 
-static int list(bool json)
+static int list(bool json, const struct table_choice *choice)
 {
         json_t *reply;
         int r = client_ask(STATION_INTERFACE ".Consumers", NULL, &reply);
 
         if (r != EXIT_DONE)
                 return r;
-        r = json ? client_print_json(reply, false) : print_consumers(reply);
+        r = json ? client_print_json(reply, false) : print_consumers(reply, choice);
         json_decref(reply);
         return r;
 }
@@ -115,7 +119,8 @@ static int run(const struct order *order, int n, char **arguments)
 int verb_consumer(int argc, char **argv)
 {
         bool json = false;
-        const struct client_option options[] = { { "json", .flag = &json } };
+        struct table_choice choice = { 0 };
+        const struct client_option options[] = { { "json", .flag = &json }, TABLE_OPTIONS(choice) };
         const char *what;
         int r;
 
@@ -123,10 +128,12 @@ int verb_consumer(int argc, char **argv)
         if (r != CLIENT_GO_ON)
                 return r;
         what = optind < argc ? argv[optind] : "";
-        if (streq(what, "list") && optind + 1 == argc)
-                return list(json);
+        if (streq(what, "list") && optind + 1 == argc) {
+                r = table_choice_read(&choice, "consumer list", consumer_columns, json);
+                return r == EXIT_DONE ? list(json, &choice) : r;
+        }
         for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
-                if (streq(orders[i].name, what) && !json)
+                if (streq(orders[i].name, what) && !json && !table_is_chosen(&choice))
                         return run(&orders[i], argc - optind - 1, argv + optind + 1);
         client_error("consumer %s: expected list [--json], register, acknowledge or unregister", what);
         return EXIT_USAGE;

@@ -98,6 +98,8 @@ static int write_page(const struct export *e, const json_t *parameters)
         size_t i;
         int r = EXIT_DONE;
 
+        if (!json_is_array(json_object_get(parameters, "attempts")))
+                return client_misread(-EPROTO);
         errno = 0;
         json_array_foreach(json_object_get(parameters, "attempts"), i, attempt)
         {

@@ -4,7 +4,7 @@
 
 #include "client/client.h"
 #include "client/filters.h"
-#include "client/table.h"
+#include "client/table-choice.h"
 
 #define LIMIT_DEFAULT 20
 
@@ -15,6 +15,9 @@ static const char *const column_names[N_COLUMNS] = {
         [POLICY] = "POLICY", [IMAGE] = "IMAGE", [TRY] = "TRY",         [VERDICT] = "VERDICT",
         [TOOK] = "TOOK",     [SIZE] = "SIZE",   [MESSAGE] = "MESSAGE",
 };
+
+const char *const history_columns[] = { "time", "slot",    "chip", "mac",  "policy",  "image",
+                                        "try",  "verdict", "took", "size", "message", NULL };
 
 /* As in status-table.c. */
 static const size_t dispensable[] = { MAC, POLICY, SIZE, TOOK, CHIP, TRY };
@@ -64,6 +67,8 @@ static int take_page(struct listing *listing, const json_t *parameters)
         size_t i, n = 0;
         int r = 0;
 
+        if (!json_is_array(array))
+                return -EPROTO;
         if (!listing->table) {
                 json_array_foreach(array, i, item)
                 {
@@ -102,11 +107,25 @@ static int take_all(struct listing *listing, struct connection *connection)
         return EXIT_DONE;
 }
 
-static int list(json_t *parameters, bool json)
+/* The table is whole. */
+static int print_table(struct listing *listing, const struct table_choice *choice)
+{
+        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
+        int r;
+
+        if (listing->n == 0 && !table_is_chosen(choice))
+                return fputs("No attempt.\n", stdout), EXIT_DONE;
+        r = table_is_chosen(choice) ? table_choose(listing->table, choice)
+                                    : table_fit(&listing->style, listing->table, &fit);
+        if (r == 0)
+                r = scols_print_table(listing->table);
+        return r < 0 && !ferror(stdout) ? client_misread(-ENOMEM) : EXIT_DONE;
+}
+
+static int list(json_t *parameters, bool json, const struct table_choice *choice)
 {
         _cleanup_(connection_closep) struct connection *connection = NULL;
         _cleanup_(table_unrefp) struct libscols_table *table = NULL;
-        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
         struct listing listing = { 0 };
         int r;
 
@@ -114,6 +133,8 @@ static int list(json_t *parameters, bool json)
         if (r != EXIT_DONE)
                 return r;
         table_style_of_stdout(&listing.style);
+        if (!table_is_chosen(choice))
+                table_style_fit_terminal(&listing.style);
         if (json) {
                 fputs("{\"attempts\": [\n", stdout);
         } else {
@@ -124,24 +145,20 @@ static int list(json_t *parameters, bool json)
         r = take_all(&listing, connection);
         if (json)
                 fputs("\n]}\n", stdout);
-        else if (r == EXIT_DONE && listing.n == 0)
-                fputs("No attempt.\n", stdout);
-        else if (r == EXIT_DONE && (table_fit(&listing.style, table, &fit) < 0 ||
-                                    (scols_print_table(table) < 0 && !ferror(stdout))))
-                r = client_misread(-ENOMEM);
+        else if (r == EXIT_DONE)
+                r = print_table(&listing, choice);
         return r;
 }
 
 int verb_history(int argc, char **argv)
 {
         struct filter_arguments filter = { 0 };
+        struct table_choice choice = { 0 };
         const char *rows = NULL;
         bool json = false, all = false;
         const struct client_option options[] = {
-                { "all", .flag = &all },
-                { "json", .flag = &json },
-                { "limit", .value = &rows },
-                FILTER_OPTIONS(filter),
+                { "all", .flag = &all }, { "json", .flag = &json }, { "limit", .value = &rows },
+                TABLE_OPTIONS(choice),   FILTER_OPTIONS(filter),
         };
         int64_t limit = LIMIT_DEFAULT;
         json_t *parameters;
@@ -156,12 +173,14 @@ int verb_history(int argc, char **argv)
         }
         if (rows && !client_number("--limit", rows, 1, INT32_MAX, &limit))
                 return EXIT_USAGE;
-        r = filter_parameters(&filter, &parameters);
+        r = table_choice_read(&choice, "history", history_columns, json);
+        if (r == EXIT_DONE)
+                r = filter_parameters(&filter, &parameters);
         if (r != EXIT_DONE)
                 return r;
         if (!all && json_object_set_new(parameters, "limit", json_integer(limit)) < 0) {
                 json_decref(parameters);
                 return client_misread(-ENOMEM);
         }
-        return list(parameters, json);
+        return list(parameters, json, &choice);
 }

@@ -8,42 +8,64 @@
 
 #include "client/client.h"
 #include "client/config-check.h"
+#include "client/event.h"
 #include "client/filters.h"
 #include "client/image.h"
+#include "client/remote.h"
+#include "client/status-table.h"
 
 static const struct verb {
         const char *name, *arguments, *help;
         int (*run)(int argc, char **argv);
+        const char *listed;       /* an option whose value is some of these words: "--output COLS" */
+        const char *const *words; /* NULL at the end */
+        bool here;                /* works on this machine's files: not with --host */
 } verbs[] = {
-        { "status", "[SLOT|PORT…] [--watch] [--json]",
-          "Show every slot, or these: its board, policy, progress and last result", verb_status },
+        { "status", "[SLOT|PORT…] [--watch] [--json] [--output COLS] [--noheadings]",
+          "Show every slot, or these: its board, policy, progress and last result", verb_status,
+          "--output COLS", status_columns },
+        { "monitor",
+          "[SLOT|PORT…] [--event EVENTS] [--json] [--exec COMMAND] [--exec-jobs N] [--exec-timeout SECONDS]",
+          "Print what happens, a line for each event, and run a command for each", verb_monitor,
+          "--event EVENTS", event_kind_words },
         { "explain", "[SLOT|PORT] [--json]", "Say why a slot's board gets its policy, or none",
           verb_explain },
         { "list", "[SLOT|PORT…] [--json]",
-          "List the Espressif devices on this machine, and what the station thinks of each", verb_list },
+          "List the Espressif devices on this machine, and what the station thinks of each", verb_list,
+          .here = true },
         { "doctor", "[SLOT|PORT] [--json] [--kernel-log FILE] [--root DIR]",
-          "Find out why a board does not show up or is not flashed, and what mends it", verb_doctor },
+          "Find out why a board does not show up or is not flashed, and what mends it", verb_doctor,
+          .here = true },
         { "probe", "SLOT|PORT [--detach] [--upload] [--json] [--engine PATH]",
-          "Ask a board, without writing to it, whether its ROM is what espdfu takes it for", verb_probe },
-        { "history", FILTER_USAGE " [--limit N|--all] [--json]", "List attempts, the newest first",
-          verb_history },
+          "Ask a board, without writing to it, whether its ROM is what espdfu takes it for", verb_probe,
+          .here = true },
+        { "history", FILTER_USAGE " [--limit N|--all] [--json] [--output COLS] [--noheadings]",
+          "List attempts, the newest first", verb_history, "--output COLS", history_columns },
         { "export", "--format csv|json " FILTER_USAGE " [--output FILE]",
           "Write attempts with all their fields, the oldest first", verb_export },
-        { "stats", FILTER_USAGE " [--json]", "Show yield, speed and the most frequent errors", verb_stats },
-        { "consumer", "list|register|acknowledge|unregister [NAME [NUMBER]] [--json]",
-          "Say who copies the ledger elsewhere, and what they have had", verb_consumer },
+        { "stats", FILTER_USAGE " [--json] [--output COLS] [--noheadings]",
+          "Show yield, speed and the most frequent errors", verb_stats, "--output COLS", stats_columns },
+        { "metrics", "[--output FILE]", "Write the station's figures for Prometheus", verb_metrics },
+        { "consumer",
+          "list|register|acknowledge|unregister [NAME [NUMBER]] [--json] [--output COLS] [--noheadings]",
+          "Say who copies the ledger elsewhere, and what they have had", verb_consumer, "--output COLS",
+          consumer_columns },
         { "cancel", "SLOT|PORT…", "End the running or queued job of a slot, for good", verb_cancel },
         { "hold", "[SLOT|PORT…] [--reason TEXT]", "Begin nothing new in a slot, or in the whole station",
           verb_hold },
         { "release", "[SLOT|PORT…]", "Lift a hold; or flash a board that its policy holds", verb_release },
         { "retry", "SLOT|PORT…", "Try a board again whose job failed or was cancelled", verb_retry },
+        { "flash", "SLOT|PORT… [--image FILE]",
+          "Flash a board now, whatever was before: with its policy's image, or with this one", verb_flash },
         { "slot", "learn NAME… [--output FILE] [--replace] [--timeout SECONDS]",
-          "Give ports names, by plugging a board into each", verb_slot },
+          "Give ports names, by plugging a board into each", verb_slot, .here = true },
         { "reload", "", "Read the configuration again", verb_reload },
         { "image", "build|info|sign|verify …", "Make, show, sign and check DFU images; without the daemon",
-          verb_image },
+          verb_image, .here = true },
         { "config", "check [DIR]|keys", "Check a configuration, list what can be said; without the daemon",
-          verb_config },
+          verb_config, .here = true },
+        { "stdio-bridge", "", "Join stdin and stdout with the daemon's socket; what --host runs there",
+          verb_bridge, .here = true },
 };
 
 static const struct verb *find_verb(const char *name)
@@ -56,11 +78,12 @@ static const struct verb *find_verb(const char *name)
 
 static void usage(FILE *f)
 {
-        fputs("Usage: espdfuctl [--socket PATH] VERB …\n\n", f);
+        fputs("Usage: espdfuctl [--host HOST] [--socket PATH] VERB …\n\n", f);
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 fprintf(f, "  %s%s%s\n      %s\n", verbs[i].name, *verbs[i].arguments ? " " : "",
                         verbs[i].arguments, verbs[i].help);
         fputs("\nOptions:\n"
+              "  -H, --host HOST  the station of [USER@]HOST, by ssh\n"
               "  --socket PATH  the daemon's socket; default: $ESPDFU_SOCKET, else " SOCKET_DEFAULT "\n"
               "  --help         this; after a verb: about the verb\n"
               "  --version      the version\n"
@@ -72,8 +95,15 @@ int client_help(const char *name)
 {
         const struct verb *verb = find_verb(name);
 
-        printf("Usage: espdfuctl %s%s%s\n\n%s.\n\nSee espdfuctl(1).\n", name,
-               verb && *verb->arguments ? " " : "", verb ? verb->arguments : "", verb ? verb->help : "");
+        printf("Usage: espdfuctl %s%s%s\n\n%s.\n\n", name, verb && *verb->arguments ? " " : "",
+               verb ? verb->arguments : "", verb ? verb->help : "");
+        if (verb && verb->words) {
+                printf("  %s  ", verb->listed);
+                for (size_t i = 0; verb->words[i]; i++)
+                        printf("%s%s", i > 0 ? ", " : "", verb->words[i]);
+                puts("; with commas between them\n");
+        }
+        puts("See espdfuctl(1).");
         return EXIT_DONE;
 }
 
@@ -82,10 +112,11 @@ static int bad_option(char **argv, int c)
         const char letter[] = { '-', (char)optopt, '\0' };
 
         if (c == ':')
-                client_error("--socket: expected the path of espdfud's socket after it");
+                client_error(optopt == 'H' ? "--host: expected [USER@]HOST after it"
+                                           : "--socket: expected the path of espdfud's socket after it");
         else
                 client_error("'%s' is not understood: see espdfuctl --help",
-                             optopt && !strchr("hsv", optopt) ? letter : argv[optind - 1]);
+                             optopt && !strchr("hHsv", optopt) ? letter : argv[optind - 1]);
         return EXIT_USAGE;
 }
 
@@ -94,23 +125,32 @@ static int global_options(int argc, char **argv)
 {
         static const struct option options[] = {
                 { "help", no_argument, NULL, 'h' },
+                { "host", required_argument, NULL, 'H' },
                 { "socket", required_argument, NULL, 's' },
                 { "version", no_argument, NULL, 'v' },
                 { 0 },
         };
         int c;
 
-        while ((c = getopt_long(argc, argv, "+:h", options, NULL)) >= 0)
+        while ((c = getopt_long(argc, argv, "+:hH:", options, NULL)) >= 0)
                 switch (c) {
                 case 'h':
                         usage(stdout);
                         return EXIT_DONE;
+                case 'H':
+                        if (remote_host_fault(optarg)) {
+                                client_error("--host '%s': %s", optarg, remote_host_fault(optarg));
+                                return EXIT_USAGE;
+                        }
+                        client_host = optarg;
+                        break;
                 case 's':
                         if (!*optarg) {
                                 client_error("--socket: '' is no path: expected that of espdfud's socket");
                                 return EXIT_USAGE;
                         }
                         client_socket = optarg;
+                        client_socket_given = true;
                         break;
                 case 'v':
                         puts(PACKAGE_STRING);
@@ -146,6 +186,12 @@ static int run(int argc, char **argv)
         verb = find_verb(argv[optind]);
         if (!verb) {
                 client_error("there is no verb '%s': see espdfuctl --help", argv[optind]);
+                return EXIT_USAGE;
+        }
+        if (client_host && verb->here) {
+                client_error("%s: not with --host: it works on the files of the machine that it runs on: "
+                             "ssh %s espdfuctl %s …",
+                             verb->name, client_host, verb->name);
                 return EXIT_USAGE;
         }
         argc -= optind;

@@ -69,6 +69,17 @@ int status_apply(struct station_status *station, struct status_update *update)
         return 0;
 }
 
+bool status_says_gone(const struct status_update *update, const char *name)
+{
+        for (size_t i = 0; i < update->n_gone; i++)
+                if (streq(update->gone[i], name))
+                        return true;
+        for (size_t i = 0; update->whole && i < update->station.n_slots; i++)
+                if (streq(update->station.slots[i].slot, name))
+                        return false;
+        return update->whole;
+}
+
 bool status_is_event(const struct slot_status *before, const struct slot_status *after)
 {
         return !before || before->phase != after->phase || before->attempt != after->attempt ||

@@ -9,7 +9,7 @@ static bool is_called(const char *where, const char *slot, const char *port, con
         return streq_ptr(slot, where) || streq_ptr(port, where) || streq_ptr(path, where);
 }
 
-static bool is_picked(status_pick pick, const char *slot, const char *port, const char *path)
+bool status_pick_has(status_pick pick, const char *slot, const char *port, const char *path)
 {
         if (!pick || !*pick)
                 return true;
@@ -21,7 +21,7 @@ static bool is_picked(status_pick pick, const char *slot, const char *port, cons
 
 bool status_is_picked(status_pick pick, const struct slot_status *slot)
 {
-        return is_picked(pick, slot->slot, slot->port, slot->path);
+        return status_pick_has(pick, slot->slot, slot->port, slot->path);
 }
 
 void status_keep_picked(struct station_status *station, status_pick pick)
@@ -44,9 +44,9 @@ void status_keep_picked_json(json_t *parameters, status_pick pick)
         for (size_t i = json_array_size(slots); i > 0; i--) {
                 const json_t *slot = json_array_get(slots, i - 1);
 
-                if (!is_picked(pick, json_string_value(json_object_get(slot, "slot")),
-                               json_string_value(json_object_get(slot, "port")),
-                               json_string_value(json_object_get(slot, "path"))))
+                if (!status_pick_has(pick, json_string_value(json_object_get(slot, "slot")),
+                                     json_string_value(json_object_get(slot, "port")),
+                                     json_string_value(json_object_get(slot, "path"))))
                         json_array_remove(slots, i - 1);
         }
 }

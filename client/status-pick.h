@@ -9,6 +9,8 @@
 /* NULL-terminated, borrowed; NULL or empty: all slots. */
 typedef char *const *status_pick;
 
+/* Whether one is meant that is called so; port and path may be NULL. */
+bool status_pick_has(status_pick pick, const char *slot, const char *port, const char *path);
 bool status_is_picked(status_pick pick, const struct slot_status *slot);
 /* Takes all other slots out. */
 void status_keep_picked(struct station_status *station, status_pick pick);

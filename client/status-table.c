@@ -17,6 +17,9 @@ static const char *const column_names[N_COLUMNS] = {
         [RATE] = "RATE",     [LEFT] = "LEFT",   [TRY] = "TRY",     [LAST] = "LAST",
 };
 
+const char *const status_columns[] = { "slot",     "port", "chip", "mac", "policy", "image", "phase",
+                                       "progress", "rate", "left", "try", "last",   NULL };
+
 /* What a terminal that is too narrow does without, the first first. LAST is cut to what is left. */
 static const size_t dispensable[] = { MAC, POLICY, RATE, PORT, LEFT, CHIP, TRY };
 static const size_t usual_widths[N_COLUMNS] = {
@@ -127,8 +130,7 @@ static int add_job(const struct table_style *style, const struct slot_status *sl
         return r == 0 ? table_take(line, TRY, strdup(try)) : r;
 }
 
-/* "gizmo 1.4.2 + unit-9.bin": what this board alone gets stands behind it. */
-static char *format_contents(const struct slot_status *slot)
+char *format_contents(const struct slot_status *slot)
 {
         char *image = format_image(slot->image_name, slot->image_version), *text = NULL;
         const char *name = slot->data_file ? strrchr(slot->data_file, '/') : NULL;
@@ -200,21 +202,23 @@ static int print_header(const struct station_status *station, const struct table
         return 0;
 }
 
-static int print_slots(const struct station_status *station, const struct table_style *style, FILE *f)
+/* choice NULL: what there is room for. */
+static int print_slots(const struct station_status *station, const struct table_style *style,
+                       const struct table_choice *choice, FILE *f)
 {
         _cleanup_(table_unrefp) struct libscols_table *table = table_new(style, column_names, N_COLUMNS);
         _cleanup_(freep) char *text = NULL;
         const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
         int r = table ? 0 : -ENOMEM;
 
-        if (station->n_slots == 0) {
+        if (station->n_slots == 0 && !choice) {
                 fputs("No slot: no board has been seen, and the configuration names none.\n", f);
                 return r;
         }
         for (size_t i = 0; r == 0 && i < station->n_slots; i++)
                 r = add_slot(style, &station->slots[i], table);
         if (r == 0)
-                r = table_fit(style, table, &fit);
+                r = choice ? table_choose(table, choice) : table_fit(style, table, &fit);
         if (r == 0)
                 r = scols_print_table_to_string(table, &text);
         if (r < 0)
@@ -291,7 +295,7 @@ int status_table_render(const struct station_status *station, const struct table
                 return -ENOMEM;
         r = print_header(station, style, f);
         if (r == 0)
-                r = print_slots(station, style, f);
+                r = print_slots(station, style, NULL, f);
         if (r == 0)
                 r = print_troubles(station, style, f);
         if (fclose(f) == EOF && r == 0)
@@ -300,4 +304,10 @@ int status_table_render(const struct station_status *station, const struct table
                 return r;
         *ret = take_ptr(text);
         return 0;
+}
+
+int status_table_rows(const struct station_status *station, const struct table_style *style,
+                      const struct table_choice *choice, FILE *f)
+{
+        return print_slots(station, style, choice, f);
 }

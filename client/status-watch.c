@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * On a terminal the table is drawn in place, on the other screen, so that what was there before comes back; elsewhere
- * there is a line for each event. Both end with a signal or with the daemon.
+ * On a terminal a screen is drawn in place, beside what was there before, which comes back; elsewhere there is a line for
+ * each event. A daemon that ends is said and waited for.
  */
 #include "client/status-watch.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "client/failures.h"
+#include "client/feed.h"
+#include "client/screen.h"
 #include "client/status-change.h"
-#include "client/status-table.h"
+#include "client/terminal.h"
 #include "core/text.h"
 
-/* The other screen, without cursor, and lines that are too long are cut, not folded. */
-#define SCREEN_ENTER "\033[?1049h\033[?25l\033[?7l"
-#define SCREEN_LEAVE "\033[?7h\033[?25h\033[?1049l"
-#define CURSOR_HOME  "\033[H"
-#define LINE_CLEAR   "\033[K"
-#define REST_CLEAR   "\033[J"
+#define FAILURES_RECALLED 100 /* attempts of the record that are looked at */
+#define RECALL_TIMEOUT    (2 * USEC_PER_SEC)
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, suspended;
 
 static void on_signal(int signal)
 {
-        if (signal != SIGWINCH)
+        if (signal == SIGTSTP)
+                suspended = 1;
+        else if (signal != SIGWINCH)
                 ended = 1;
 }
 
@@ -38,21 +37,22 @@ static void on_reader_left(int signal)
 }
 
 /* The signals come only while waiting for the daemon; ret is the mask for that. */
-static void catch_signals(sigset_t *ret)
+static void catch_signals(bool screen, sigset_t *ret)
 {
-        static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
+        static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP };
+        const size_t n = screen ? ARRAY_SIZE(signals) : 3;
         struct sigaction action = { .sa_handler = on_signal };
         sigset_t set;
 
         sigemptyset(&set);
-        for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+        for (size_t i = 0; i < n; i++) {
                 sigaddset(&set, signals[i]);
                 sigaction(signals[i], &action, NULL);
         }
         action.sa_handler = on_reader_left;
         sigaction(SIGPIPE, &action, NULL);
         sigprocmask(SIG_BLOCK, &set, ret);
-        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        for (size_t i = 0; i < n; i++)
                 sigdelset(ret, signals[i]);
 }
 
@@ -90,9 +90,9 @@ static void print_hold(const struct station_status *before, const struct station
 static void print_events(struct station_status *station, const struct status_update *update)
 {
         print_hold(station, &update->station);
-        for (size_t i = 0; i < update->n_gone; i++)
-                if (status_find(station, update->gone[i]))
-                        print_event(&(struct slot_status){ .slot = update->gone[i] }, "gone");
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (status_says_gone(update, station->slots[i].slot))
+                        print_event(&(struct slot_status){ .slot = station->slots[i].slot }, "gone");
         for (size_t i = 0; i < update->station.n_slots; i++) {
                 const struct slot_status *slot = &update->station.slots[i];
 
@@ -101,43 +101,79 @@ static void print_events(struct station_status *station, const struct status_upd
         }
 }
 
-/* As many lines as the terminal has; the last one says how many are not shown. */
-static void draw_lines(const char *text, size_t height)
-{
-        size_t n_lines = 0, shown = 0;
+/* ---- the picture ---- */
 
-        for (const char *p = text; (p = strchr(p, '\n')); p++)
-                n_lines++;
-        fputs(CURSOR_HOME, stdout);
-        for (; *text && (n_lines < height || shown + 2 < height); shown++) {
-                size_t length = strcspn(text, "\n");
+struct watch {
+        struct station_status station;
+        struct failures failures;
+        char *gone; /* why the daemon is gone, or NULL */
+        uint64_t gone_usec;
+        bool json, screen;
+        status_pick pick;
+};
 
-                printf("%.*s" LINE_CLEAR "\n", (int)length, text);
-                text += length + (text[length] == '\n');
-        }
-        if (shown < n_lines)
-                printf("(%zu more lines)" LINE_CLEAR, n_lines - shown);
-        fputs(REST_CLEAR, stdout);
-        fflush(stdout);
-}
-
-static int draw(const struct station_status *station)
+static int draw(const struct watch *w, bool last)
 {
         _cleanup_(freep) char *text = NULL;
-        struct winsize size = { 0 };
-        struct table_style style;
+        struct screen screen = {
+                .station = &w->station, .failures = &w->failures, .gone = w->gone, .gone_usec = w->gone_usec
+        };
         int r;
 
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
-                size = (struct winsize){ .ws_row = 24, .ws_col = 80 };
-        table_style_of_stdout(&style);
-        style.width = size.ws_col;
-        r = status_table_render(station, &style, &text);
+        if (!w->station.name)
+                return 0;
+        table_style_of_stdout(&screen.style);
+        terminal_size(&screen.style.width, &screen.height);
+        if (last) /* it stays where the shell goes on, and may be longer than the screen */
+                screen.height = 0;
+        r = screen_render(&screen, &text);
         if (r < 0)
                 return r;
-        draw_lines(text, size.ws_row);
+        if (last)
+                fputs(text, stdout);
+        else
+                terminal_draw(text, screen.height);
         return 0;
 }
+
+/* Asks for the last attempts of the record, in silence: *ret, or NULL. */
+static void ask_attempts(json_t **ret)
+{
+        _cleanup_(connection_closep) struct connection *c = NULL;
+        json_t *parameters = json_pack("{s:i}", "limit", FAILURES_RECALLED);
+        struct varlink_reply reply;
+
+        if (!parameters || client_connect(RECALL_TIMEOUT, true, &c) < 0) {
+                json_decref(parameters);
+                return;
+        }
+        if (connection_send(c, STATION_INTERFACE ".History", parameters, false) != 0 ||
+            connection_receive(c, RECALL_TIMEOUT, NULL, &reply) != 0)
+                return;
+        *ret = json_incref(reply.parameters);
+        varlink_reply_done(&reply);
+}
+
+/* The last failures of the record. A record that cannot be read now is no reason not to watch. */
+static int recall_failures(struct watch *w)
+{
+        struct attempt_record *attempts = NULL;
+        json_t *reply = NULL;
+        size_t n = 0;
+        int r = 0;
+
+        ask_attempts(&reply);
+        if (reply && attempts_from_json(reply, &attempts, &n) < 0)
+                n = 0;
+        json_decref(reply);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (status_pick_has(w->pick, attempts[i].slot, attempts[i].port, attempts[i].path))
+                        r = failures_note_attempt(&w->failures, &attempts[i]);
+        attempts_free(attempts, n);
+        return r < 0 ? client_misread(r) : EXIT_DONE;
+}
+
+/* ---- messages ---- */
 
 /* The first reply is whole. Later a reload may take a slot away that was named. */
 static int check_first(struct station_status *station, const struct station_status *first, status_pick pick)
@@ -167,81 +203,116 @@ static int take_json(struct station_status *station, const struct varlink_reply 
 }
 
 /* One reply. */
-static int take_update(struct station_status *station, const struct varlink_reply *reply, bool json,
-                       bool screen, status_pick pick)
+static int take_update(struct watch *w, const struct varlink_reply *reply)
 {
         _cleanup_(status_update_done) struct status_update update = { 0 };
+        struct station_status *station = &w->station;
         int r;
 
-        if (json)
-                return take_json(station, reply, pick);
+        if (w->json)
+                return take_json(station, reply, w->pick);
         r = status_update_from_json(reply->parameters, &update);
         if (r < 0)
                 return client_misread(r);
-        r = check_first(station, &update.station, pick);
+        r = check_first(station, &update.station, w->pick);
         if (r != EXIT_DONE)
                 return r;
-        status_keep_picked(&update.station, pick);
-        if (!screen) {
+        status_keep_picked(&update.station, w->pick);
+        for (size_t i = 0; r == 0 && i < update.station.n_slots; i++)
+                r = failures_note_slot(&w->failures, &update.station.slots[i]);
+        if (r == 0 && !w->screen) {
                 print_events(station, &update);
                 r = client_flush();
                 if (r != EXIT_DONE)
                         return r;
         }
-        r = status_apply(station, &update);
+        if (r == 0)
+                r = status_apply(station, &update);
         return r < 0 ? client_misread(r) : EXIT_DONE;
 }
 
-static int watch_loop(struct connection *connection, struct station_status *station, bool json, bool screen,
-                      status_pick pick, const sigset_t *mask)
+/* The daemon went (why), or is back (NULL). */
+static void note_daemon(struct watch *w, const char *why)
 {
-        int r;
+        struct slot_status line = { .slot = (char *)(uintptr_t) "espdfud",
+                                    .message = (char *)(uintptr_t)why };
+        struct timespec now;
 
-        while (!ended) {
-                struct varlink_reply reply;
+        free(w->gone);
+        w->gone = why ? strdup(why) : NULL;
+        clock_gettime(CLOCK_REALTIME, &now);
+        w->gone_usec = (uint64_t)now.tv_sec * USEC_PER_SEC;
+        if (w->json)
+                client_error("espdfud %s%s%s", why ? "is gone, and is waited for: " : "is back",
+                             why ? why : "", why ? "" : ": what follows is whole");
+        else if (!w->screen)
+                print_event(&line, why ? "gone" : "back");
+}
 
-                r = client_next(connection, mask, &reply);
-                if (r == CLIENT_READER_LEFT)
-                        return EXIT_DONE;
-                if (r == CLIENT_INTERRUPTED) {
-                        if (screen && !ended)
-                                draw(station);
-                        continue;
-                }
-                if (r != EXIT_DONE)
-                        return r;
-                r = take_update(station, &reply, json, screen, pick);
+/* CLIENT_GO_ON, or an exit code. */
+static int watch_once(struct watch *w, struct feed *feed, const sigset_t *mask)
+{
+        struct pollfd keys = w->screen ? terminal_keys() : (struct pollfd){ .fd = -EBADF };
+        struct varlink_reply reply;
+        int r = feed_next(feed, mask, &keys, 1, USEC_INFINITY, &reply);
+
+        if (keys.revents && terminal_quits())
+                ended = 1;
+        switch (r) {
+        case FEED_REPLY:
+                if (w->gone)
+                        note_daemon(w, NULL);
+                r = take_update(w, &reply);
                 varlink_reply_done(&reply);
                 if (r != EXIT_DONE)
                         return r;
-                if (ferror(stdout))
-                        return client_flush();
-                if (screen && !connection_has_reply(connection))
-                        draw(station);
+                break;
+        case FEED_GONE:
+                note_daemon(w, feed_trouble(feed));
+                break;
+        case FEED_READER_LEFT:
+                return EXIT_DONE;
+        case FEED_OTHERS:
+                return CLIENT_GO_ON;
+        case FEED_INTERRUPTED:
+                if (w->screen && suspended)
+                        terminal_suspend();
+                suspended = 0;
+                break;
+        default:
+                return r;
         }
-        return EXIT_DONE;
+        if (!w->screen)
+                return client_flush() == EXIT_DONE ? CLIENT_GO_ON : EXIT_FAILED;
+        if (!ended && !feed_has_reply(feed) && draw(w, false) < 0)
+                return client_misread(-ENOMEM);
+        return CLIENT_GO_ON;
 }
 
-int status_watch(struct connection *connection, bool json, status_pick pick)
+int status_watch(bool json, status_pick pick)
 {
-        _cleanup_(station_status_done) struct station_status station = { 0 };
-        bool screen = !json && table_on_screen();
+        _cleanup_(feed_freep) struct feed *feed = NULL;
+        struct watch w = { .json = json, .screen = !json && table_on_screen(), .pick = pick };
         sigset_t mask;
-        int r;
+        int r = feed_open(&feed);
 
-        catch_signals(&mask);
-        if (screen)
-                fputs(SCREEN_ENTER, stdout);
-        r = watch_loop(connection, &station, json, screen, pick, &mask);
-        if (screen) {
-                _cleanup_(freep) char *text = NULL;
-                struct table_style style;
-
-                fputs(SCREEN_LEAVE, stdout);
-                table_style_of_stdout(&style);
-                if (station.name && status_table_render(&station, &style, &text) == 0)
-                        fputs(text, stdout);
-                fflush(stdout);
+        if (r == EXIT_DONE && w.screen)
+                r = recall_failures(&w);
+        if (r == EXIT_DONE) {
+                catch_signals(w.screen, &mask);
+                if (w.screen)
+                        terminal_enter();
+                r = CLIENT_GO_ON;
+                while (r == CLIENT_GO_ON && !ended)
+                        r = watch_once(&w, feed, &mask);
+                if (w.screen) {
+                        terminal_leave();
+                        draw(&w, true);
+                }
+                r = r == CLIENT_GO_ON ? EXIT_DONE : r;
         }
+        station_status_done(&w.station);
+        failures_done(&w.failures);
+        free(w.gone);
         return r;
 }

@@ -5,5 +5,5 @@
 #include "client/client.h"
 #include "client/status-pick.h"
 
-/* connection: Status was called with "more". Returns an exit code when a signal or the daemon ends it. */
-int status_watch(struct connection *connection, bool json, status_pick pick);
+/* Returns an exit code when a signal, a key or its reader ends it, or there was no daemon to begin with. */
+int status_watch(bool json, status_pick pick);

@@ -8,13 +8,18 @@
 #include "client/status-table.h"
 #include "client/status-watch.h"
 
-static int print_status(struct station_status *station)
+static int print_status(struct station_status *station, const struct table_choice *choice)
 {
         _cleanup_(freep) char *text = NULL;
         struct table_style style;
         int r;
 
         table_style_of_stdout(&style);
+        if (table_is_chosen(choice)) {
+                r = status_table_rows(station, &style, choice, stdout);
+                return r < 0 ? client_misread(r) : EXIT_DONE;
+        }
+        table_style_fit_terminal(&style);
         r = status_table_render(station, &style, &text);
         if (r < 0)
                 return client_misread(r);
@@ -22,7 +27,7 @@ static int print_status(struct station_status *station)
         return EXIT_DONE;
 }
 
-static int show(json_t *parameters, bool json, status_pick pick)
+static int show(json_t *parameters, bool json, const struct table_choice *choice, status_pick pick)
 {
         _cleanup_(status_update_done) struct status_update update = { 0 };
         const char *missing;
@@ -41,10 +46,10 @@ static int show(json_t *parameters, bool json, status_pick pick)
                 return client_print_json(parameters, false);
         }
         status_keep_picked(&update.station, pick);
-        return print_status(&update.station);
+        return print_status(&update.station, choice);
 }
 
-static int status_once(bool json, status_pick pick)
+static int status_once(bool json, const struct table_choice *choice, status_pick pick)
 {
         json_t *parameters;
         int r;
@@ -52,26 +57,33 @@ static int status_once(bool json, status_pick pick)
         r = client_ask(STATION_INTERFACE ".Status", NULL, &parameters);
         if (r != EXIT_DONE)
                 return r;
-        r = show(parameters, json, pick);
+        r = show(parameters, json, choice, pick);
         json_decref(parameters);
         return r;
 }
 
 int verb_status(int argc, char **argv)
 {
-        _cleanup_(connection_closep) struct connection *connection = NULL;
+        struct table_choice choice = { 0 };
         bool json = false, watch = false;
         const struct client_option options[] = {
                 { "json", .flag = &json },
                 { "watch", .flag = &watch },
+                TABLE_OPTIONS(choice),
         };
         int r;
 
         r = client_options(argc, argv, options, ARRAY_SIZE(options), INT_MAX);
         if (r != CLIENT_GO_ON)
                 return r;
+        r = table_choice_read(&choice, "status", status_columns, json);
+        if (r != EXIT_DONE)
+                return r;
         if (!watch)
-                return status_once(json, argv + optind);
-        r = client_call(STATION_INTERFACE ".Status", NULL, true, &connection);
-        return r == EXIT_DONE ? status_watch(connection, json, argv + optind) : r;
+                return status_once(json, &choice, argv + optind);
+        if (table_is_chosen(&choice)) {
+                client_error("status: --output and --noheadings: expected without --watch");
+                return EXIT_USAGE;
+        }
+        return status_watch(json, argv + optind);
 }

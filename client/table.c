@@ -5,10 +5,11 @@
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-#include <wchar.h>
 
+#include "client/columns.h"
 #include "core/chip.h"
 #include "core/text.h"
 
@@ -37,6 +38,14 @@ void table_style_of_stdout(struct table_style *ret)
         };
 }
 
+void table_style_fit_terminal(struct table_style *style)
+{
+        struct winsize size;
+
+        if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+                style->width = size.ws_col;
+}
+
 const char *table_nothing(const struct table_style *style)
 {
         return style->utf8 ? "\u2013" : "-";
@@ -62,37 +71,17 @@ struct libscols_table *table_new(const struct table_style *style, const char *co
         return table;
 }
 
-/* Columns of the screen that text takes. */
-static size_t text_columns(const char *text)
-{
-        mbstate_t state = { 0 };
-        size_t columns = 0, n;
-        wchar_t c;
-
-        for (; text && *text; text += n) {
-                n = mbrtowc(&c, text, MB_CUR_MAX, &state);
-                if (n == (size_t)-1 || n == (size_t)-2) {
-                        state = (mbstate_t){ 0 };
-                        columns += strlen("\\xNN");
-                        n = 1;
-                        continue;
-                }
-                columns += (size_t)MAX(wcwidth(c), 0);
-        }
-        return columns;
-}
-
 static size_t column_width(struct libscols_table *table, size_t column, size_t usual)
 {
         struct libscols_column *cl = scols_table_get_column(table, column);
-        size_t width = MAX(usual, text_columns(scols_column_get_name(cl)));
+        size_t width = MAX(usual, columns_of(scols_column_get_name(cl)));
 
         /* The last column is cut anyway. */
         for (size_t i = 0; column + 1 < scols_table_get_ncols(table) && i < scols_table_get_nlines(table);
              i++) {
                 struct libscols_line *line = scols_table_get_line(table, i);
 
-                width = MAX(width, text_columns(scols_cell_get_data(scols_line_get_cell(line, column))));
+                width = MAX(width, columns_of(scols_cell_get_data(scols_line_get_cell(line, column))));
         }
         return width;
 }
@@ -103,7 +92,9 @@ int table_fit(const struct table_style *style, struct libscols_table *table, con
         int r = 0;
 
         for (size_t i = 0; i < n_columns; i++)
-                total += column_width(table, i, fit->usual_widths[i]) + (i > 0 ? strlen(SEPARATOR) : 0);
+                if (!scols_column_is_hidden(scols_table_get_column(table, i)))
+                        total += column_width(table, i, fit->usual_widths[i]) +
+                                 (total > 0 ? strlen(SEPARATOR) : 0);
         for (size_t i = 0; r == 0 && i < fit->n_order && style->width > 0 && total > style->width; i++) {
                 size_t column = fit->order[i];
 

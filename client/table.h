@@ -13,10 +13,12 @@ struct table_style {
         uint64_t now_usec; /* time of day: what is from today is shown by its time alone */
 };
 
-/* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
 /* Whether stdout is a terminal that understands escape sequences, as far as TERM says. */
 bool table_on_screen(void);
+/* As stdout is now: locale, NO_COLOR, terminal. Nothing is cut. */
 void table_style_of_stdout(struct table_style *ret);
+/* Of a table that fits itself: as wide as the terminal, if stdout is one; else nothing is cut either. */
+void table_style_fit_terminal(struct table_style *style);
 
 const char *table_nothing(const struct table_style *style); /* "–" or "-" */
 

@@ -8,7 +8,10 @@
 
 /* What is NULL, 0 or false lets everything through. Texts are owned. */
 struct history_filter {
-        char *slot, *mac;
+        char *slot;  /* its name at that time */
+        char *place; /* the port, whatever it was called: its ID_PATH, or its port path where there was none */
+        char *port;  /* the port path at that time: for who knows nothing better */
+        char *mac;
         char *image; /* its name, its path, or at least HISTORY_SHA256_MIN digits of its SHA-256 */
         uint64_t since_usec, until_usec; /* CLOCK_REALTIME of the attempt's start; until itself is too late */
         bool has_verdict;

@@ -11,6 +11,7 @@
 #include "core/finding.h"
 
 #define IMAGE_SIZE_MAX    (64 * MIB) /* bytes of a file that is looked at at all */
+#define IMAGE_TOLD_MAX    2048       /* bytes: what a person says that an image of theirs is called */
 #define IMAGE_RECORDS_MAX 64         /* the ROM's own limit */
 #define IMAGE_SUFFIX_SIZE 16
 #define IMAGE_NAME_SIZE   64

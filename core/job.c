@@ -140,6 +140,7 @@ enum job_do job_begin_attempt(struct job *job, uint64_t now_usec)
 {
         job->state = JOB_OPENING;
         job->attempt++;
+        job->deadline_usec = USEC_INFINITY;
         job->attempt_start_usec = now_usec;
         job->download_start_usec = 0;
         job->bytes_done = job->bytes_total = job->transfers = 0;
@@ -210,9 +211,21 @@ static enum job_do row_opened(struct job *job, uint64_t now_usec)
         return job_close_row(job);
 }
 
+/* The row is there to record how the job ended, and must be: of one that attempts were made at, or that a person gave up. */
+static bool owes_its_end(const struct job *job)
+{
+        if (job->cancelled)
+                return job_is_cancelled_by_person(job);
+        return job->attempt > 1 && (job->given_up || !job_board_is_there(job));
+}
+
 /* The attempt was none. */
 static enum job_do row_not_opened(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
+        if (owes_its_end(job)) {
+                job->deadline_usec = now_usec + JOB_LEDGER_RETRY; /* nobody is told before it is on disk */
+                return JOB_DO_NOTHING;
+        }
         job->attempt--;
         if (job->cancelled)
                 set_cancelled_before(job, job->attempt + 1);
@@ -235,6 +248,11 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
                 return row_opened(job, now_usec);
         case JOB_EV_ROW_FAILED:
                 return row_not_opened(job, event, now_usec);
+        case JOB_EV_TIME:
+                if (now_usec < job->deadline_usec)
+                        return JOB_DO_NOTHING;
+                job->deadline_usec = USEC_INFINITY;
+                return JOB_DO_OPEN_ROW;
         case JOB_EV_CANCEL:
                 job->cancelled = true;
                 return JOB_DO_NOTHING;
@@ -244,7 +262,6 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
         case JOB_EV_LEFT:
         case JOB_EV_ARRIVED:
         case JOB_EV_ROW_CLOSED:
-        case JOB_EV_TIME:
         case JOB_EV_ELSEWHERE:
         case JOB_EV_RESUME:
         case JOB_EV_GIVE_UP:

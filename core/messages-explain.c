@@ -59,6 +59,8 @@ int explanations_from_json(const json_t *parameters, struct explanation **ret, s
         size_t n = 0;
         int r;
 
+        if (!json_is_array(json_object_get(parameters, "explanations")))
+                return -EPROTO;
         r = explanations_read(json_object_get(parameters, "explanations"), &explanations, &n);
         if (r < 0) {
                 explanations_free(explanations, n);

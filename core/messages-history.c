@@ -57,6 +57,8 @@ int attempts_from_json(const json_t *parameters, struct attempt_record **ret, si
         size_t n = 0;
         int r;
 
+        if (!json_is_array(json_object_get(parameters, "attempts")))
+                return -EPROTO;
         r = fields_array_from_json(attempt_fields, ARRAY_SIZE(attempt_fields),
                                    json_object_get(parameters, "attempts"), sizeof(*attempts), &attempts, &n);
         if (r < 0) {

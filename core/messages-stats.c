@@ -108,10 +108,13 @@ int consumers_from_json(const json_t *parameters, struct consumer_status **ret, 
 {
         struct consumer_status *consumers = NULL;
         size_t n = 0;
-        int r = fields_array_from_json(consumer_fields, ARRAY_SIZE(consumer_fields),
-                                       json_object_get(parameters, "consumers"), sizeof(*consumers),
-                                       &consumers, &n);
+        int r;
 
+        if (!json_is_array(json_object_get(parameters, "consumers")))
+                return -EPROTO;
+        r = fields_array_from_json(consumer_fields, ARRAY_SIZE(consumer_fields),
+                                   json_object_get(parameters, "consumers"), sizeof(*consumers), &consumers,
+                                   &n);
         if (r < 0) {
                 consumers_free(consumers, n);
                 return r;

@@ -154,7 +154,8 @@ int status_update_from_json(const json_t *parameters, struct status_update *ret)
         r = strings_from_json(json_object_get(parameters, "gone"), &update.gone, &update.n_gone);
         if (r < 0)
                 return r;
-        if (!json_is_boolean(json_object_get(parameters, "whole")))
+        if (!json_is_array(json_object_get(parameters, "slots")) ||
+            !json_is_boolean(json_object_get(parameters, "whole")))
                 return -EPROTO;
         update.whole = json_is_true(json_object_get(parameters, "whole"));
         *ret = update;

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "core/consumer.h"
+#include "core/counters.h"
 #include "core/stats.h"
 #include "core/status.h"
 
@@ -38,6 +39,9 @@ const char *attempt_field(size_t index);
 
 json_t *station_stats_to_json(const struct station_stats *stats);
 int station_stats_from_json(const json_t *parameters, struct station_stats *ret);
+
+json_t *station_counters_to_json(const struct station_counters *counters);
+int station_counters_from_json(const json_t *parameters, struct station_counters *ret);
 
 json_t *consumers_to_json(const struct consumer_status *consumers, size_t n);
 int consumers_from_json(const json_t *parameters, struct consumer_status **ret, size_t *ret_n);

@@ -232,3 +232,27 @@ int signature_verify(const struct trusted_keys *keys, const uint8_t signature[st
         }
         return 1;
 }
+
+/* ---- as text ---- */
+
+void signature_to_base64(const uint8_t signature[static SIGNATURE_SIZE],
+                         char ret[static SIGNATURE_BASE64_SIZE])
+{
+        EVP_EncodeBlock((unsigned char *)ret, signature, SIGNATURE_SIZE);
+}
+
+bool signature_from_base64(const char *text, uint8_t ret[static SIGNATURE_SIZE])
+{
+        uint8_t decoded[SIGNATURE_BASE64_SIZE];
+        char again[SIGNATURE_BASE64_SIZE];
+
+        if (strlen(text) != SIGNATURE_BASE64_SIZE - 1 ||
+            EVP_DecodeBlock(decoded, (const unsigned char *)text, SIGNATURE_BASE64_SIZE - 1) < 0)
+                return false;
+        /* libcrypto takes blanks, and padding where none belongs. */
+        signature_to_base64(decoded, again);
+        if (!streq(text, again))
+                return false;
+        memcpy(ret, decoded, SIGNATURE_SIZE);
+        return true;
+}

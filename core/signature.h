@@ -43,6 +43,12 @@ int signature_public_key(const void *pem, size_t len, uint8_t ret[static SIGNATU
 int signature_make(const void *pem, size_t pem_len, const void *data, size_t len,
                    uint8_t ret[static SIGNATURE_SIZE], char **ret_why);
 
+/* As text without line breaks, NUL and all; and back: false if it is anything else than a signature in base64. */
+#define SIGNATURE_BASE64_SIZE 89
+void signature_to_base64(const uint8_t signature[static SIGNATURE_SIZE],
+                         char ret[static SIGNATURE_BASE64_SIZE]);
+bool signature_from_base64(const char *text, uint8_t ret[static SIGNATURE_SIZE]);
+
 /*
  * Whether one of the keys made the signature over data: 0 and *ret, that key, borrowed from keys (ret may be NULL); 1:
  * none did; -ENOMEM or -EOPNOTSUPP.

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "core/image-compose.h"
-#include "daemon/sealed.h"
+#include "io/sealed.h"
 
 /* The image that the policy names, as it lies in its memfd. */
 struct view {
@@ -95,6 +95,20 @@ int composed_make(struct composed_store *store, sd_event *event, const struct im
                 return *ret_why ? COMPOSED_REFUSED : -ENOMEM;
         }
         return r == 0 ? keep(store, made, made_len, ret) : r;
+}
+
+int composed_check(const struct image_copy *base, uint32_t address, size_t len, char **ret_why)
+{
+        _cleanup_(view_done) struct view view = { 0 };
+        struct fault fault;
+        int r = view_open(base->fd, &view);
+
+        if (r == 0)
+                r = image_compose_check(view.data, view.len, base->image, address, len, &fault);
+        if (r != 1)
+                return r;
+        *ret_why = strdup(fault.text);
+        return *ret_why ? COMPOSED_REFUSED : -ENOMEM;
 }
 
 struct composed *composed_free(struct composed *composed)

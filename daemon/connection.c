@@ -170,13 +170,24 @@ static void flush(struct connection *c)
         c->out_begin = c->out_end = c->out_allocated = 0;
 }
 
+/* Without room for descriptors the kernel closes those that came. */
+static ssize_t receive(struct connection *c, char *data, size_t size)
+{
+        ssize_t n;
+
+        if (c->peer.may_act)
+                return passed_receive(&c->passed, c->fd, data, size);
+        n = recv(c->fd, data, size, MSG_DONTWAIT);
+        return n < 0 ? -errno : n;
+}
+
 static void fill(struct connection *c)
 {
         char data[READ_SIZE];
         ssize_t n;
 
-        n = recv(c->fd, data, sizeof(data), MSG_DONTWAIT);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN) && !c->gone)
+        n = receive(c, data, sizeof(data));
+        if ((n == -EINTR || n == -EAGAIN) && !c->gone)
                 return;
         if (n <= 0)
                 c->eof = true;
@@ -205,9 +216,11 @@ static void next_call(struct connection *c)
                 return;
         }
         c->busy = true;
+        passed_next(&c->passed);
         if (c->call.oneway)
                 c->call.more = false;
         methods_dispatch(c);
+        passed_drop(&c->passed);
 }
 
 static void advance(struct connection *c)
@@ -253,6 +266,7 @@ int connection_new(struct server *server, int fd, const struct server_peer *peer
                 .server = server,
                 .fd = -EBADF,
                 .peer = *peer,
+                .passed.fd = -EBADF,
                 .in.limit = VARLINK_REQUEST_MAX,
                 .events = EPOLLIN,
         };
@@ -274,6 +288,7 @@ void connection_free(struct connection *c)
         forget_answer(c);
         call_finished(c);
         varlink_input_done(&c->in);
+        passed_done(&c->passed);
         free(c->out);
         if (c->fd >= 0)
                 close(c->fd);

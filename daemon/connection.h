@@ -9,6 +9,7 @@
 
 #include "core/history.h"
 #include "core/varlink.h"
+#include "daemon/passed.h"
 #include "daemon/server.h"
 
 /* What goes on after a reply that says "continues". */
@@ -17,7 +18,7 @@ enum stream {
         STREAM_WATCH,   /* Status: whenever something changed */
         STREAM_HISTORY, /* History: whenever the peer has taken a page */
         STREAM_CANCEL,  /* Cancel: one reply, when the slot rests */
-        STREAM_RETRY,   /* Retry: one reply, when it has begun */
+        STREAM_BEGIN,   /* Retry, Flash: one reply, when it has begun */
         STREAM_ANSWER,  /* one reply, when the record was read or written */
 };
 
@@ -38,7 +39,8 @@ struct connection {
         struct server_peer peer;
 
         struct varlink_input in;
-        char *out; /* owned; out_begin to out_end waits to be sent */
+        struct passed passed; /* of a peer that may act; nobody else's descriptors are taken */
+        char *out;            /* owned; out_begin to out_end waits to be sent */
         size_t out_begin, out_end, out_allocated;
         size_t out_limit;
 
@@ -48,8 +50,8 @@ struct connection {
         uint64_t seen; /* STREAM_WATCH: the server's generation that the peer has been told */
         bool asked;    /* the record is asked: an answer comes, or is forgotten */
         struct history_position history;
-        char *cancelled; /* STREAM_CANCEL: the slot's name; owned */
-        uint64_t retry;  /* STREAM_RETRY: the order's number */
+        char *cancelled; /* STREAM_CANCEL: the slot's ID_PATH or port path; owned */
+        uint64_t order;  /* STREAM_BEGIN: its number */
 
         bool eof;    /* the peer says no more */
         bool gone;   /* the peer listens no more; what it asked before is still done */
@@ -101,6 +103,9 @@ void connection_reply_text(struct connection *c, const char *text, size_t size, 
 void connection_error(struct connection *c, const char *error, json_t *parameters);
 /* Whether a parameter of the call is wrong; then the peer has been told and the call is done. */
 bool connection_refuse(struct connection *c, struct varlink_arguments *args);
+/* Refusals that say where; and why, a text that may come from a file's name. */
+void connection_refuse_slot(struct connection *c, const char *error, const char *where);
+void connection_refuse_why(struct connection *c, const char *error, const char *where, const char *why);
 /* Failed, with the reason. */
 void connection_fail(struct connection *c, int r);
 
@@ -122,6 +127,8 @@ void method_cancel(struct connection *c);
 void method_hold(struct connection *c);
 void method_release(struct connection *c);
 void method_retry(struct connection *c);
+/* methods-flash.c */
+void method_flash(struct connection *c);
 /* The slot (NULL: any) is not as it was: who waits for it to rest is told. */
 void cancel_look(struct server *server, const char *slot);
 

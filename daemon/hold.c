@@ -16,7 +16,7 @@
 
 /* ---- cancel ---- */
 
-int station_cancel(void *userdata, const char *where, const char *who, char **ret_slot)
+int station_cancel(void *userdata, const char *where, const char *who, char **ret_place)
 {
         struct station *station = userdata;
         struct slot *slot = station_find_slot(station, where);
@@ -27,7 +27,7 @@ int station_cancel(void *userdata, const char *where, const char *who, char **re
                 return SERVER_NO_SUCH_SLOT;
         if (!slot_has_job(slot))
                 return SERVER_NOTHING_RUNNING;
-        r = free_and_strdup(ret_slot, slot_name(slot));
+        r = free_and_strdup(ret_place, slot_path(slot) ? slot_path(slot) : slot_port(slot));
         if (r < 0)
                 return r;
         snprintf(by, sizeof(by), "user %s", who);

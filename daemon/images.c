@@ -7,9 +7,9 @@
 
 #include "core/sandbox.h"
 #include "daemon/log.h"
-#include "daemon/sealed.h"
 #include "io/file.h"
 #include "io/image-signature.h"
+#include "io/sealed.h"
 
 /* What a file is while nobody has touched it. */
 struct identity {
@@ -55,6 +55,7 @@ struct image_copy *image_copy_unref(struct image_copy *copy)
         free(copy->path);
         free(copy->name);
         free(copy->version);
+        free(copy->given);
         free(copy);
         return NULL;
 }
@@ -66,21 +67,20 @@ static const char *base_name(const char *path)
         return slash ? slash + 1 : path;
 }
 
-static int name_copy(struct image_copy *copy, const char *path)
+static int name_copy(struct image_copy *copy, const char *path, const char *file)
 {
         const struct image *image = copy->image;
         int r = free_and_strdup(&copy->path, path);
 
         if (r == 0)
-                r = free_and_strdup(&copy->name, image->app_name[0] ? image->app_name : base_name(path));
+                r = free_and_strdup(&copy->name, image->app_name[0] ? image->app_name : base_name(file));
         if (r == 0 && image->app_version[0])
                 r = free_and_strdup(&copy->version, image->app_version);
         return r;
 }
 
-/* Takes image. */
-static int make_copy(const char *path, const uint8_t *data, size_t len,
-                     const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret)
+int image_copy_make(const char *path, const char *file, const uint8_t *data, size_t len,
+                    const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret)
 {
         _cleanup_(image_copy_unrefp) struct image_copy *copy = calloc(1, sizeof(*copy));
         int r;
@@ -94,7 +94,7 @@ static int make_copy(const char *path, const uint8_t *data, size_t len,
         memcpy(copy->digest, sha256, SHA256_SIZE);
         hex_encode(sha256, SHA256_SIZE, copy->sha256);
         copy->fd = sealed_memfd("espdfu-image", data, len);
-        r = copy->fd < 0 ? copy->fd : name_copy(copy, path);
+        r = copy->fd < 0 ? copy->fd : name_copy(copy, path, file);
         if (r < 0)
                 return r;
         *ret = take_ptr(copy);
@@ -103,7 +103,7 @@ static int make_copy(const char *path, const uint8_t *data, size_t len,
 
 /* ---- reading one ---- */
 
-static int refuse(char **ret_why, const char *path, const char *why)
+int image_refuse(char **ret_why, const char *path, const char *why)
 {
         return asprintf(ret_why, "image %s: %s", path, why) < 0 ? -ENOMEM : 1;
 }
@@ -118,15 +118,15 @@ static int refuse_unread(char **ret_why, const char *path, int error)
         char why[160];
 
         if (error == -EFBIG)
-                return refuse(ret_why, path, "larger than 64 MiB");
+                return image_refuse(ret_why, path, "larger than 64 MiB");
         if (error == -EINVAL)
-                return refuse(ret_why, path, "a device, a pipe or the like: expected a regular file");
+                return image_refuse(ret_why, path, "a device, a pipe or the like: expected a regular file");
         snprintf(why, sizeof(why), "%s%s", strerror(-error),
                  is_hidden_from_service(path)
                          ? ": the service sees nothing below /home, /root and /tmp; /srv is a good place"
                  : error == -EACCES ? ": expected a file that the user of espdfud can read"
                                     : "");
-        return refuse(ret_why, path, why);
+        return image_refuse(ret_why, path, why);
 }
 
 static int refuse_for_finding(char **ret_why, const char *path, const struct findings *findings)
@@ -135,9 +135,9 @@ static int refuse_for_finding(char **ret_why, const char *path, const struct fin
                 if (findings->items[i].severity == FINDING_ERROR) {
                         _cleanup_(freep) char *text = finding_to_string(&findings->items[i]);
 
-                        return text ? refuse(ret_why, path, text) : -ENOMEM;
+                        return text ? image_refuse(ret_why, path, text) : -ENOMEM;
                 }
-        return refuse(ret_why, path, "refused");
+        return image_refuse(ret_why, path, "refused");
 }
 
 static void log_warnings(const char *path, const struct findings *findings)
@@ -150,8 +150,8 @@ static void log_warnings(const char *path, const struct findings *findings)
         }
 }
 
-static int parse(const struct config_policy *policy, const uint8_t *data, size_t len, struct image **ret,
-                 char **ret_why)
+int image_parse_by(const struct config_policy *policy, const uint8_t *data, size_t len, struct image **ret,
+                   char **ret_why)
 {
         _cleanup_(findings_done) struct findings findings = { 0 };
         int r;
@@ -174,7 +174,7 @@ static int check_signature(const struct config_policy *policy, const struct trus
 
         if (r == 0 && by)
                 log_info("image %s: signed by %s", policy->image, by->name);
-        return r == 1 ? refuse(ret_why, policy->image, why) : r;
+        return r == 1 ? image_refuse(ret_why, policy->image, why) : r;
 }
 
 /* The file is read once: what is signed, pinned, parsed and sealed are the same bytes. */
@@ -194,10 +194,10 @@ static int load(const struct config_policy *policy, const struct trusted_keys *k
         if (r == 0)
                 r = digest_sha256(data, len, sha256);
         if (r == 0)
-                r = parse(policy, data, len, &image, ret_why);
+                r = image_parse_by(policy, data, len, &image, ret_why);
         if (r != 0)
                 return r;
-        return make_copy(policy->image, data, len, sha256, image, ret);
+        return image_copy_make(policy->image, policy->image, data, len, sha256, image, ret);
 }
 
 /* ---- the cache ---- */
@@ -326,7 +326,7 @@ static int check_policy(const struct config_policy *policy, const struct image_c
         _cleanup_(freep) char *why = NULL;
         int r = policy_check_image(policy, copy->image, copy->digest, &why);
 
-        return r == 1 ? refuse(ret_why, policy->image, why) : r;
+        return r == 1 ? image_refuse(ret_why, policy->image, why) : r;
 }
 
 int images_get(struct images *images, const struct config_policy *policy, const struct trusted_keys *keys,

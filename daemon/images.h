@@ -10,15 +10,26 @@
 
 struct images; /* the cache */
 
+/* Of an image that a person gave (daemon/given.h): what a policy may ask of it, whenever that is. */
+struct image_given {
+        const char *told;      /* the path alone; borrowed from the copy's */
+        enum policy_mode mode; /* that it was looked at for */
+        bool has_signature;
+        uint8_t signature[SIGNATURE_SIZE];
+        bool is_verified; /* the signature, by one of the keys with this trusted_keys_digest() */
+        uint8_t keys[SHA256_SIZE];
+};
+
 /* One image; immutable, counted: held by the cache and by each job that runs it. */
 struct image_copy {
         unsigned references;
-        int fd; /* the memfd; sealed */
-        char *path;
+        int fd;     /* the memfd; sealed */
+        char *path; /* the policy's; or whose it is and the path as told: "user joe: /home/joe/gizmo.bin" */
         uint8_t digest[SHA256_SIZE];
         char sha256[SHA256_HEX]; /* the same, hexadecimal */
         struct image *image;
-        char *name, *version; /* the application's, else the file's; version may be NULL */
+        char *name, *version;      /* the application's, else the file's; version may be NULL */
+        struct image_given *given; /* owned; NULL: a policy named it */
 };
 
 int images_new(struct images **ret);
@@ -32,6 +43,15 @@ DEFINE_CLEANUP(struct images, images_free)
  */
 int images_get(struct images *images, const struct config_policy *policy, const struct trusted_keys *keys,
                struct image_copy **ret, char **ret_why);
+
+/* What images_get() makes a copy by. policy->image names it in *ret_why and in warnings. Results as there. */
+int image_parse_by(const struct config_policy *policy, const uint8_t *data, size_t len, struct image **ret,
+                   char **ret_why);
+/* "image PATH: WHY"; 1 or -ENOMEM. */
+int image_refuse(char **ret_why, const char *path, const char *why);
+/* Takes image, also on failure; file: what it is called where nothing in it says a name. 0 and *ret, or a negative errno. */
+int image_copy_make(const char *path, const char *file, const uint8_t *data, size_t len,
+                    const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret);
 
 /* Drops what no job holds. */
 void images_prune(struct images *images);

@@ -28,10 +28,11 @@ int board_data_row_copy(const struct board_data_row *row, struct board_data_row 
 /*
  * As ledger_attempt_open(), and in the same commit the file becomes this board's, for ever. r is -EEXIST, and no row was
  * opened, when the file, or its content under another name, is another board's, or the board has another file of the
- * folder. data is copied; NULL: as ledger_attempt_open().
+ * folder. data is copied; NULL: as ledger_attempt_open(). So is note: what the ledger says of this stay from that commit on.
  */
 int ledger_attempt_open_with_data(struct ledger *ledger, const struct attempt_record *record,
-                                  const struct board_data_row *data, ledger_done_t done, void *userdata);
+                                  const struct board_data_row *data, const struct presence_note *note,
+                                  ledger_done_t done, void *userdata);
 /* The board of this job, which has the file, is on its port for another stay now (after DETACH). Nobody is told. */
 int ledger_data_moved(struct ledger *ledger, const struct board_data_row *data);
 

@@ -53,12 +53,16 @@ static const char *const stmt_texts[STMT_MAX_] = {
                            " reset_usec, board FROM presence"
                            " ORDER BY initialized_usec DESC LIMIT ?1",
         [STMT_LAST_SEQUENCE] = "SELECT coalesce(max(sequence), 0) FROM attempt",
-        /* Jumps from slot to slot in the index instead of reading it all. */
-        [STMT_LAST_OF_SLOTS] =
-                "WITH RECURSIVE names (name) AS (SELECT min(slot) FROM attempt UNION ALL"
-                " SELECT (SELECT min(slot) FROM attempt WHERE slot > name) FROM names WHERE name IS NOT NULL)"
-                " SELECT " LEDGER_COLUMNS " FROM attempt WHERE id IN (SELECT (SELECT max(id) FROM attempt"
-                " WHERE slot = name AND sequence IS NOT NULL) FROM names) ORDER BY sequence DESC LIMIT ?1",
+        /* Jumps from place to place in the index instead of reading it all. */
+        [STMT_LAST_OF_PLACES] = "WITH RECURSIVE places (place) AS (SELECT min(" LEDGER_PLACE
+                                ") FROM attempt UNION ALL"
+                                " SELECT (SELECT min(" LEDGER_PLACE ") FROM attempt WHERE " LEDGER_PLACE
+                                " > place)"
+                                " FROM places WHERE place IS NOT NULL)"
+                                " SELECT " LEDGER_COLUMNS
+                                " FROM attempt WHERE id IN (SELECT (SELECT max(id) FROM attempt"
+                                " WHERE " LEDGER_PLACE " = place AND sequence IS NOT NULL) FROM places)"
+                                " ORDER BY sequence DESC LIMIT ?1",
         [STMT_BOARD_IMAGE] = "SELECT verdict, image_sha256 FROM attempt WHERE mac = ?1"
                              " AND (sequence IS NULL OR bytes > 0 OR verdict IN ('flashed', 'interrupted', "
                              "'engine-failed'))"
@@ -79,8 +83,8 @@ static const char *const stmt_texts[STMT_MAX_] = {
                 "SELECT name, sequence, (SELECT coalesce(max(sequence), 0) FROM attempt) - sequence,"
                 " seen_realtime_usec FROM consumer ORDER BY name",
         [STMT_FIRST_SEQUENCE] = "SELECT min(sequence) FROM attempt",
-        [STMT_OLDEST] = "SELECT sequence, end_realtime_usec, clock_synchronized FROM attempt"
-                        " WHERE sequence IS NOT NULL ORDER BY sequence",
+        [STMT_OLDEST] = "SELECT sequence, end_realtime_usec FROM attempt"
+                        " WHERE sequence IS NOT NULL AND clock_synchronized = 1 ORDER BY sequence",
         [STMT_REMOVE] = "DELETE FROM attempt WHERE sequence >= ?1 AND sequence <= ?2",
         [STMT_REMOVED] = "UPDATE retention SET removed = removed + ?1, removed_realtime_usec = ?2",
         [STMT_DATA_ASSIGN] =
@@ -106,7 +110,7 @@ static const char *const stmt_texts[STMT_MAX_] = {
                                   " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
                                   " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(verdict = "
                                   "'interrupted' OR (verdict = 'cancelled' AND final = 0), job, NULL)"
-                                  " FROM attempt WHERE coalesce(path, port) = ?3 ORDER BY id DESC LIMIT 1) "
+                                  " FROM attempt WHERE " LEDGER_PLACE " = ?3 ORDER BY id DESC LIMIT 1) "
                                   "ORDER BY id DESC LIMIT 1",
         [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",
         [STMT_DATA_USED] = "SELECT file FROM board_data WHERE folder = ?1 ORDER BY file",

@@ -23,7 +23,7 @@ enum ledger_stmt {
         STMT_PRESENCE_PRUNE,
         STMT_PRESENCES,
         STMT_LAST_SEQUENCE,
-        STMT_LAST_OF_SLOTS,
+        STMT_LAST_OF_PLACES,
         STMT_BOARD_IMAGE,
         STMT_TODAY,
         STMT_HOUR,

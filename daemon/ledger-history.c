@@ -13,18 +13,28 @@
 
 /* ---- the filter ---- */
 
+/* An index leads to its rows, whatever else it asks. */
+static bool has_index(const struct history_filter *f)
+{
+        return f->slot || f->place || f->mac;
+}
+
 /* Conditions are put together from these alone; what somebody asked for is bound. The + keeps an index out of it. */
 void ledger_filter_where(const struct history_filter *f, char ret[static LEDGER_WHERE_SIZE])
 {
-        snprintf(ret, LEDGER_WHERE_SIZE, "%s%s%s%s%s%s%s", f->mac ? " AND mac = ?11" : "",
+        snprintf(ret, LEDGER_WHERE_SIZE, "%s%s%s%s%s%s%s%s%s", f->mac ? " AND mac = ?11" : "",
                  !f->slot ? ""
                  : f->mac ? " AND +slot = ?10" /* a board has few attempts, a slot has many */
                           : " AND slot = ?10",
+                 !f->place ? ""
+                 : f->mac  ? " AND +" LEDGER_PLACE " = ?17"
+                           : " AND " LEDGER_PLACE " = ?17",
+                 f->port ? " AND port = ?18" : "",
                  f->since_usec > 0 ? " AND +start_realtime_usec >= ?12" : "",
                  f->until_usec > 0 ? " AND +start_realtime_usec < ?13" : "",
-                 !f->has_verdict     ? ""
-                 : f->slot || f->mac ? " AND +verdict = ?14"
-                                     : " AND verdict = ?14",
+                 !f->has_verdict ? ""
+                 : has_index(f)  ? " AND +verdict = ?14"
+                                 : " AND verdict = ?14",
                  f->image ? " AND (image_name = ?15 OR image_path = ?15"
                             " OR substr(image_sha256, 1, length(?16)) = ?16)"
                           : "",
@@ -47,6 +57,10 @@ void ledger_filter_bind(sqlite3_stmt *stmt, const struct history_filter *f)
 {
         if (f->slot)
                 ledger_bind_text(stmt, 10, f->slot, LEDGER_NAME_MAX);
+        if (f->place)
+                ledger_bind_text(stmt, 17, f->place, LEDGER_NAME_MAX);
+        if (f->port)
+                ledger_bind_text(stmt, 18, f->port, LEDGER_NAME_MAX);
         if (f->mac)
                 ledger_bind_text(stmt, 11, f->mac, LEDGER_NAME_MAX);
         if (f->since_usec > 0)
@@ -169,7 +183,8 @@ static int next_slice(struct ledger_db *db, const struct history_filter *filter,
                       size_t limit, struct history_page *page)
 {
         bool up = filter->oldest_first || filter->by_sequence;
-        bool sparse = filter->image || is_timed(filter) || (filter->has_verdict && filter->slot);
+        bool sparse = filter->image || filter->port || is_timed(filter) ||
+                      (filter->has_verdict && (filter->slot || filter->place));
         int64_t low = page->at.low, high = page->at.high;
         const struct attempt_record *last;
         int r;

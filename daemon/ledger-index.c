@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "core/place.h"
+
 #define HOUR_FRESH_USEC USEC_PER_SEC /* the last hour's figure is at most this old */
 #define DAY_USEC        (24 * 3600 * USEC_PER_SEC)
 
@@ -109,6 +111,16 @@ const struct ledger_presence *ledger_index_presence(const struct ledger_index *i
         return NULL;
 }
 
+const struct ledger_presence *ledger_index_noted(const struct ledger_index *index,
+                                                 const struct presence_key *key)
+{
+        for (const struct ledger_presence *p = index->presences; p; p = p->next)
+                if ((p->verdict == VERDICT_NONE || p->verdict == VERDICT_INTERRUPTED) &&
+                    streq(p->path, key->path) && streq(p->boot_id, key->boot_id))
+                        return p;
+        return NULL;
+}
+
 bool ledger_index_was_reset(const struct ledger_index *index, const struct presence_key *key,
                             uint64_t limit_usec)
 {
@@ -121,25 +133,30 @@ bool ledger_index_was_reset(const struct ledger_index *index, const struct prese
         return false;
 }
 
-/* ---- the last attempt of a slot ---- */
+/* ---- the last attempt on a port ---- */
 
-static struct ledger_last **last_place(struct ledger_index *index, const char *slot)
+static struct ledger_last **last_place(struct ledger_index *index, const struct attempt_record *record)
 {
         struct ledger_last **link = &index->lasts, **oldest = link;
 
         for (; *link; link = &(*link)->next) {
-                if (streq((*link)->record.slot, slot))
+                if (is_same_place((*link)->record.path, (*link)->record.port, record->path, record->port))
                         return link;
                 if ((*link)->record.sequence < (*oldest)->record.sequence)
                         oldest = link;
         }
-        return index->n_lasts >= LEDGER_SLOTS_MAX ? oldest : link;
+        return index->n_lasts >= LEDGER_PORTS_MAX ? oldest : link;
 }
 
 void ledger_index_put_last(struct ledger_index *index, struct ledger_last *last)
 {
-        struct ledger_last **place = last_place(index, last->record.slot), *old = *place;
+        struct ledger_last **place = last_place(index, &last->record), *old = *place;
 
+        /* They may be read in any order; and one that knows no ID_PATH may be found twice. */
+        if (old && old->record.sequence > last->record.sequence) {
+                ledger_last_free(last);
+                return;
+        }
         last->next = old ? old->next : NULL;
         *place = last;
         if (old)
@@ -148,12 +165,17 @@ void ledger_index_put_last(struct ledger_index *index, struct ledger_last *last)
                 index->n_lasts++;
 }
 
-const struct attempt_record *ledger_index_last(const struct ledger_index *index, const char *slot)
+/* Without an ID_PATH it may be several ports, since bus numbers move: the one that was in use last. */
+const struct attempt_record *ledger_index_last(const struct ledger_index *index, const char *path,
+                                               const char *port)
 {
+        const struct attempt_record *found = NULL;
+
         for (const struct ledger_last *last = index->lasts; last; last = last->next)
-                if (streq(last->record.slot, slot))
-                        return &last->record;
-        return NULL;
+                if (is_same_place(last->record.path, last->record.port, path, port) &&
+                    (!found || last->record.sequence > found->sequence))
+                        found = &last->record;
+        return found;
 }
 
 /* ---- figures ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the ledger answers from memory: the verdict of a presence, the last attempt of a slot, the header's
+ * What the ledger answers from memory: the verdict of a presence, the last attempt on a port, the header's
  * figures. Bounded by what a station can have of ports and slots; no I/O, time is an argument. What is put in
  * was allocated before, so that putting cannot fail after a commit.
  */
@@ -9,7 +9,7 @@
 #include "daemon/ledger.h"
 
 #define LEDGER_PRESENCES_MAX 4096u /* ports; the oldest presence goes first */
-#define LEDGER_SLOTS_MAX     1024u /* the slot whose last attempt is the oldest goes first */
+#define LEDGER_PORTS_MAX     1024u /* the port whose last attempt is the oldest goes first */
 
 /* A presence with its verdict, owned; the node of a list. */
 struct ledger_presence {
@@ -25,7 +25,7 @@ struct ledger_presence {
 struct ledger_presence *ledger_presence_free(struct ledger_presence *presence);
 DEFINE_CLEANUP(struct ledger_presence, ledger_presence_free)
 
-/* The last closed attempt of a slot, owned; the node of a list. */
+/* The last closed attempt on a port, owned; the node of a list. */
 struct ledger_last {
         struct ledger_last *next;
         struct attempt_record record;
@@ -47,13 +47,19 @@ void ledger_index_forget_presence(struct ledger_index *index, const struct ledge
 const struct ledger_presence *ledger_index_presence(const struct ledger_index *index,
                                                     const struct presence_key *key);
 
+/* As ledger_presence_noted(), or NULL. */
+const struct ledger_presence *ledger_index_noted(const struct ledger_index *index,
+                                                 const struct presence_key *key);
+
 /* As ledger_presence_was_reset(). */
 bool ledger_index_was_reset(const struct ledger_index *index, const struct presence_key *key,
                             uint64_t limit_usec);
 
-/* Takes ownership. One record for a slot: the one that was closed last. */
+/* Takes ownership. One record for a port: the one that was closed last. */
 void ledger_index_put_last(struct ledger_index *index, struct ledger_last *last);
-const struct attempt_record *ledger_index_last(const struct ledger_index *index, const char *slot);
+/* As ledger_last_of_port(). */
+const struct attempt_record *ledger_index_last(const struct ledger_index *index, const char *path,
+                                               const char *port);
 
 /* The header's figures, and until when they hold. All zero: nothing is known yet. */
 struct ledger_tally {

@@ -57,10 +57,10 @@ static int load_lasts(struct ledger_db *db, struct ledger_index *index)
         _cleanup_(ledger_stmt_donep) sqlite3_stmt *stmt = NULL;
         int r;
 
-        r = ledger_db_stmt(db, STMT_LAST_OF_SLOTS, &stmt);
+        r = ledger_db_stmt(db, STMT_LAST_OF_PLACES, &stmt);
         if (r < 0)
                 return r;
-        sqlite3_bind_int64(stmt, 1, LEDGER_SLOTS_MAX);
+        sqlite3_bind_int64(stmt, 1, LEDGER_PORTS_MAX);
         while ((r = ledger_db_step(db, stmt)) > 0) {
                 _cleanup_(ledger_last_freep) struct ledger_last *last = calloc(1, sizeof(*last));
 

@@ -127,7 +127,7 @@ int ledger_db_consumers(struct ledger_db *db, struct consumer_status **ret, size
 
 /*
  * Up to which number rows are too old, as far as one group goes: 0 for none. A date that was written while nobody knew the
- * time says nothing, so such rows are as old as the next one that has a date.
+ * time says nothing, so such rows are as old as the next one that has a date, for which an index is asked.
  */
 static int too_old(struct ledger_db *db, uint64_t before_usec, int64_t *ret)
 {
@@ -138,13 +138,10 @@ static int too_old(struct ledger_db *db, uint64_t before_usec, int64_t *ret)
         if (before_usec == 0)
                 return 0;
         r = ledger_db_stmt(db, STMT_OLDEST, &stmt);
-        while (r >= 0 && (n < GROUP || *ret == 0) && (r = ledger_db_step(db, stmt)) > 0) {
-                bool dated = sqlite3_column_int(stmt, 2) != 0;
-
-                if (dated && (uint64_t)sqlite3_column_int64(stmt, 1) >= before_usec)
+        while (r >= 0 && n < GROUP && (r = ledger_db_step(db, stmt)) > 0) {
+                if ((uint64_t)sqlite3_column_int64(stmt, 1) >= before_usec)
                         break;
-                if (dated)
-                        *ret = sqlite3_column_int64(stmt, 0);
+                *ret = sqlite3_column_int64(stmt, 0);
                 n++;
         }
         return MIN(r, 0);

@@ -19,6 +19,9 @@
         "away_usec, "                                                                                        \
         "downloading_usec, verifying_usec, dfu_status, dfu_state, station, data_file"
 
+/* The port of an attempt: as the index of this expression has it, and struct history_filter's place. */
+#define LEDGER_PLACE "coalesce(path, port, slot)"
+
 void ledger_bind_u64(sqlite3_stmt *stmt, int index, uint64_t value);
 /* Copies nothing: text must live until the statement is done. max: in bytes; longer text is cut between
  * characters. */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "daemon/ledger-row.h"
+
 /* Step n brings a database of user_version n to n + 1. A step that was released is never changed. */
 static const char *const migrations[] = {
         "CREATE TABLE attempt ("
@@ -96,6 +98,12 @@ static const char *const migrations[] = {
         "CREATE INDEX board_data_by_folder ON board_data (folder, file);"
         "CREATE UNIQUE INDEX board_data_by_mac ON board_data (mac, folder) WHERE mac IS NOT NULL;"
         "CREATE INDEX board_data_by_presence ON board_data (path, initialized_usec) WHERE mac IS NULL;",
+
+        /* A port keeps its attempts when its slot gets another name. */
+        "CREATE INDEX attempt_by_place ON attempt (coalesce(path, port, slot), id);"
+        /* The oldest dates that can be believed, whatever stands before them. */
+        "CREATE INDEX attempt_dated ON attempt (sequence, end_realtime_usec)"
+        "  WHERE sequence IS NOT NULL AND clock_synchronized = 1;",
 };
 
 static int read_integer(struct ledger_db *db, const char *sql, int64_t *ret)

@@ -63,7 +63,9 @@ static int carry_out_open(struct ledger_db *db, struct ledger_order *order)
 {
         int r = order->work.data.file ? ledger_db_data_assign(db, &order->work.data) : 0;
 
-        return r == 0 ? ledger_db_attempt_open(db, &order->work.record, &order->work.id) : r;
+        if (r == 0)
+                r = ledger_db_attempt_open(db, &order->work.record, &order->work.id);
+        return r == 0 && order->work.presence ? ledger_db_presence_put(db, order->work.presence) : r;
 }
 
 /* Within a transaction. The order's own verdict (no such row, closed before) goes to work.r; what is returned
@@ -75,11 +77,12 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
         order->work.r = 0;
         switch (order->work.kind) {
         case ORDER_ATTEMPT:
-                r = order->work.close ? carry_out_close(db, order)
-                                      : carry_out_open(db, order);
+                r = order->work.close ? carry_out_close(db, order) : carry_out_open(db, order);
                 break;
         case ORDER_DATA_MOVED:
                 return ledger_db_data_moved(db, &order->work.data);
+        case ORDER_PRESENCE:
+                return ledger_db_presence_put(db, order->work.presence);
         case ORDER_FORGET:
                 return ledger_db_presence_forget(db, order->work.presence);
         case ORDER_CONSUMER:

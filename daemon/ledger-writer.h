@@ -13,7 +13,14 @@
 #include "daemon/ledger-db.h"
 #include "daemon/ledger-index.h"
 
-enum ledger_order_kind { ORDER_ATTEMPT, ORDER_DATA_MOVED, ORDER_FORGET, ORDER_CONSUMER, ORDER_RETAIN };
+enum ledger_order_kind {
+        ORDER_ATTEMPT,
+        ORDER_DATA_MOVED,
+        ORDER_PRESENCE,
+        ORDER_FORGET,
+        ORDER_CONSUMER,
+        ORDER_RETAIN,
+};
 
 struct ledger_order {
         /* The loop's. */
@@ -27,8 +34,9 @@ struct ledger_order {
                 bool close; /* close row id; else open one */
                 int64_t id; /* of close; result of open */
                 struct attempt_record record;
-                struct ledger_presence *presence; /* of close: final with this, or NULL; of forget */
-                struct board_data_row data;       /* of open: the file that the board gets; file NULL: none */
+                /* Of close: final with this, or NULL. Of open: noted with it, or NULL. Of presence, and of forget. */
+                struct ledger_presence *presence;
+                struct board_data_row data; /* of open: the file that the board gets; file NULL: none */
                 /* Results; r is -ENOENT or -EALREADY for a row that cannot be closed, -EEXIST for data of others. */
                 int r;
                 int64_t sequence;

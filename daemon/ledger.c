@@ -28,6 +28,7 @@ struct ledger {
 
         struct ledger_index index;
         struct ledger_tally tally;
+        struct counters counters;
         uint64_t tally_failed_usec; /* CLOCK_REALTIME; 0: never */
         int64_t sequence;           /* the last that was told */
 };
@@ -127,6 +128,7 @@ int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t
                 return -ENOMEM;
         ledger->lock_fd = -EBADF;
         ledger->end = &ledger->orders;
+        counters_init(&ledger->counters);
         r = open_all(ledger, path, event, boot_id, now_realtime_usec, &error);
         if (r < 0) {
                 if (!error)
@@ -155,6 +157,7 @@ struct ledger *ledger_free(struct ledger *ledger)
                 ledger_order_free(order);
         }
         ledger_index_done(&ledger->index);
+        counters_done(&ledger->counters);
         if (ledger->lock_fd >= 0)
                 close(ledger->lock_fd);
         free(ledger);
@@ -195,8 +198,26 @@ static int make_order(const struct attempt_record *record, ledger_done_t done, v
         return 0;
 }
 
+static int make_presence(const struct presence_key *key, enum verdict verdict, const char *message,
+                         struct ledger_presence **ret)
+{
+        _cleanup_(ledger_presence_freep) struct ledger_presence *presence = calloc(1, sizeof(*presence));
+
+        if (!presence || !(presence->boot_id = strdup(key->boot_id)) ||
+            !(presence->path = strdup(key->path)) || free_and_strdup(&presence->message, message) < 0 ||
+            free_and_strdup(&presence->board, key->board) < 0)
+                return -ENOMEM;
+        presence->devnum = key->devnum;
+        presence->initialized_usec = key->initialized_usec;
+        presence->reset_usec = key->reset_usec;
+        presence->verdict = verdict;
+        *ret = take_ptr(presence);
+        return 0;
+}
+
 int ledger_attempt_open_with_data(struct ledger *ledger, const struct attempt_record *record,
-                                  const struct board_data_row *data, ledger_done_t done, void *userdata)
+                                  const struct board_data_row *data, const struct presence_note *note,
+                                  ledger_done_t done, void *userdata)
 {
         _cleanup_(ledger_order_freep) struct ledger_order *order = NULL;
         int r;
@@ -206,6 +227,8 @@ int ledger_attempt_open_with_data(struct ledger *ledger, const struct attempt_re
         r = make_order(record, done, userdata, &order);
         if (r == 0 && data)
                 r = board_data_row_copy(data, &order->work.data);
+        if (r == 0 && note)
+                r = make_presence(&note->key, note->verdict, note->message, &order->work.presence);
         if (r < 0)
                 return r;
         return push(ledger, &order);
@@ -214,7 +237,7 @@ int ledger_attempt_open_with_data(struct ledger *ledger, const struct attempt_re
 int ledger_attempt_open(struct ledger *ledger, const struct attempt_record *record, ledger_done_t done,
                         void *userdata)
 {
-        return ledger_attempt_open_with_data(ledger, record, NULL, done, userdata);
+        return ledger_attempt_open_with_data(ledger, record, NULL, NULL, done, userdata);
 }
 
 int ledger_data_moved(struct ledger *ledger, const struct board_data_row *data)
@@ -227,24 +250,6 @@ int ledger_data_moved(struct ledger *ledger, const struct board_data_row *data)
         order->work.kind = ORDER_DATA_MOVED;
         r = board_data_row_copy(data, &order->work.data);
         return r < 0 ? r : push(ledger, &order);
-}
-
-static int make_presence(const struct presence_key *key, const struct attempt_record *record,
-                         struct ledger_presence **ret)
-{
-        _cleanup_(ledger_presence_freep) struct ledger_presence *presence = calloc(1, sizeof(*presence));
-
-        if (!presence || !(presence->boot_id = strdup(key->boot_id)) ||
-            !(presence->path = strdup(key->path)) ||
-            free_and_strdup(&presence->message, record->message) < 0 ||
-            free_and_strdup(&presence->board, key->board) < 0)
-                return -ENOMEM;
-        presence->devnum = key->devnum;
-        presence->initialized_usec = key->initialized_usec;
-        presence->reset_usec = key->reset_usec;
-        presence->verdict = record->verdict;
-        *ret = take_ptr(presence);
-        return 0;
 }
 
 int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt_record *record,
@@ -263,7 +268,7 @@ int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt
         order->work.close = true;
         order->work.id = id;
         if (presence) {
-                r = make_presence(presence, record, &order->work.presence);
+                r = make_presence(presence, record->verdict, record->message, &order->work.presence);
                 if (r < 0)
                         return r;
         }
@@ -281,11 +286,28 @@ int ledger_presence_forget(struct ledger *ledger, const struct presence_key *pre
                 return -EINVAL;
         r = make_order(&none, done, userdata, &order);
         if (r == 0)
-                r = make_presence(presence, &none, &order->work.presence);
+                r = make_presence(presence, VERDICT_NONE, NULL, &order->work.presence);
         if (r < 0)
                 return r;
         order->work.kind = ORDER_FORGET;
         return push(ledger, &order);
+}
+
+int ledger_presence_put(struct ledger *ledger, const struct presence_note *note, ledger_done_t done,
+                        void *userdata)
+{
+        _cleanup_(ledger_order_freep) struct ledger_order *order = calloc(1, sizeof(*order));
+        int r;
+
+        if (!note->key.boot_id || !note->key.path)
+                return -EINVAL;
+        if (!order)
+                return -ENOMEM;
+        order->done = done;
+        order->userdata = userdata;
+        order->work.kind = ORDER_PRESENCE;
+        r = make_presence(&note->key, note->verdict, note->message, &order->work.presence);
+        return r < 0 ? r : push(ledger, &order);
 }
 
 void ledger_forget(struct ledger *ledger, void *userdata)
@@ -348,15 +370,23 @@ static void remember(struct ledger *ledger, struct ledger_order *order)
 {
         ledger->sequence = order->work.sequence;
         ledger_tally_add(&ledger->tally, &order->work.row->record);
+        counters_add(&ledger->counters, &order->work.row->record);
         ledger_index_put_last(&ledger->index, take_ptr(order->work.row));
-        if (order->work.presence)
-                ledger_index_put_presence(&ledger->index, take_ptr(order->work.presence));
+}
+
+/* Whether the order leaves a presence in the ledger: a verdict, or a note of what is to be. */
+static bool puts_presence(const struct ledger_order *order)
+{
+        return order->work.presence &&
+               (order->work.kind == ORDER_ATTEMPT || order->work.kind == ORDER_PRESENCE);
 }
 
 static void tell(struct ledger *ledger, struct ledger_order *order)
 {
         if (order->work.r == 0 && order->work.close)
                 remember(ledger, order);
+        if (order->work.r == 0 && puts_presence(order))
+                ledger_index_put_presence(&ledger->index, take_ptr(order->work.presence));
         if (order->work.r == 0 && order->work.kind == ORDER_FORGET)
                 ledger_index_forget_presence(&ledger->index, order->work.presence);
         if (order->removed_done)
@@ -425,10 +455,35 @@ enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *p
         return found ? found->verdict : VERDICT_NONE;
 }
 
+bool ledger_presence_noted(struct ledger *ledger, const struct presence_key *presence,
+                           struct presence_note *ret)
+{
+        const struct ledger_presence *found = ledger_index_noted(&ledger->index, presence);
+
+        if (found)
+                *ret = (struct presence_note){
+                        .key = { found->boot_id, found->path, found->devnum, found->initialized_usec,
+                                 .board = found->board },
+                        .verdict = found->verdict,
+                        .message = found->message,
+                };
+        return found;
+}
+
 bool ledger_presence_was_reset(struct ledger *ledger, const struct presence_key *presence,
                                uint64_t limit_usec)
 {
         return ledger_index_was_reset(&ledger->index, presence, limit_usec);
+}
+
+const struct counters *ledger_counters(const struct ledger *ledger)
+{
+        return &ledger->counters;
+}
+
+int64_t ledger_last_sequence(const struct ledger *ledger)
+{
+        return ledger->sequence;
 }
 
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret)
@@ -442,9 +497,9 @@ void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct led
         *ret = ledger->tally.counts;
 }
 
-const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot)
+const struct attempt_record *ledger_last_of_port(struct ledger *ledger, const char *path, const char *port)
 {
-        return ledger_index_last(&ledger->index, slot);
+        return ledger_index_last(&ledger->index, path, port);
 }
 
 int ledger_board_has_image(struct ledger *ledger, const char *mac, const char *sha256)

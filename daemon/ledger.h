@@ -17,6 +17,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/consumer.h"
+#include "core/counters.h"
 #include "core/history.h"
 #include "core/stats.h"
 
@@ -35,6 +36,17 @@ struct presence_key {
          * ledger_presence_was_reset(): who it is, or NULL. */
         uint64_t reset_usec;
         const char *board;
+};
+
+/*
+ * What the ledger says of a presence. Beside final verdicts there are two that are none yet, of boards that a person ordered
+ * to be flashed: VERDICT_NONE, to be flashed with the image of its policy, whatever else the policy says; and
+ * VERDICT_INTERRUPTED, with an image that is gone with the daemon: message says so.
+ */
+struct presence_note {
+        struct presence_key key;
+        enum verdict verdict;
+        const char *message; /* or NULL */
 };
 
 /*
@@ -79,6 +91,9 @@ int ledger_attempt_close(struct ledger *ledger, int64_t id, const struct attempt
  */
 int ledger_presence_forget(struct ledger *ledger, const struct presence_key *presence, ledger_done_t done,
                            void *userdata);
+/* The note takes the place of what the ledger had about this path. Results as above; done may be NULL. */
+int ledger_presence_put(struct ledger *ledger, const struct presence_note *note, ledger_done_t done,
+                        void *userdata);
 /*
  * No callback of an order or a question with this userdata will run any more; the order itself stands. A row that is opened
  * for nobody is closed at once as VERDICT_CANCELLED.
@@ -100,6 +115,11 @@ uint64_t ledger_commits(struct ledger *ledger);
 enum verdict ledger_presence(struct ledger *ledger, const struct presence_key *presence,
                              const char **ret_message);
 
+/* From memory: whether a note that is no verdict is there for this boot and path, whichever the stay, and which (borrowed
+ * until the loop runs; key.board is set). */
+bool ledger_presence_noted(struct ledger *ledger, const struct presence_key *presence,
+                           struct presence_note *ret);
+
 /* From memory: whether this is the return, within limit_usec, of the board whose flashing on this path ended with a
  * reset. */
 bool ledger_presence_was_reset(struct ledger *ledger, const struct presence_key *presence,
@@ -117,8 +137,15 @@ struct ledger_counts {
 };
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret);
 
-/* The last closed attempt of a slot (from memory, loaded at open), or NULL; borrowed until the loop runs. */
-const struct attempt_record *ledger_last_of_slot(struct ledger *ledger, const char *slot);
+/* Of the attempts that were closed since it was opened (not: those that a dead daemon had left open). Borrowed until the loop
+ * runs. */
+const struct counters *ledger_counters(const struct ledger *ledger);
+/* The number of the last closed attempt; 0: none. */
+int64_t ledger_last_sequence(const struct ledger *ledger);
+
+/* The last closed attempt on a port, whatever its slot was called then, by ID_PATH or, where either does not know that, by
+ * port path (either may be NULL); from memory, loaded at open. Or NULL; borrowed until the loop runs. */
+const struct attempt_record *ledger_last_of_port(struct ledger *ledger, const char *path, const char *port);
 
 /*
  * What is read for others is read in a thread of its own and told in the event loop, unless it is forgotten before. All

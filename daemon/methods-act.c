@@ -28,13 +28,12 @@ void method_reload(struct connection *c)
                 connection_reply(c, reload_result_to_json(&result), false);
 }
 
-static void refuse_slot(struct connection *c, const char *error, const char *where)
+void connection_refuse_slot(struct connection *c, const char *error, const char *where)
 {
         connection_error(c, error, json_pack("{s:s}", "where", where));
 }
 
-/* A refusal that says where and why. The text may come from a file's name. */
-static void refuse_with_text(struct connection *c, const char *error, const char *where, const char *why)
+void connection_refuse_why(struct connection *c, const char *error, const char *where, const char *why)
 {
         _cleanup_(freep) char *text = text_to_utf8(why, TEXT_MAX);
 
@@ -55,15 +54,16 @@ static bool is_at_rest(enum phase phase)
 /* Replies if the slot rests. */
 static void look(struct connection *c)
 {
+        const char *name = c->server->ops->slot_called(c->server->userdata, c->cancelled);
         struct slot_status slot;
-        int r = c->server->ops->slot(c->server->userdata, c->cancelled, &slot);
+        int r = name ? c->server->ops->slot(c->server->userdata, name, &slot) : 1;
 
         if (r < 0) {
                 connection_fail(c, r);
                 return;
         }
-        if (r > 0) { /* a reload took it away, or gave it another name */
-                refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", c->cancelled);
+        if (r > 0) { /* a reload took it away */
+                connection_refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", c->cancelled);
                 return;
         }
         if (is_at_rest(slot.phase))
@@ -71,10 +71,16 @@ static void look(struct connection *c)
         slot_status_done(&slot);
 }
 
+static bool waits_for(const struct connection *c, const char *slot)
+{
+        return c->stream == STREAM_CANCEL &&
+               (!slot || streq_ptr(slot, c->server->ops->slot_called(c->server->userdata, c->cancelled)));
+}
+
 void cancel_look(struct server *server, const char *slot)
 {
         for (struct connection *c = server->connections; c; c = c->next)
-                if (c->stream == STREAM_CANCEL && (!slot || streq(slot, c->cancelled)))
+                if (waits_for(c, slot))
                         look(c);
 }
 
@@ -92,9 +98,9 @@ void method_cancel(struct connection *c)
         if (r < 0) {
                 connection_fail(c, r);
         } else if (r == SERVER_NO_SUCH_SLOT) {
-                refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where);
+                connection_refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where);
         } else if (r > 0) {
-                refuse_slot(c, STATION_INTERFACE ".NothingRunning", where);
+                connection_refuse_slot(c, STATION_INTERFACE ".NothingRunning", where);
         } else if (c->call.oneway) {
                 connection_reply(c, json_object(), false);
         } else {
@@ -131,7 +137,7 @@ void method_hold(struct connection *c)
         if (r < 0)
                 connection_fail(c, r);
         else if (r > 0)
-                refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where ? where : "");
+                connection_refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where ? where : "");
         else
                 connection_reply(c, json_pack("{s:s}", "held", text), false);
 }
@@ -152,9 +158,9 @@ void method_release(struct connection *c)
         if (r < 0)
                 connection_fail(c, r);
         else if (r == SERVER_NO_SUCH_SLOT)
-                refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where ? where : "");
+                connection_refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where ? where : "");
         else if (r > 0)
-                refuse_with_text(c, STATION_INTERFACE ".NotReleased", where ? where : "", why);
+                connection_refuse_why(c, STATION_INTERFACE ".NotReleased", where ? where : "", why);
         else
                 connection_reply(c, json_pack("{s:b}", "was_held", was_held), false);
 }
@@ -172,20 +178,20 @@ void method_retry(struct connection *c)
         if (connection_refuse(c, &args))
                 return;
         peer_name(c->peer.uid, who);
-        r = c->server->ops->retry(c->server->userdata, where, who, &c->retry, &why);
+        r = c->server->ops->retry(c->server->userdata, where, who, &c->order, &why);
         if (r < 0)
                 connection_fail(c, r);
         else if (r == SERVER_NO_SUCH_SLOT)
-                refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where);
+                connection_refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", where);
         else if (r > 0)
-                refuse_with_text(c, STATION_INTERFACE ".NotRetried", where, why);
+                connection_refuse_why(c, STATION_INTERFACE ".NotRetried", where, why);
         else if (c->call.oneway)
                 connection_reply(c, json_object(), false);
         else
-                c->stream = STREAM_RETRY;
+                c->stream = STREAM_BEGIN;
 }
 
-static void tell_retried(struct connection *c, const char *slot, int r, const char *text)
+static void tell_begun(struct connection *c, const char *slot, int r, const char *text)
 {
         struct slot_status status;
 
@@ -203,9 +209,9 @@ static void tell_retried(struct connection *c, const char *slot, int r, const ch
         slot_status_done(&status);
 }
 
-void server_retried(struct server *server, uint64_t order, const char *slot, int r, const char *text)
+void server_begun(struct server *server, uint64_t order, const char *slot, int r, const char *text)
 {
         for (struct connection *c = server->connections; c; c = c->next)
-                if (c->stream == STREAM_RETRY && c->retry == order)
-                        tell_retried(c, slot, r, text);
+                if (c->stream == STREAM_BEGIN && c->order == order)
+                        tell_begun(c, slot, r, text);
 }

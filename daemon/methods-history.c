@@ -3,7 +3,9 @@
  * History: with "more", a page is read from the record when the peer has taken the one before. The record is read by a
  * thread: while it is asked, c->asked is set, and the answer comes by on_page().
  */
+#include "core/config-values.h"
 #include "core/messages.h"
+#include "core/place.h"
 #include "daemon/connection.h"
 
 #define REPLY_ROWS_MAX 100 /* without "more" */
@@ -86,14 +88,24 @@ static int take_text(struct varlink_arguments *args, const char *name, char **re
         return free_and_strdup(ret, text);
 }
 
-/* The record is by name, and has slots that are no more. Looked up once: a reload may give the port another name while
- * pages are sent. */
-static int name_slot(const struct connection *c, struct history_filter *filter)
+/* A name is one of the record, which has slots that are no more. A port is meant whatever it was called; looked up once,
+ * since a reload may change what is known of it while pages are sent. */
+static int name_port(const struct connection *c, struct history_filter *filter)
 {
-        const char *name = filter->slot ? c->server->ops->slot_called(c->server->userdata, filter->slot)
-                                        : NULL;
+        const char *path;
 
-        return name ? free_and_strdup(&filter->slot, name) : 0;
+        if (!filter->slot)
+                return 0;
+        path = c->server->ops->path_of(c->server->userdata, filter->slot);
+        if (path && free_and_strdup(&filter->place, path) < 0)
+                return -ENOMEM;
+        if (path)
+                (void)free_and_strdup(&filter->slot, NULL);
+        else if (value_is_port(filter->slot))
+                filter->port = take_ptr(filter->slot);
+        else if (strstr(filter->slot, PLACE_USB_MARK))
+                filter->place = take_ptr(filter->slot);
+        return 0;
 }
 
 int filter_take(const struct connection *c, struct varlink_arguments *args, struct history_filter *ret)
@@ -103,7 +115,7 @@ int filter_take(const struct connection *c, struct varlink_arguments *args, stru
         int r = take_text(args, "slot", &ret->slot);
 
         if (r == 0)
-                r = name_slot(c, ret);
+                r = name_port(c, ret);
         if (r == 0)
                 r = take_text(args, "mac", &ret->mac);
         if (r == 0)

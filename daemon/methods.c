@@ -64,6 +64,21 @@ static void method_explain(struct connection *c)
         explanations_free(explanations, n);
 }
 
+static void method_counters(struct connection *c)
+{
+        struct varlink_arguments args = { .object = c->call.parameters };
+        _cleanup_(station_counters_done) struct station_counters counters = { 0 };
+        int r;
+
+        if (connection_refuse(c, &args))
+                return;
+        r = c->server->ops->counters(c->server->userdata, &counters);
+        if (r < 0)
+                connection_fail(c, r);
+        else
+                connection_reply(c, station_counters_to_json(&counters), false);
+}
+
 static const struct method {
         const char *name;
         void (*run)(struct connection *c);
@@ -75,6 +90,7 @@ static const struct method {
         { STATION_INTERFACE ".Explain", method_explain, false },
         { STATION_INTERFACE ".History", method_history, false },
         { STATION_INTERFACE ".Stats", method_stats, false },
+        { STATION_INTERFACE ".Counters", method_counters, false },
         { STATION_INTERFACE ".Consumers", method_consumers, false },
         { STATION_INTERFACE ".RegisterConsumer", method_register_consumer, true },
         { STATION_INTERFACE ".Acknowledge", method_acknowledge, true },
@@ -84,6 +100,7 @@ static const struct method {
         { STATION_INTERFACE ".Hold", method_hold, true },
         { STATION_INTERFACE ".Release", method_release, true },
         { STATION_INTERFACE ".Retry", method_retry, true },
+        { STATION_INTERFACE ".Flash", method_flash, true },
 };
 
 /* A method that is not in the table: is it the interface or the method that is not there? */

@@ -13,6 +13,7 @@
 #include <systemd/sd-event.h>
 
 #include "core/consumer.h"
+#include "core/counters.h"
 #include "core/history.h"
 #include "core/stats.h"
 
@@ -29,7 +30,10 @@ enum {
         SERVER_NOTHING_RUNNING,
         SERVER_NOT_RELEASED,
         SERVER_NOT_RETRIED,
+        SERVER_NOT_FLASHED,
 };
+
+struct given_image; /* daemon/given.h */
 
 /*
  * What the station answers. All are called in the event loop and return at once; a negative errno becomes the error
@@ -40,12 +44,16 @@ struct server_ops {
         int (*status)(void *userdata, struct station_status *ret);
         /* The header alone. */
         int (*header)(void *userdata, struct station_status *ret);
+        /* What has grown since the start, from memory. */
+        int (*counters)(void *userdata, struct station_counters *ret);
         /* One slot, by name. 1: there is none. */
         int (*slot)(void *userdata, const char *name, struct slot_status *ret);
         /* where: a slot's name, its port path or its ID_PATH; NULL: all. 1: there is none. */
         int (*explain)(void *userdata, const char *where, struct explanation **ret, size_t *ret_n);
         /* The name of the slot that has this name, port path or ID_PATH now; NULL: there is none. Borrowed. */
         const char *(*slot_called)(void *userdata, const char *where);
+        /* The ID_PATH of the port that has this port path or ID_PATH; NULL: it is not known, or where is a name. Borrowed. */
+        const char *(*path_of)(void *userdata, const char *where);
         /* As ledger_history(), ledger_stats(), ledger_consumers() and ledger_consumer(); done is called later, or before they
          * return, unless peer is forgotten before. */
         int (*history)(void *userdata, const struct history_filter *filter, const struct history_at *at,
@@ -61,17 +69,21 @@ struct server_ops {
         /* 0 also when the configuration is refused: then ret has errors. */
         int (*reload)(void *userdata, struct reload_result *ret);
         /* What a person orders; where as in explain, who: the person's name, or uid. What they return is to be freed. */
-        /* 0 with the slot's name: the slot op shows when it rests; SERVER_NO_SUCH_SLOT; SERVER_NOTHING_RUNNING. */
-        int (*cancel)(void *userdata, const char *where, const char *who, char **ret_slot);
+        /* 0 with the ID_PATH or port path, which stays if a reload gives the slot another name: slot_called and the slot op
+         * show when it rests; SERVER_NO_SUCH_SLOT; SERVER_NOTHING_RUNNING. */
+        int (*cancel)(void *userdata, const char *where, const char *who, char **ret_place);
         /* where NULL: the whole station; reason: one printable line of at most HOLD_REASON_MAX bytes, or NULL. 0 with the
          * text that is shown; SERVER_NO_SUCH_SLOT. */
         int (*hold)(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
         /* 0; SERVER_NO_SUCH_SLOT; SERVER_NOT_RELEASED with the reason. */
         int (*release)(void *userdata, const char *where, const char *who, bool *ret_was_held,
                        char **ret_why);
-        /* 0 with a number (not 0) by which server_retried() tells what came of it, later; SERVER_NO_SUCH_SLOT;
+        /* 0 with a number (not 0) by which server_begun() tells what came of it, later; SERVER_NO_SUCH_SLOT;
          * SERVER_NOT_RETRIED with the reason. */
         int (*retry)(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
+        /* As retry, with SERVER_NOT_FLASHED. given: the image, which is borrowed; NULL: that of the board's policy. */
+        int (*flash)(void *userdata, const char *where, const char *who, const struct given_image *given,
+                     uint64_t *ret_order, char **ret_why);
 };
 
 struct server_peer {
@@ -107,8 +119,8 @@ void server_slot_changed(struct server *server, const char *slot, bool phase_cha
 /* Everything may be different (a reload): who watches gets the whole station again. */
 void server_changed(struct server *server);
 
-/* The retry with this number has begun (0), or could not, and why (text; NULL: r says it). slot: as it is called now. */
-void server_retried(struct server *server, uint64_t order, const char *slot, int r, const char *text);
+/* The order with this number has begun (0), or could not, and why (text; NULL: r says it). slot: as it is called now. */
+void server_begun(struct server *server, uint64_t order, const char *slot, int r, const char *text);
 
 /* For tests and the log. */
 size_t server_n_connections(const struct server *server);

@@ -195,12 +195,13 @@ static void note_stay(struct slot *slot, const struct board_data_row *row)
 int slot_data_open_row(struct slot *slot, const struct attempt_record *record, ledger_done_t done)
 {
         struct board_data_row row = row_of(slot);
+        struct presence_note note;
 
         if (slot->data.r < 0)
                 return slot->data.r;
         note_stay(slot, &row);
         return ledger_attempt_open_with_data(slot->world->ledger, record, slot->data.composed ? &row : NULL,
-                                             done, slot);
+                                             slot_flash_note(slot, &note) ? &note : NULL, done, slot);
 }
 
 const char *slot_data_row_opened(struct slot *slot, int r)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the files of a slot share: slot.c (boards, policies), slot-job.c (the job's actions), slot-return.c (boards that
- * leave and return), slot-retry.c (a person wants another job), slot-status.c (what shows).
+ * leave and return), slot-retry.c and slot-flash.c (a person wants another job), slot-status.c (what shows).
  */
 #pragma once
 
@@ -25,6 +25,15 @@ struct slot_data {
         bool waits;                /* until slot_data_changed() */
         int r;                     /* negative: why the attempt cannot be opened */
         struct composed *composed; /* of this attempt */
+};
+
+/* slot_retry() or slot_flash(), until the ledger has it. */
+struct slot_order {
+        uint64_t number;          /* 0: there is none */
+        bool flash;               /* … of which: slot_flash(), … */
+        struct image_copy *image; /* … with this image (owned); NULL: the policy's */
+        unsigned devnum;          /* the stay that it is about */
+        uint64_t initialized_usec;
 };
 
 struct slot {
@@ -58,11 +67,13 @@ struct slot {
         bool any, reset;             /* the policy's mode and after */
         bool comes_back;     /* once flashed, the board is reset: by us, or by itself if it is no mask ROM */
         bool released;       /* the policy would hold this board, a person had it flashed */
+        bool ordered;        /* the job is a person's order: espdfuctl flash */
+        bool adopted;        /* what stands there is what the ledger's order was about before DETACH */
         unsigned job_devnum; /* the presence that the job is about */
         uint64_t job_initialized_usec;
         int64_t row; /* of the attempt, while it is open */
         struct runner *runner;
-        uint64_t retry_order;               /* slot_retry() waits for the ledger; 0: it does not */
+        struct slot_order order;            /* of a person, which waits for the ledger */
         uint64_t reset_expected_until_usec; /* until then the same board's arrival follows our own reset */
         uint64_t
                 flashed_back_until_usec; /* until then the same MAC's arrival is the flashed board, back by itself */
@@ -88,10 +99,34 @@ void slot_job_changed(struct slot *slot);
 void slot_job_ended(struct slot *slot);
 void slot_set_timer(struct slot *slot);
 
+/* Takes image. policy may be one without a name: none counts for the board. */
+void slot_queue_job(struct slot *slot, const struct config_policy *policy, struct image_copy *image);
+/* Of the board: whether the image is made for it. 0, 1 with *ret_why, or -ENOMEM. */
+int slot_check_image(const struct slot *slot, const struct image_copy *image, char **ret_why);
 /* Asks the policies what to do with the board; not while a job is under way. */
 void slot_consider(struct slot *slot);
 void slot_drop_job(struct slot *slot);
 void slot_rest_in(struct slot *slot, enum phase phase, const char *message);
+/* The same with the policy that says so, or NULL. */
+void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                  const char *message);
+
+/* A board has come: what the ledger has of a person's order about this port is about it, or about nobody any more. */
+void slot_flash_arrived(struct slot *slot, bool first);
+/* Of the board that stands there the ledger says that a person ordered it to be flashed by its policy. */
+bool slot_flash_is_ordered(const struct slot *slot);
+/* The same with an image that is gone with the daemon before this one: why nothing is done, or NULL. Borrowed. */
+const char *slot_flash_lost(const struct slot *slot);
+/* The job has an image that a person gave, and nothing of it has begun: the policies are others now. */
+void slot_flash_again(struct slot *slot);
+/* The same where the board of the job is back, in slot perhaps. Why it does not go on (in text), or NULL. */
+const char *slot_flash_why_not(const struct slot *slot, const struct slot *job, char *text, size_t size);
+/* What the ledger is to say of the job's board from its attempt on; false: nothing, it is no person's order. */
+bool slot_flash_note(const struct slot *slot, struct presence_note *ret);
+/* The job goes on elsewhere: the ledger has nothing of it about this port any more. */
+void slot_flash_moved(struct slot *slot);
+/* No order waits any more. */
+void slot_order_done(struct slot *slot);
 
 /* The job's board is back in its slot: says to the job whether it is flashed as before. */
 void slot_check_policy(struct slot *slot);

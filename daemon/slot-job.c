@@ -205,9 +205,10 @@ static void log_began(const struct slot *slot)
 
         log_slot(LOG_INFO, slot->name, slot->job_id, MESSAGE_JOB_BEGAN,
                  "%s on %s: policy %s, image %s%s%s (attempt %u)",
-                 board_describe(slot->board, what, sizeof(what)), slot->board->port, slot->policy,
-                 slot->image->name, slot->data.file ? ", board data " : "",
-                 slot->data.file ? slot->data.file : "", slot->job.attempt);
+                 board_describe(slot->board, what, sizeof(what)), slot->board->port,
+                 slot->policy ? slot->policy : "none", slot->image->name,
+                 slot->data.file ? ", board data " : "", slot->data.file ? slot->data.file : "",
+                 slot->job.attempt);
 }
 
 /* ---- events in, actions out ---- */

@@ -19,7 +19,7 @@ static const char *obstacle(const struct slot *slot)
         case PHASE_FAILED:
         case PHASE_CANCELLED:
         case PHASE_UNUSABLE:
-                return slot->retry_order ? "is being tried again" : NULL;
+                return slot->order.number ? "is being tried again" : NULL;
         case PHASE_FLASHED:
                 return "is flashed";
         case PHASE_QUEUED:
@@ -59,15 +59,17 @@ static int refuse(const struct slot *slot, char **ret_why)
 static void on_forgotten(void *userdata, int r, int64_t id, int64_t sequence)
 {
         struct slot *slot = userdata;
-        uint64_t order = slot->retry_order;
+        uint64_t order = slot->order.number;
 
         (void)id, (void)sequence;
-        slot->retry_order = 0;
+        slot_order_done(slot);
         if (r < 0)
                 log_slot(LOG_ERR, slot->name, NULL, NULL, "not tried again: %s", strerror(-r));
-        else if (!obstacle(slot))
+        else
+                slot->adopted = false;
+        if (r == 0 && !obstacle(slot))
                 slot_begin_again(slot);
-        slot->world->retried(slot->world->userdata, slot, order, r);
+        slot->world->begun(slot->world->userdata, slot, order, r);
 }
 
 int slot_retry(struct slot *slot, uint64_t order, char **ret_why)
@@ -78,6 +80,6 @@ int slot_retry(struct slot *slot, uint64_t order, char **ret_why)
         if (r == 0)
                 r = ledger_presence_forget(slot->world->ledger, &presence, on_forgotten, slot);
         if (r == 0)
-                slot->retry_order = order;
+                slot->order = (struct slot_order){ .number = order };
         return r;
 }

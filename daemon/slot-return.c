@@ -27,13 +27,15 @@ static const char *why_not_the_same(const struct slot *slot, const struct slot *
         _cleanup_(image_copy_unrefp) struct image_copy *image = NULL;
         _cleanup_(freep) char *why = NULL;
 
+        if (job->ordered && job->image->given)
+                return slot_flash_why_not(slot, job, text, size);
         if (!policy)
                 snprintf(text, size, "came back on %s, where no policy counts for it", slot->board->port);
         else if (!streq(policy->name, job->policy))
                 snprintf(text, size, "came back on %s, where policy %s counts", slot->board->port,
                          policy->name);
-        else if (!policy->image || policy->action == POLICY_IGNORE ||
-                 (policy->action == POLICY_HOLD && !job->released))
+        else if (!policy->image || (!job->ordered && (policy->action == POLICY_IGNORE ||
+                                                      (policy->action == POLICY_HOLD && !job->released))))
                 snprintf(text, size, "came back, and policy %s says action = %s now", policy->name,
                          policy_action_to_string(policy->action));
         else if (images_get(slot->world->images, policy, &slot->world->config->keys, &image, &why) != 0 ||
@@ -61,6 +63,7 @@ static void move_job(struct slot *from, struct slot *to)
 {
         char text[160];
 
+        slot_flash_moved(from);
         slot_drop_job(to);
         (void)free_and_strdup(&to->message, NULL);
         to->job = from->job;
@@ -74,6 +77,7 @@ static void move_job(struct slot *from, struct slot *to)
         to->reset = from->reset;
         to->comes_back = from->comes_back;
         to->released = from->released;
+        to->ordered = from->ordered;
         to->ticket = from->ticket;
         slot_data_move(from, to);
         to->shown_phase = PHASE_MAX_;

@@ -64,7 +64,7 @@ static int add_settled(const struct attempt_record *last, struct slot_status *re
 
 static int add_last(const struct slot *slot, struct slot_status *ret)
 {
-        const struct attempt_record *last = ledger_last_of_slot(slot->world->ledger, slot->name);
+        const struct attempt_record *last = ledger_last_of_port(slot->world->ledger, slot->path, slot->port);
         int r;
 
         if (!last)
@@ -178,9 +178,12 @@ static int explain_policies(const struct slot *slot, struct explanation *ret)
 /* Under way, it is not asked about any more: a reload counts for the next board. */
 static int explain_job(const struct slot *slot, char **ret)
 {
-        return asprintf(ret, "attempt %u runs by policy %s with image %s%s%s", slot->job.attempt,
-                        slot->policy, slot->image->name, slot->data.file ? " and board data " : "",
-                        slot->data.file ? slot->data.file : "") < 0
+        const char *given = slot->image->given ? slot->image->path : NULL;
+
+        return asprintf(ret, "attempt %u runs by policy %s%s with image %s%s%s%s%s%s", slot->job.attempt,
+                        slot->policy ? slot->policy : "none", slot->ordered ? ", as a person ordered," : "",
+                        slot->image->name, given ? " (" : "", given ? given : "", given ? ")" : "",
+                        slot->data.file ? " and board data " : "", slot->data.file ? slot->data.file : "") < 0
                        ? -ENOMEM
                        : 0;
 }

@@ -39,8 +39,9 @@ struct slot *slot_free(struct slot *slot)
 {
         if (slot->world->ledger)
                 ledger_forget(slot->world->ledger, slot);
-        if (slot->retry_order)
-                slot->world->retried(slot->world->userdata, slot, slot->retry_order, -ENXIO);
+        if (slot->order.number)
+                slot->world->begun(slot->world->userdata, slot, slot->order.number, -ENXIO);
+        slot_order_done(slot);
         if (slot->runner)
                 runner_free(slot->runner);
         if (slot->board)
@@ -116,16 +117,17 @@ void slot_drop_job(struct slot *slot)
 {
         (void)free_and_strdup(&slot->waits, NULL);
         slot->has_job = false;
-        slot->settled = slot->released = slot->awaits = false;
+        slot->settled = slot->released = slot->ordered = slot->awaits = false;
         slot_data_done(slot);
         slot->image = image_copy_unref(slot->image);
+        given_prune(&slot->world->given);
         free(slot->policy);
         slot->policy = NULL;
 }
 
 /* Without memory for a text the phase stands alone. policy may be NULL. */
-static void rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
-                    const char *message)
+void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                  const char *message)
 {
         slot_drop_job(slot);
         slot->phase = phase;
@@ -136,7 +138,7 @@ static void rest_by(struct slot *slot, const struct config_policy *policy, enum 
 
 void slot_rest_in(struct slot *slot, enum phase phase, const char *message)
 {
-        rest_by(slot, NULL, phase, message);
+        slot_rest_by(slot, NULL, phase, message);
 }
 
 static void rest_without_policy(struct slot *slot)
@@ -156,7 +158,7 @@ static void rest_unusable(struct slot *slot, const struct config_policy *policy,
         if (asprintf(&text, "policy %s: %s", policy->name, why) < 0)
                 text = NULL;
         log_slot(LOG_ERR, slot->name, NULL, MESSAGE_POLICY_UNUSABLE, "%s", text ? text : why);
-        rest_by(slot, policy, PHASE_UNUSABLE, text);
+        slot_rest_by(slot, policy, PHASE_UNUSABLE, text);
 }
 
 /* ---- which policy, and what then ---- */
@@ -168,6 +170,10 @@ static bool is_settled(struct slot *slot)
         const char *message = NULL;
         enum verdict verdict = ledger_presence(slot->world->ledger, &presence, &message);
 
+        if (verdict == VERDICT_NONE && slot_flash_lost(slot)) {
+                verdict = VERDICT_INTERRUPTED;
+                message = slot_flash_lost(slot);
+        }
         if (verdict == VERDICT_NONE)
                 return false;
         slot_rest_in(slot,
@@ -193,8 +199,7 @@ static bool has_image_already(struct slot *slot, const struct config_policy *pol
         return r > 0;
 }
 
-/* Takes image. */
-static void queue_job(struct slot *slot, const struct config_policy *policy, struct image_copy *image)
+void slot_queue_job(struct slot *slot, const struct config_policy *policy, struct image_copy *image)
 {
         struct job_params params = {
                 .attempts_max = policy->attempts,
@@ -225,7 +230,21 @@ static void queue_job(struct slot *slot, const struct config_policy *policy, str
         slot_job_changed(slot);
 }
 
-static void flash_by(struct slot *slot, const struct config_policy *policy)
+int slot_check_image(const struct slot *slot, const struct image_copy *image, char **ret_why)
+{
+        const struct usb_device_ids *ids = &slot->board->ids;
+
+        if (image_is_for(image->image, ids->vid, ids->pid))
+                return 0;
+        return asprintf(ret_why, "image %s: made for %04x:%04x: board is %04x:%04x",
+                        image->given ? image->given->told : image->path, image->image->vid, image->image->pid,
+                        ids->vid, ids->pid) < 0
+                       ? -ENOMEM
+                       : 1;
+}
+
+/* ordered: by a person, so that it does not matter whether the board has the image. */
+static void flash_by(struct slot *slot, const struct config_policy *policy, bool ordered)
 {
         _cleanup_(freep) char *why = NULL;
         struct image_copy *image = NULL;
@@ -233,21 +252,28 @@ static void flash_by(struct slot *slot, const struct config_policy *policy)
 
         if (r >= 0)
                 slot->world->image_seen(slot->world->userdata, policy, image, why);
-        if (r == 0 && !image_is_for(image->image, slot->board->ids.vid, slot->board->ids.pid))
-                r = asprintf(&why, "image %s: made for %04x:%04x: board is %04x:%04x", policy->image,
-                             image->image->vid, image->image->pid, slot->board->ids.vid,
-                             slot->board->ids.pid) < 0
-                            ? -ENOMEM
-                            : 1;
+        if (r == 0)
+                r = slot_check_image(slot, image, &why);
         if (r != 0) {
                 image_copy_unref(image);
                 rest_unusable(slot, policy, why ? why : strerror(-r));
-        } else if (has_image_already(slot, policy, image)) {
+        } else if (!ordered && has_image_already(slot, policy, image)) {
                 image_copy_unref(image);
                 slot_rest_in(slot, PHASE_FLASHED, "has this image already (reflash = never)");
         } else {
-                queue_job(slot, policy, image);
+                slot_queue_job(slot, policy, image);
         }
+}
+
+/* Only what a person holds is in its way. */
+static void flash_by_order(struct slot *slot, const struct config_policy *policy)
+{
+        if (slot_held(slot)) {
+                slot_rest_by(slot, policy, PHASE_HELD, slot_held(slot));
+                return;
+        }
+        flash_by(slot, policy, true);
+        slot->ordered = slot->has_job;
 }
 
 const char *slot_held(const struct slot *slot)
@@ -270,18 +296,22 @@ void slot_consider(struct slot *slot)
                 rest_without_policy(slot);
                 return;
         }
+        if (policy->image && slot_flash_is_ordered(slot)) {
+                flash_by_order(slot, policy);
+                return;
+        }
         switch (policy->action) {
         case POLICY_FLASH:
                 if (slot_held(slot))
-                        rest_by(slot, policy, PHASE_HELD, slot_held(slot));
+                        slot_rest_by(slot, policy, PHASE_HELD, slot_held(slot));
                 else
-                        flash_by(slot, policy);
+                        flash_by(slot, policy, false);
                 break;
         case POLICY_IGNORE:
-                rest_by(slot, policy, PHASE_IGNORED, "its policy says action = ignore");
+                slot_rest_by(slot, policy, PHASE_IGNORED, "its policy says action = ignore");
                 break;
         case POLICY_HOLD:
-                rest_by(slot, policy, PHASE_HELD, "its policy says action = hold");
+                slot_rest_by(slot, policy, PHASE_HELD, "its policy says action = hold");
                 break;
         case POLICY_ACTION_MAX_:
                 break;
@@ -297,7 +327,7 @@ void slot_begin_again(struct slot *slot)
                 slot_consider(slot);
                 return;
         }
-        flash_by(slot, policy);
+        flash_by(slot, policy, false);
         slot->released = slot->has_job;
 }
 
@@ -306,10 +336,14 @@ void slot_reconsider(struct slot *slot)
         bool begun = slot->has_job && (slot->job.state != JOB_QUEUED || slot->job.attempt > 0);
         enum phase phase = slot_phase(slot);
 
-        if (!slot->present || begun || slot->awaits || phase == PHASE_FLASHED || phase == PHASE_FAILED)
+        /* An order that is on its way to the ledger asks them when it is there. */
+        if (!slot->present || begun || slot->awaits || slot->order.flash || phase == PHASE_FLASHED ||
+            phase == PHASE_FAILED)
                 return;
         /* A person's release stands, but the image, its pin and its signature are looked at anew. */
-        if (slot->released)
+        if (slot->ordered && slot->image->given)
+                slot_flash_again(slot);
+        else if (slot->released)
                 slot_begin_again(slot);
         else
                 slot_consider(slot);
@@ -331,7 +365,8 @@ int slot_release(struct slot *slot, char **ret_why)
         struct board_facts facts;
         int r = 0;
 
-        if (!slot->present || slot->has_job || (slot->phase != PHASE_HELD && slot->phase != PHASE_UNUSABLE))
+        if (!slot->present || slot->has_job || slot->order.flash ||
+            (slot->phase != PHASE_HELD && slot->phase != PHASE_UNUSABLE))
                 return 1;
         facts = board_facts(slot->board, slot->name);
         policy = policy_for(slot->world->config, &facts);
@@ -342,7 +377,7 @@ int slot_release(struct slot *slot, char **ret_why)
                                 policy->name) < 0
                                ? -ENOMEM
                                : 2;
-        flash_by(slot, policy);
+        flash_by(slot, policy, false);
         slot->released = slot->has_job;
         if (slot->phase == PHASE_UNUSABLE && !slot->has_job)
                 r = asprintf(ret_why, "%s", slot->message ? slot->message : "out of memory") < 0 ? -ENOMEM
@@ -379,6 +414,7 @@ static void receive(struct slot *slot, bool same, bool first)
 
         slot->ticket = ++tickets;
         slot_note_job_presence(slot);
+        slot_flash_arrived(slot, first);
         why = slot_why_back(slot, same, first);
         if (why)
                 slot_rest_in(slot, PHASE_FLASHED, why);

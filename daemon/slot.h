@@ -15,6 +15,7 @@
 #include "daemon/board.h"
 #include "daemon/clock.h"
 #include "daemon/composed.h"
+#include "daemon/given.h"
 #include "daemon/images.h"
 #include "daemon/ledger.h"
 #include "daemon/runner.h"
@@ -29,6 +30,7 @@ struct slot_world {
         struct images *images;
         struct board_data *board_data;
         struct composed_store composed;
+        struct given_store given;
         struct engine_program engine;
         char boot_id[BOOT_ID_SIZE];
         const struct holds *holds;
@@ -39,8 +41,9 @@ struct slot_world {
         void (*changed)(void *userdata, struct slot *slot, bool phase_changed);
         /* A place may be free, or one may be wanted: look at slot_wants_place() of all. Called from the loop alone. */
         void (*places_changed)(void *userdata);
-        /* What came of slot_retry(): 0, or a negative errno, and the board is left as it was. */
-        void (*retried)(void *userdata, struct slot *slot, uint64_t order, int r);
+        /* What came of slot_retry() or slot_flash(): 0, or a negative errno, and the board is left as it was; -ECANCELED: it left
+         * meanwhile. */
+        void (*begun)(void *userdata, struct slot *slot, uint64_t order, int r);
         /* The other slot that has a job of the board with this MAC, as slot_has_job_of(), or NULL. */
         struct slot *(*find_job)(void *userdata, const struct slot *asks, const char *mac);
         /* Boards leave it again and again: it is to be held. */
@@ -107,10 +110,16 @@ int slot_release(struct slot *slot, char **ret_why);
 
 /*
  * A board whose job failed or was cancelled, or whose policy could not be used, is begun with as if it had just come: a new
- * job with all attempts. world->retried says in the loop when that is certain, also after a crash, and has begun; order
+ * job with all attempts. world->begun says in the loop when that is certain, also after a crash, and has begun; order
  * is handed to it. Returns 0; 1: there is nothing to retry, and *ret_why (owned) says what there is; a negative errno.
  */
 int slot_retry(struct slot *slot, uint64_t order, char **ret_why);
+/*
+ * The board is flashed, whatever was before: with the image that a person gave (borrowed), or NULL: with its policy's. Its job
+ * stands in the ledger first: after a crash the policy's image is flashed all the same, and a given one, which is gone, is
+ * said to be missing. Results as slot_retry().
+ */
+int slot_flash(struct slot *slot, const struct given_image *given, uint64_t order, char **ret_why);
 /* Files for boards came or went, or there is room for one more image with a file in it. */
 void slot_data_changed(struct slot *slot);
 

@@ -166,6 +166,13 @@ static const char *on_slot_called(void *userdata, const char *where)
         return slot ? slot_name(slot) : NULL;
 }
 
+static const char *on_path_of(void *userdata, const char *where)
+{
+        const struct slot *slot = station_find_slot(userdata, where);
+
+        return slot && slot_is_at(slot, where, where) ? slot_path(slot) : NULL;
+}
+
 static int on_history(void *userdata, const struct history_filter *filter, const struct history_at *at,
                       unsigned limit, history_page_t done, void *peer)
 {
@@ -179,6 +186,18 @@ static int on_stats(void *userdata, const struct history_filter *filter, ledger_
         struct station *station = userdata;
 
         return ledger_stats(station->world.ledger, filter, done, peer);
+}
+
+static int on_counters(void *userdata, struct station_counters *ret)
+{
+        struct station *station = userdata;
+        int r = counters_copy(ledger_counters(station->world.ledger), ret);
+
+        if (r < 0)
+                return r;
+        ret->since_realtime_usec = station->started_realtime_usec;
+        ret->attempts_recorded = (uint64_t)ledger_last_sequence(station->world.ledger);
+        return 0;
 }
 
 static int on_consumers(void *userdata, ledger_consumers_t done, void *peer)
@@ -214,9 +233,11 @@ int station_open_server(struct station *station, const struct station_options *o
         static const struct server_ops ops = {
                 .status = on_status,
                 .header = on_header,
+                .counters = on_counters,
                 .slot = on_slot,
                 .explain = on_explain,
                 .slot_called = on_slot_called,
+                .path_of = on_path_of,
                 .history = on_history,
                 .stats = on_stats,
                 .consumers = on_consumers,
@@ -227,6 +248,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .hold = station_hold,
                 .release = station_release,
                 .retry = station_retry,
+                .flash = station_flash,
         };
 
         station->server_options = (struct server_options){

@@ -33,9 +33,11 @@ struct station {
         size_t n_policies;
         char *config_error; /* why the last reload was refused */
         struct holds holds;
-        struct layouts layouts; /* the hubs that ranges of slots are numbered by */
-        uint64_t started_usec;
-        bool policy_mended; /* one that could not be used can: boards may wait for it */
+        struct layouts layouts;         /* the hubs that ranges of slots are numbered by */
+        uint64_t started_usec;          /* CLOCK_BOOTTIME */
+        uint64_t started_realtime_usec; /* as the clock was then */
+        uint64_t orders;                /* of people, that are answered later: the number of the last */
+        bool policy_mended;             /* one that could not be used can: boards may wait for it */
         sd_event_source *places, *stop_timer;
 };
 
@@ -75,7 +77,7 @@ int station_load_holds(struct station *station);
 /* A held port that the configuration does not name, and where no board is, must be there to be seen and released. */
 int station_add_held_slots(struct station *station);
 /* As server_ops has them. */
-int station_cancel(void *userdata, const char *where, const char *who, char **ret_slot);
+int station_cancel(void *userdata, const char *where, const char *who, char **ret_place);
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text);
 /* As slot_world has it. */
 void station_flapping(void *userdata, struct slot *slot);
@@ -83,7 +85,9 @@ int station_release(void *userdata, const char *where, const char *who, bool *re
 
 /* retry.c: as server_ops and slot_world have them. */
 int station_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why);
-void station_retried(void *userdata, struct slot *slot, uint64_t order, int r);
+int station_flash(void *userdata, const char *where, const char *who, const struct given_image *given,
+                  uint64_t *ret_order, char **ret_why);
+void station_begun(void *userdata, struct slot *slot, uint64_t order, int r);
 
 /* The status line of `systemctl status`. */
 void station_tell_systemd(struct station *station);

@@ -8,7 +8,8 @@
 #include "daemon/notify.h"
 
 /* After stop-time: engines that abort, those that are killed, and the ledger's last rows. */
-#define STOP_REST (JOB_ENGINE_STOP_LIMIT + JOB_ENGINE_KILL_LIMIT + 10 * USEC_PER_SEC)
+#define STOP_MARGIN (10 * USEC_PER_SEC) /* of this program, for the rest of its end */
+#define STOP_REST   (JOB_ENGINE_STOP_LIMIT + JOB_ENGINE_KILL_LIMIT + JOB_LEDGER_RETRY)
 
 /* ---- slots ---- */
 
@@ -134,6 +135,23 @@ static void cancel_all(struct station *station)
         station_places_changed(station);
 }
 
+/* A disk that takes nothing is not waited for either: what is open is closed as interrupted by the next daemon. */
+static int on_rest_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        struct station *station = userdata;
+
+        (void)source, (void)usec;
+        for (size_t i = 0; i < station->n_slots; i++)
+                if (slot_is_running(station->slots[i]))
+                        log_slot(LOG_ERR, slot_name(station->slots[i]), NULL, NULL,
+                                 "how its attempt ended is not recorded%s%s: the next start will say "
+                                 "interrupted",
+                                 ledger_trouble(station->world.ledger) ? ": " : "",
+                                 ledger_trouble(station->world.ledger) ? ledger_trouble(station->world.ledger)
+                                                                       : "");
+        return sd_event_exit(station->world.event, 0);
+}
+
 static int on_stop_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
         struct station *station = userdata;
@@ -141,7 +159,11 @@ static int on_stop_time(sd_event_source *source, uint64_t usec, void *userdata)
         (void)source, (void)usec;
         log_notice("stop-time of %" PRIu64 " s is over", station->config->stop_time_usec / USEC_PER_SEC);
         cancel_all(station);
-        return 0;
+        station->stop_timer = sd_event_source_disable_unref(station->stop_timer);
+        return sd_event_add_time_relative(station->world.event, &station->stop_timer, CLOCK_BOOTTIME,
+                                          STOP_REST, 0, on_rest_over, station) < 0
+                       ? sd_event_exit(station->world.event, 0)
+                       : 0;
 }
 
 void station_stop(struct station *station)
@@ -153,7 +175,7 @@ void station_stop(struct station *station)
                 return;
         }
         station->world.stopping = true;
-        notify_stopping(station->config->stop_time_usec + STOP_REST);
+        notify_stopping(station->config->stop_time_usec + STOP_REST + STOP_MARGIN);
         if (running > 0)
                 log_notice("stopping: %zu running download%s may end within %" PRIu64 " s", running,
                            running == 1 ? "" : "s", station->config->stop_time_usec / USEC_PER_SEC);
@@ -240,6 +262,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
         station->options = options;
         station->config = config;
         station->started_usec = clock_boottime_usec();
+        station->started_realtime_usec = clock_realtime_usec();
         station->world = (struct slot_world){
                 .event = sd_event_ref(event),
                 .config = config,
@@ -249,7 +272,7 @@ int station_new(sd_event *event, const struct station_options *options, struct c
                 .changed = on_changed,
                 .places_changed = station_places_changed,
                 .image_seen = station_image_seen,
-                .retried = station_retried,
+                .begun = station_begun,
                 .find_job = find_job,
                 .flapping = station_flapping,
         };
@@ -284,6 +307,7 @@ struct station *station_free(struct station *station)
                 ledger_free(station->world.ledger);
         if (station->world.images)
                 images_free(station->world.images);
+        given_prune(&station->world.given);
         engine_program_close(&station->world.engine);
         station_forget_policies(station);
         sd_event_source_disable_unref(station->stop_timer);

@@ -193,6 +193,13 @@ static int tell_progress(struct download *d, uint64_t now)
 
 /* ---- the loop ---- */
 
+/* The daemon crashed: the next one finds the board in whatever state, and wants its interface at once. */
+static int abandon(struct download *d)
+{
+        cancel_all(d);
+        return -EPIPE;
+}
+
 int download_run(struct download *d, const struct dfu **ret)
 {
         *ret = &d->dfu;
@@ -205,7 +212,9 @@ int download_run(struct download *d, const struct dfu **ret)
                 r = waiter_wait(&d->waiter, now, MIN(dfu_deadline(&d->dfu), channel_deadline(d->channel)));
                 if (r < 0)
                         return r;
-                if (r > 0)
+                if (r == WAITER_ALONE)
+                        return abandon(d);
+                if (r == WAITER_STOPPED)
                         dfu_cancel(&d->dfu);
                 dfu_expired(&d->dfu, now_usec());
         }

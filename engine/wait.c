@@ -54,12 +54,14 @@ static int deliver(struct waiter *w)
 }
 
 /* Once is enough: poll ignores descriptors below 0, and what ends a download may itself have to wait. */
-static bool not_wanted(struct waiter *w)
+static int not_wanted(struct waiter *w)
 {
-        if (!w->fds[SIGNAL].revents && !w->fds[CHANNEL].revents)
-                return false;
+        bool alone = w->fds[CHANNEL].revents; /* the daemon says nothing: its end closed */
+
+        if (!w->fds[SIGNAL].revents && !alone)
+                return 0;
         w->fds[SIGNAL].fd = w->fds[CHANNEL].fd = -EBADF;
-        return true;
+        return alone ? WAITER_ALONE : WAITER_STOPPED;
 }
 
 int waiter_wait(struct waiter *w, uint64_t now, uint64_t until)
@@ -76,5 +78,5 @@ int waiter_wait(struct waiter *w, uint64_t now, uint64_t until)
         r = deliver(w);
         if (r < 0)
                 return r;
-        return not_wanted(w); /* the daemon says nothing: its end closed */
+        return not_wanted(w);
 }

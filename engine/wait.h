@@ -24,7 +24,9 @@ void waiter_done(struct waiter *waiter);
 
 /*
  * Until something is there or it is until_usec (CLOCK_MONOTONIC; USEC_INFINITY: for ever); then the completions that
- * libusb has are delivered, by its callbacks. Returns 1, once, when the engine is not wanted any more, else 0, or a
- * negative errno.
+ * libusb has are delivered, by its callbacks. Returns 0; WAITER_STOPPED, once, when the engine was told to stop;
+ * WAITER_ALONE, once, when the daemon has gone; or a negative errno.
  */
+enum { WAITER_STOPPED = 1, WAITER_ALONE };
+
 int waiter_wait(struct waiter *waiter, uint64_t now_usec, uint64_t until_usec);

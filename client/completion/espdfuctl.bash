@@ -30,7 +30,7 @@ _espdfuctl_words() {
                         sub(/[;…].*/, "", values)
                         count = split(values, list, /, */)
                         for (i = 1; i <= count; i++)
-                                if (count > 1 && list[i] ~ /^[0-9A-Za-z]+ ?$/)
+                                if (count > 1 && list[i] ~ /^[0-9A-Za-z-]+ ?$/)
                                         print "value", parts[2], list[i]
                 }
                 END {
@@ -57,12 +57,22 @@ _espdfuctl_values() {
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                 ;;
+        COLS | EVENTS) # a list: what stands before the last comma stays
+                local before='' words_of_list
+                [[ $cur != *,* ]] || before=${cur%,*},
+                words_of_list=$(sed -n "s/^value $1 //p" <<<"$known")
+                mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words_of_list" -- "${cur##*,}")
+                # One that is said already is not offered again.
+                mapfile -t COMPREPLY < <(printf '%s\n' "${COMPREPLY[@]}" | awk -v before=",$before" -v skip=${#before} \
+                        'length && !index(before, "," substr($0, skip + 1) ",")')
+                compopt -o nospace 2>/dev/null
+                ;;
         *) mapfile -t COMPREPLY < <(compgen -W "$(sed -n "s/^value $1 //p" <<<"$known")" -- "$cur") ;;
         esac
 }
 
 _espdfuctl() {
-        local cur known word metavar='' said='' call=espdfuctl
+        local cur known word option='' metavar='' said='' call=espdfuctl
         local -a words program
 
         COMPREPLY=()
@@ -75,13 +85,17 @@ _espdfuctl() {
 
         for word in "${words[@]:1:${#words[@]}-2}"; do
                 if [[ $metavar ]]; then
-                        [[ $call != espdfuctl ]] || program+=("--socket" "$word")
+                        # Slots are those of the station that is meant.
+                        [[ $call != espdfuctl ]] || program+=("$option" "$word")
                         metavar=''
                 elif [[ $word == -o ]]; then
                         metavar=OUT
+                elif [[ $word == -H ]]; then
+                        metavar=HOST option=$word
                 elif [[ $word == -* ]]; then
+                        option=$word
                         metavar=$(sed -n "s/^option ${word//[^a-z-]/} \([A-Z]*\)$/\1/p" <<<"$known" | head -n 1)
-                elif grep -qx "verb ${word//[^a-z]/}" <<<"$known"; then
+                elif grep -qx "verb ${word//[^a-z-]/}" <<<"$known"; then
                         # Each verb has a help of its own.
                         call+=" $word" said+=" $word"
                         # shellcheck disable=SC2086 # words

@@ -3,6 +3,7 @@
  * fake-espdfud PATH [peer]: the real server on PATH, with the station of the manual behind it, for tests of the client.
  * With "peer" every client is somebody who may only look. Prints "ready" when it listens, obeys lines on stdin, and ends
  * with stdin:
+ *   verdict SLOT WORD (an attempt ended so)   ledger WORDS (trouble; none: no more)   policy NAME
  *   phase SLOT WORD   remove SLOT   progress SLOT BYTES   refuse   unusable   fail   attempts N   slow-cancel   changed
  */
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 static struct fake_station station;
 static struct server *server;
+static char *policy_name; /* owned */
 
 static int somebody(int fd, gid_t group, struct server_peer *ret)
 {
@@ -35,6 +37,21 @@ static void set_phase(const char *name, const char *word)
         }
 }
 
+/* An attempt ended; its slot is flashed or failed. */
+static void end_attempt(const char *name, const char *word)
+{
+        struct slot_status *slot = fake_station_slot(&station, name);
+        int verdict = verdict_from_string(word);
+
+        if (!slot || verdict < 0)
+                return;
+        slot->last_verdict = (enum verdict)verdict;
+        slot->last_realtime_usec += USEC_PER_SEC;
+        slot->last_message = verdict == VERDICT_FLASHED ? NULL : TEXT("board left\x1b[2J at 24 kB");
+        slot->phase = verdict == VERDICT_FLASHED ? PHASE_FLASHED : PHASE_FAILED;
+        server_slot_changed(server, name, true);
+}
+
 static void obey(const char *line)
 {
         static char *errors[] = { TEXT("line3.conf:14: attempts = 0: expected 1 to 20"),
@@ -44,6 +61,15 @@ static void obey(const char *line)
         sscanf(line, "%31s %31s %31s", command, slot, word);
         if (streq(command, "phase")) {
                 set_phase(slot, word);
+        } else if (streq(command, "verdict")) {
+                end_attempt(slot, word);
+        } else if (streq(command, "ledger")) {
+                station.header.ledger_trouble = *slot ? TEXT("No space left on device") : NULL;
+                server_changed(server);
+        } else if (streq(command, "policy")) {
+                free(take_ptr(policy_name));
+                station.policies[1].name = policy_name = strdup(slot);
+                server_changed(server);
         } else if (streq(command, "remove")) {
                 fake_station_remove(&station, slot);
                 server_slot_changed(server, slot, true);
@@ -107,6 +133,7 @@ int main(int argc, char **argv)
         fflush(stdout);
         r = sd_event_loop(event);
         server_free(server);
+        free(policy_name);
         sd_event_unref(event);
         return r < 0;
 }

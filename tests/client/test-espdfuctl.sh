@@ -2,91 +2,28 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The real espdfuctl against the real server, behind which there is no board but a fake station.
 # Runs in the build directory.
+# shellcheck disable=SC2119
 set -u
-LC_ALL=C.UTF-8 TZ=UTC
-export LC_ALL TZ
-unset ESPDFU_SOCKET NO_COLOR
-
-dir=$(mktemp -d "${TMPDIR:-/tmp}/test-espdfuctl.XXXXXX") || exit 99
-socket=$dir/socket
-failures=0
-daemon=
-trap 'stop_daemon; rm -rf "$dir"' EXIT
-
-# ---- vocabulary ----
-
-start_daemon() { # [peer]
-        rm -f "$dir/in" "$dir/out"
-        mkfifo "$dir/in" "$dir/out"
-        timeout 60 tests/client/fake-espdfud "$socket" "$@" <"$dir/in" >"$dir/out" &
-        daemon=$!
-        exec 8>"$dir/in" 9<"$dir/out"
-        read -r _ <&9
-}
-
-stop_daemon() {
-        [ -n "$daemon" ] || return 0
-        exec 8>&- 9<&-
-        wait "$daemon"
-        daemon=
-}
-
-tell() { # a line to the fake daemon; returns when it has been obeyed
-        echo "$*" >&8
-        read -r _ <&9
-}
-
-ctl() { # runs espdfuctl; $out, $err, $code
-        timeout 20 ./espdfuctl --socket "$socket" "$@" >"$dir/stdout" 2>"$dir/stderr" </dev/null
-        code=$?
-        out=$(cat "$dir/stdout")
-        err=$(cat "$dir/stderr")
-}
-
-broken() {
-        echo "FAILED: $story: $*"
-        echo "  exit code $code, stdout:"
-        sed 's/^/    /' "$dir/stdout"
-        echo "  stderr:"
-        sed 's/^/    /' "$dir/stderr"
-        failures=$((failures + 1))
-}
-
-expect_code() { [ "$code" -eq "$1" ] || broken "expected exit code $1"; }
-expect_out() { case $out in *"$1"*) ;; *) broken "expected on stdout: $1" ;; esac; }
-expect_not_out() { case $out in *"$1"*) broken "expected not on stdout: $1" ;; esac; }
-expect_err() { case $err in *"$1"*) ;; *) broken "expected on stderr: $1" ;; esac; }
-expect_quiet() { [ -z "$err" ] || broken "expected nothing on stderr"; }
-start_watch() { # …; it must not hold the daemon's fifos open
-        timeout --foreground 60 ./espdfuctl --socket "$socket" status --watch "$@" \
-                >"$dir/watch" 2>"$dir/watch-err" 8>&- 9<&- &
-        watcher=$!
-}
-wait_for_line() { # text in a file that grows; gives up after 10 s
-        tries=0
-        until grep -q "$2" "$1"; do
-                tries=$((tries + 1))
-                [ $tries -lt 200 ] || { broken "expected in the watch: $2"; return; }
-                sleep 0.05
-        done
-}
+srcdir=${srcdir:-$(dirname "$0")/../..}
+# shellcheck source=tests/client/stories.sh
+. "$srcdir/tests/client/stories.sh"
 
 # ---- stories ----
 
-story="without a daemon the exit code is 3"
-for verb in status explain history reload "cancel A1" hold release "retry A1" "export --format csv" stats "consumer list"; do
+story "without a daemon the exit code is 3"
+for verb in status explain history reload "cancel A1" hold release "retry A1" "flash A1" "export --format csv" stats "consumer list"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 3
         expect_err "no espdfud listens on $socket"
 done
 
-story="usage"
+story "usage"
 ctl
 expect_code 2
 ctl --help
 expect_code 0
-expect_out "status [SLOT|PORT…] [--watch] [--json]"
+expect_out "status [SLOT|PORT…] [--watch] [--json] [--output COLS] [--noheadings]"
 expect_out "Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not permitted"
 ctl --version
 expect_code 0
@@ -203,7 +140,7 @@ ctl --socket "" status
 expect_code 2
 expect_err "--socket: '' is no path"
 
-story="what is no socket is not taken for a daemon that does not run"
+story "what is no socket is not taken for a daemon that does not run"
 touch "$dir/file"
 ctl --socket "$dir/file" status
 expect_code 3
@@ -213,7 +150,7 @@ expect_err "no espdfud listens on $dir/none: No such file or directory"
 
 start_daemon
 
-story="status shows the station"
+story "status shows the station"
 ctl status
 expect_code 0
 expect_quiet
@@ -223,7 +160,7 @@ expect_out "board left at 24 kB"
 expect_not_out "$(printf '\033')"
 [ "$(wc -l <"$dir/stdout")" -eq 8 ] || broken "expected 8 lines"
 
-story="status --json has the same facts in the same order"
+story "status --json has the same facts in the same order"
 ctl status --json
 expect_code 0
 expect_out '"name": "line3-a"'
@@ -231,7 +168,7 @@ expect_out '"phase": "no-policy"'
 expect_out '"mac": null'
 [ "$(grep '"slot":' "$dir/stdout" | tr -dc 'A0-9')" = A1A2A3A4A5 ] || broken "expected A1 to A5 in order"
 
-story="status of some slots, by name and port"
+story "status of some slots, by name and port"
 ctl status 1-4.3 A1
 expect_code 0
 expect_quiet
@@ -249,19 +186,61 @@ for how in "" --json --watch "--watch --json"; do
         expect_err "espdfuctl: Z9: no slot has this name, port or path: see espdfuctl status"
 done
 
-story="a locale without UTF-8"
+story "tables for scripts: these columns, in this order, and nothing around them"
+ctl status --output phase,SLOT --noheadings 1-4.3 A1
+expect_code 0
+[ "$(sed 's/ *$//' "$dir/stdout")" = "downloading  A1
+empty        A3" ] || broken "expected two rows"
+ctl status --noheadings
+[ "$(wc -l <"$dir/stdout")" -eq 5 ] || broken "expected the rows alone"
+ctl history --output slot,verdict --limit 2
+[ "$(cat "$dir/stdout")" = "SLOT  VERDICT
+A2    board left
+A1    flashed" ] || broken "expected two columns"
+ctl history --slot Z9 --noheadings
+expect_code 0
+[ -z "$out" ] || broken "expected nothing of nothing"
+ctl stats --output of,name,flashed --noheadings
+[ "$(cat "$dir/stdout")" = "station  all    96
+policy   gizmo  96
+slot     A1     48
+slot     A2     48" ] || broken "expected one table"
+ctl consumer list --output behind,consumer
+[ "$(cat "$dir/stdout")" = "BEHIND  CONSUMER
+118     bridge" ] || broken "expected two columns"
+for verb in status history stats "consumer list"; do
+        # shellcheck disable=SC2086
+        ctl $verb --output colour
+        expect_code 2
+        expect_err "$verb: --output 'colour': expected some of "
+        # shellcheck disable=SC2086
+        ctl $verb --output ""
+        expect_code 2
+        # shellcheck disable=SC2086
+        ctl $verb --json --noheadings
+        expect_code 2
+        expect_err "$verb: --json has all fields: expected without --output and --noheadings"
+done
+ctl status --output slot,slot
+expect_code 2
+expect_err "status: --output: slot twice: expected each column once"
+ctl status --watch --output slot
+expect_code 2
+expect_err "status: --output and --noheadings: expected without --watch"
+
+story "a locale without UTF-8"
 LC_ALL=C ctl status
 expect_code 0
 expect_out "A3    1-4.3  -     -                  -       -            empty"
 LC_ALL=C.UTF-8
 
-story="the socket from the environment"
+story "the socket from the environment"
 ESPDFU_SOCKET=$socket ./espdfuctl status >"$dir/stdout" 2>"$dir/stderr"
 code=$? out=$(cat "$dir/stdout")
 expect_code 0
 expect_out "line3-a"
 
-story="explain"
+story "explain"
 ctl explain A1
 expect_code 0
 expect_out "A1 (1-4.1): ESP32-S2 in DFU mode, downloading"
@@ -275,7 +254,7 @@ ctl explain --json
 expect_code 0
 expect_out '"chosen": "gizmo"'
 
-story="history"
+story "history"
 ctl history
 expect_code 0
 [ "$(wc -l <"$dir/stdout")" -eq 21 ] || broken "expected a header and 20 attempts"
@@ -297,14 +276,14 @@ ctl history --since "2023-11-14 23:13:20Z" --until "2023-11-14 23:15:20Z" --json
 ctl history --image probe
 expect_out "No attempt."
 
-story="export"
+story "export"
 ctl export --format csv
 expect_code 0
 expect_quiet
 [ "$(wc -l <"$dir/stdout")" -eq 121 ] || broken "expected the names and 120 attempts"
 [ "$(grep -c "$(printf '\r')\$" "$dir/stdout")" -eq 121 ] || broken "expected every line to end in CR LF"
 expect_out "id,sequence,job,attempt,slot,port,path,chip,mac,policy,image_path,image_name,image_version,image_sha256,boot_id,clock_synchronized,start_realtime_usec,end_realtime_usec,duration_usec,bytes,transfers,verdict,final,message,engine_message,detaching_usec,away_usec,downloading_usec,verifying_usec,dfu_status,dfu_state,station,data_file"
-expect_out "1,1,0c1d,1,A1,1-4.1,,esp32s3,7c:df:a1:0b:00:12,gizmo,/srv/gizmo.bin,gizmo,1.4.2,00ff,b007,1,1700000060000000,1700000064000000,4200000,262144,64,flashed,0,,,,,,,,,,"
+expect_out "1,1,0c1d,1,A1,1-4.1,pci-0000:00:14.0-usb-0:4.1,esp32s3,7c:df:a1:0b:00:12,gizmo,/srv/gizmo.bin,gizmo,1.4.2,00ff,b007,1,1700000060000000,1700000064000000,4200000,262144,64,flashed,0,,,,,,,,,,"
 [ "$(sed -n 2p "$dir/stdout" | cut -d, -f1)" = 1 ] || broken "expected the oldest first"
 ctl export --format json --slot A2 --verdict board-left
 expect_code 0
@@ -333,7 +312,7 @@ expect_code 0
 expect_quiet
 tell attempts 120
 
-story="stats"
+story "stats"
 ctl stats
 expect_code 0
 expect_out "STATION  FLASHED  FAILED  CANCELLED  YIELD   FIRST PASS  PER HOUR  MEAN   95 %   ATTEMPTS"
@@ -351,7 +330,7 @@ ctl stats --json
 expect_code 0
 expect_out '"yield_ppm": 800000'
 
-story="consumers"
+story "consumers"
 ctl consumer list
 expect_code 0
 expect_out "CONSUMER  HAS  BEHIND"
@@ -376,7 +355,7 @@ ctl consumer register too-many
 expect_code 1
 expect_err "too-many: not registered: expected at most 32 consumers"
 
-story="reload"
+story "reload"
 ctl reload
 expect_code 0
 expect_out "The configuration is in force: 5 slots, 2 policies."
@@ -388,7 +367,7 @@ expect_err "line3.conf:20: colour = red"
 ctl status
 expect_out "the last reload was refused, the configuration before it is in force: line3.conf:14"
 
-story="cancel"
+story "cancel"
 tell phase A1 downloading
 ctl cancel A1
 expect_code 0
@@ -397,13 +376,13 @@ expect_out "A1: cancelled by user joe at byte 4096"
 ctl cancel A1
 expect_code 1
 expect_err "A1: nothing to cancel: no job runs there, and none is queued"
-story="cancel tries all and the exit code is the worst"
+story "cancel tries all and the exit code is the worst"
 ctl cancel Z9 1-4.2 A3
 expect_code 1
 expect_err "Z9: no slot has this name, port or path"
 expect_out "1-4.2: cancelled by user joe"
 expect_err "A3: nothing to cancel"
-story="cancel of what the kernel holds"
+story "cancel of what the kernel holds"
 tell slow-cancel
 tell phase A1 stuck
 ctl cancel A1
@@ -412,7 +391,7 @@ expect_err "A1: not cancelled: stuck"
 tell phase A1 downloading
 tell phase A2 verifying
 
-story="retry says what there is instead"
+story "retry says what there is instead"
 ctl retry A3 Z9
 expect_code 1
 expect_err "espdfuctl: A3: is empty; nothing to retry"
@@ -421,7 +400,43 @@ ctl retry
 expect_code 2
 expect_err "retry: expected the slots whose boards are to be tried again: see espdfuctl retry --help"
 
-story="hold and release"
+story "flash says what stands in the way, and what is no image"
+ctl flash A3 Z9
+expect_code 1
+expect_err "espdfuctl: A3: is running: expected espdfuctl cancel first"
+expect_err "espdfuctl: Z9: no slot has this name, port or path: see espdfuctl status"
+ctl flash
+expect_code 2
+expect_err "flash: expected the slots whose boards are to be flashed: see espdfuctl flash --help"
+ctl flash --image
+expect_code 2
+expect_err "espdfuctl: flash: --image: expected a value after it: see espdfuctl flash --help"
+ctl flash A4 --image "$dir/nothing.bin"
+expect_code 1
+expect_err "espdfuctl: $dir/nothing.bin: No such file or directory"
+ctl flash A4 --image "$dir"
+expect_code 1
+expect_err "espdfuctl: $dir: a directory: expected a regular file"
+ctl flash A4 --image /dev/zero
+expect_code 1
+expect_err "espdfuctl: /dev/zero: a device or pipe: expected a regular file"
+echo "no image" >"$dir/text"
+ctl flash A4 --image "$dir/text"
+expect_code 1
+expect_err "espdfuctl: $dir/text: error: "
+timeout 20 ./espdfuctl --socket "$socket" flash A4 --image - <"$dir/text" >"$dir/stdout" 2>"$dir/stderr"
+code=$?
+err=$(cat "$dir/stderr")
+expect_code 1
+expect_err "espdfuctl: standard input: error: "
+if [ "$(id -u)" -ne 0 ]; then
+        chmod 0 "$dir/text"
+        ctl flash A4 --image "$dir/text"
+        expect_code 1
+        expect_err "espdfuctl: $dir/text: Permission denied"
+fi
+
+story "hold and release"
 ctl hold --reason "new jig" A1 1-4.2
 expect_code 0
 expect_out "A1: held by "
@@ -453,9 +468,9 @@ expect_out "1-4.2: released"
 expect_out "A3: was not held"
 expect_err "A5: not released: policy probe says action = hold and names no image to flash"
 
-story="watch without a terminal"
-start_watch
-wait_for_line "$dir/watch" "A5 no policy"
+story "watch without a terminal"
+start_watching status --watch
+wait_for "$dir/watch" "A5 no policy"
 tell progress A1 200000
 tell phase A1 verifying
 tell phase A1 flashed
@@ -464,37 +479,32 @@ ctl hold --reason audit
 tell changed
 ctl release
 tell unusable
-wait_for_line "$dir/watch" "A3 gone"
-wait_for_line "$dir/watch" "the station held: held by .*: audit"
-wait_for_line "$dir/watch" "the station released"
+wait_for "$dir/watch" "A3 gone"
+wait_for "$dir/watch" "the station held: held by .*: audit"
+wait_for "$dir/watch" "the station released"
 kill -TERM "$watcher" # timeout passes it on
-wait "$watcher"
-code=$?
-cp "$dir/watch" "$dir/stdout"
+end_watching
 expect_code 0
 [ "$(grep -c ' A1 downloading' "$dir/watch")" -eq 1 ] || broken "expected no line for progress"
 [ "$(grep -c ' A1 verifying 1/3$' "$dir/watch")" -eq 1 ] || broken "expected one line for verifying"
 [ "$(grep -c ' A1 flashed 1/3$' "$dir/watch")" -eq 1 ] || broken "expected one line for flashed"
 
-story="what a file's name says cannot paint"
+story "what a file's name says cannot paint"
 ctl status
 expect_out "policy probe cannot be used: /srv/probe.bin: no such file<1b>[2J"
 
-story="watch --json is one line for each reply"
-start_watch --json
-wait_for_line "$dir/watch" '"whole":true'
+story "watch --json is one line for each reply"
+start_watching status --watch --json
+wait_for "$dir/watch" '"whole":true'
 tell phase A2 flashed
-wait_for_line "$dir/watch" '"phase":"flashed".*"whole":false'
+wait_for "$dir/watch" '"phase":"flashed".*"whole":false'
+kill -TERM "$watcher"
+end_watching
+expect_code 0
+expect_quiet
 stop_daemon
-wait "$watcher"
-code=$?
-cp "$dir/watch" "$dir/stdout"
-cp "$dir/watch-err" "$dir/stderr"
-err=$(cat "$dir/watch-err")
-expect_code 1
-expect_err "espdfud hung up"
 
-story="a closed stdout is told, and nothing is written into the connection"
+story "a closed stdout is told, and nothing is written into the connection"
 start_daemon
 closed() { # …
         timeout 20 ./espdfuctl --socket "$socket" "$@" >&- 2>"$dir/stderr" </dev/null
@@ -524,7 +534,7 @@ closed image --help
 closed --version
 closed --help
 
-story="a watch ends when its reader does, though nothing happens"
+story "a watch ends when its reader does, though nothing happens"
 # head leaves after a line; what the watch ended with stands in a file.
 for how in "" --json; do
         rm -f "$dir/code"
@@ -537,25 +547,9 @@ for how in "" --json; do
         expect_quiet
 done
 
-story="a terminal that understands no escapes gets plain lines"
-if command -v script >/dev/null; then
-        for term in "TERM=dumb" "TERM=" "-u TERM"; do
-                # script stays until the watch ends, with the daemon.
-                # shellcheck disable=SC2086
-                env $term script -qec "timeout 20 ./espdfuctl --socket $socket status --watch" /dev/null \
-                        >"$dir/watch" 2>"$dir/watch-err" </dev/null 8>&- 9<&- &
-                watcher=$!
-                wait_for_line "$dir/watch" "A5 no policy"
-                stop_daemon
-                wait "$watcher"
-                out=$(cat "$dir/watch")
-                expect_not_out "$(printf '\033')"
-                start_daemon
-        done
-fi
 stop_daemon
 
-story="a daemon that cannot answer"
+story "a daemon that cannot answer"
 start_daemon
 tell fail
 ctl status
@@ -563,11 +557,11 @@ expect_code 1
 expect_err "Input/output error"
 stop_daemon
 
-story="who may only look"
+story "who may only look"
 start_daemon peer
 ctl status
 expect_code 0
-for verb in reload "cancel A1" hold "hold A1" "release A1 A2" "retry A4"; do
+for verb in reload "cancel A1" hold "hold A1" "release A1 A2" "retry A4" "flash A4"; do
         # shellcheck disable=SC2086
         ctl $verb
         expect_code 4
@@ -579,7 +573,7 @@ expect_err "only root and the members of the group espdfu may do this"
 expect_not_out "Plug a board"
 stop_daemon
 
-story="a socket that may not be opened"
+story "a socket that may not be opened"
 if [ "$(id -u)" -ne 0 ]; then
         start_daemon
         chmod 0 "$socket"
@@ -588,5 +582,4 @@ if [ "$(id -u)" -ne 0 ]; then
         stop_daemon
 fi
 
-[ $failures -eq 0 ] && echo "all stories are true"
-exit $((failures > 0))
+end_stories

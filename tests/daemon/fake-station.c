@@ -2,9 +2,11 @@
 #include "tests/daemon/fake-station.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "core/holds.h"
 #include "core/messages.h"
+#include "daemon/given.h"
 
 #define MINUTE (60 * USEC_PER_SEC)
 
@@ -130,6 +132,7 @@ static struct attempt_record fake_attempt(int64_t id)
                 .attempt = 1,
                 .slot = id % 2 ? TEXT("A1") : TEXT("A2"),
                 .port = id % 2 ? TEXT("1-4.1") : TEXT("1-4.2"),
+                .path = id % 2 ? TEXT("pci-0000:00:14.0-usb-0:4.1") : TEXT(FAKE_PATH_A2),
                 .chip = TEXT("esp32s3"),
                 .mac = TEXT("7c:df:a1:0b:00:12"),
                 .policy = TEXT("gizmo"),
@@ -187,7 +190,8 @@ static void late_consumers(struct fake_station *s)
 
 static bool passes(const struct history_filter *f, const struct attempt_record *row)
 {
-        return (!f->slot || streq(f->slot, row->slot)) && (!f->mac || streq(f->mac, row->mac)) &&
+        return (!f->slot || streq(f->slot, row->slot)) && (!f->place || streq_ptr(f->place, row->path)) &&
+               (!f->port || streq_ptr(f->port, row->port)) && (!f->mac || streq(f->mac, row->mac)) &&
                (!f->image || streq(f->image, row->image_name)) &&
                (!f->has_verdict || f->verdict == row->verdict) &&
                (f->since_usec == 0 || row->start_realtime_usec >= f->since_usec) &&
@@ -200,8 +204,18 @@ static bool passes(const struct history_filter *f, const struct attempt_record *
 
 static const char *fake_slot_called(void *userdata, const char *where)
 {
+        const struct fake_station *s = userdata;
+
+        for (size_t i = 0; i < s->n_slots; i++)
+                if (streq(s->slots[i].slot, where) || streq_ptr(s->slots[i].port, where))
+                        return s->slots[i].slot;
+        return NULL;
+}
+
+static const char *fake_path_of(void *userdata, const char *where)
+{
         (void)userdata;
-        return streq(where, "1-4.2") ? "A2" : NULL;
+        return streq(where, "1-4.2") ? FAKE_PATH_A2 : NULL;
 }
 
 static int fake_history(void *userdata, const struct history_filter *filter, const struct history_at *from,
@@ -285,6 +299,29 @@ static int fake_stats(void *userdata, const struct history_filter *filter,
         return 0;
 }
 
+/* The attempts of History, as if all of them had been made since the start. */
+static int fake_counters(void *userdata, struct station_counters *ret)
+{
+        struct fake_station *s = userdata;
+        struct counters counters;
+        int r;
+
+        if (s->error)
+                return s->error;
+        counters_init(&counters);
+        for (int64_t id = 1; id <= s->n_attempts; id++) {
+                struct attempt_record row = fake_attempt(id);
+
+                row.final = true;
+                counters_add(&counters, &row);
+        }
+        r = counters_copy(&counters, ret);
+        counters_done(&counters);
+        ret->since_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC;
+        ret->attempts_recorded = (uint64_t)s->n_attempts + 1000;
+        return r;
+}
+
 /* The bridge is registered, and nobody else. */
 static int fake_consumers(void *userdata,
                           void (*done)(void *peer, int r, const struct consumer_status *consumers, size_t n),
@@ -356,7 +393,7 @@ static struct slot_status *fake_find(struct fake_station *s, const char *where)
         return NULL;
 }
 
-static int fake_cancel(void *userdata, const char *where, const char *who, char **ret_slot)
+static int fake_cancel(void *userdata, const char *where, const char *who, char **ret_place)
 {
         struct fake_station *s = userdata;
         struct slot_status *slot = fake_find(s, where);
@@ -372,7 +409,7 @@ static int fake_cancel(void *userdata, const char *where, const char *who, char 
                 slot->phase = PHASE_CANCELLED;
                 slot->message = TEXT("cancelled by user joe at byte 4096 of 262144");
         }
-        return free_and_strdup(ret_slot, slot->slot);
+        return free_and_strdup(ret_place, slot->port ? slot->port : slot->slot);
 }
 
 static int fake_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text)
@@ -419,7 +456,7 @@ static int fake_release(void *userdata, const char *where, const char *who, bool
         return 0;
 }
 
-/* A4 failed; it begins when the test says server_retried(). */
+/* A4 failed; it begins when the test says server_begun(). */
 static int fake_retry(void *userdata, const char *where, const char *who, uint64_t *ret_order, char **ret_why)
 {
         struct fake_station *s = userdata;
@@ -436,12 +473,39 @@ static int fake_retry(void *userdata, const char *where, const char *who, uint64
         return 0;
 }
 
+/* A4 failed, and can be flashed; it begins as with retry. */
+static int fake_flash(void *userdata, const char *where, const char *who, const struct given_image *given,
+                      uint64_t *ret_order, char **ret_why)
+{
+        struct fake_station *s = userdata;
+        struct slot_status *slot = fake_find(s, where);
+        struct stat st = { 0 };
+
+        if (s->error)
+                return s->error;
+        if (!slot)
+                return SERVER_NO_SUCH_SLOT;
+        if (slot->phase != PHASE_FAILED)
+                return asprintf(ret_why, "is running: expected espdfuctl cancel first") < 0
+                               ? -ENOMEM
+                               : SERVER_NOT_FLASHED;
+        if (given && fstat(given->fd, &st) < 0)
+                return -errno;
+        s->given_size = st.st_size;
+        snprintf(s->ordered, sizeof(s->ordered), "flash %s by %s with %s, %s signature", slot->slot, who,
+                 given ? given->path : "-", given && given->signature ? "a" : "no");
+        *ret_order = ++s->n_retries;
+        return 0;
+}
+
 const struct server_ops fake_station_ops = {
         .status = fake_status,
         .header = fake_header,
         .slot = fake_slot,
+        .counters = fake_counters,
         .explain = fake_explain,
         .slot_called = fake_slot_called,
+        .path_of = fake_path_of,
         .history = fake_history,
         .stats = fake_stats,
         .consumers = fake_consumers,
@@ -452,6 +516,7 @@ const struct server_ops fake_station_ops = {
         .hold = fake_hold,
         .release = fake_release,
         .retry = fake_retry,
+        .flash = fake_flash,
 };
 
 static const struct station_status line3_header = {

@@ -8,6 +8,7 @@
 #include "daemon/server.h"
 
 #define FAKE_SLOTS_MAX 200
+#define FAKE_PATH_A2   "pci-0000:00:14.0-usb-0:4.2"
 #define TEXT(s)        ((char *)(uintptr_t)(s)) /* a literal, for a struct that owns its texts otherwise */
 
 struct fake_station {
@@ -27,7 +28,8 @@ struct fake_station {
         int error;                     /* what every op returns, if not 0 */
         unsigned n_reloads, n_history; /* how often it was asked */
         bool cancel_takes_time;        /* else the slot is cancelled before cancel returns */
-        uint64_t n_retries;            /* the number of the last */
+        uint64_t n_retries;            /* the number of the last, be it a flash or a retry */
+        int64_t given_size;            /* of the image that came with the last flash; 0: none */
         char ordered[512];             /* the last order: "cancel A1 by joe" */
 };
 

@@ -82,17 +82,17 @@ void wait_for(struct station *s, const struct answer *answer)
 
 struct attempt_record board_on(char *slot)
 {
-        static char job[] = "job-1", port[] = "1-4.1", path[] = "pci-0000:00:14.0-usb-0:4.1",
-                    chip[] = "esp32s3", mac[] = "7c:df:a1:0b:00:12", policy[] = "gizmo",
-                    image[] = "/srv/dfu.bin", name[] = "gizmo", version[] = "1.4.2", sha256[] = "6192",
-                    boot_id[] = BOOT;
+        static char job[] = "job-1", port_1[] = "1-4.1", path_1[] = "pci-0000:00:14.0-usb-0:4.1",
+                    port_2[] = "1-4.2", path_2[] = "pci-0000:00:14.0-usb-0:4.2", chip[] = "esp32s3",
+                    mac[] = "7c:df:a1:0b:00:12", policy[] = "gizmo", image[] = "/srv/dfu.bin",
+                    name[] = "gizmo", version[] = "1.4.2", sha256[] = "6192", boot_id[] = BOOT;
 
         return (struct attempt_record){
                 .job = job,
                 .attempt = 1,
                 .slot = slot,
-                .port = port,
-                .path = path,
+                .port = slot == slot_a2 ? port_2 : port_1,
+                .path = slot == slot_a2 ? path_2 : path_1,
                 .chip = chip,
                 .mac = mac,
                 .policy = policy,
@@ -221,4 +221,13 @@ void release_disk(sqlite3 *db)
 {
         assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(db);
+}
+
+const struct attempt_record *last_at(struct station *s, const char *chain)
+{
+        char path[64], port[16];
+
+        snprintf(path, sizeof(path), "pci-0000:00:14.0-usb-0:%s", chain);
+        snprintf(port, sizeof(port), "1-%s", chain);
+        return ledger_last_of_port(s->ledger, path, port);
 }

@@ -68,6 +68,9 @@ int64_t attempt(struct station *s, char *slot, unsigned n, enum verdict verdict,
 int read_history(struct station *s, const struct history_filter *filter, struct history_at *at,
                  unsigned limit, struct attempt_record **ret, size_t *ret_n);
 
+/* The last attempt on the port with this end of its ID_PATH: "4.1", A1's, or "4.2", A2's. */
+const struct attempt_record *last_at(struct station *s, const char *chain);
+
 /* The test's own look at the disk: the first column of the first row; -1 for NULL or none. */
 int64_t on_disk(struct station *s, const char *sql);
 /* Somebody else holds the write lock: the thread waits, as for a slow disk. */

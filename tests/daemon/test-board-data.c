@@ -148,7 +148,8 @@ static int commit(struct station *s, const struct board_data_want *want, const s
         struct answer answer = { 0 };
 
         record.job = (char *)want->job;
-        assert_int_equal(ledger_attempt_open_with_data(s->ledger, &record, &row, take_answer, &answer), 0);
+        assert_int_equal(ledger_attempt_open_with_data(s->ledger, &record, &row, NULL, take_answer, &answer),
+                         0);
         wait_for(s, &answer);
         if (answer.r == 0)
                 board_data_commit(data, want->job);

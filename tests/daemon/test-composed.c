@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/composed.h"
-#include "daemon/sealed.h"
+#include "io/sealed.h"
 #include "tests/unit/fixtures.h"
 
 static sd_event *event;

@@ -148,9 +148,9 @@ static void test_interrupted_row_ends_when_it_was_found(void **state)
         open_attempt(s, &record);
         station_stop(s);
         station_start(s, BOOT, NOON + HOUR_USEC);
-        assert_int_equal(ledger_last_of_slot(s->ledger, "A1")->verdict, VERDICT_INTERRUPTED);
-        assert_int_equal(ledger_last_of_slot(s->ledger, "A1")->end_realtime_usec, NOON + HOUR_USEC);
-        assert_int_equal(ledger_last_of_slot(s->ledger, "A1")->id, 2);
+        assert_int_equal(last_at(s, "4.1")->verdict, VERDICT_INTERRUPTED);
+        assert_int_equal(last_at(s, "4.1")->end_realtime_usec, NOON + HOUR_USEC);
+        assert_int_equal(last_at(s, "4.1")->id, 2);
         assert_int_equal(on_disk(s, "SELECT sequence FROM attempt WHERE id = 1"), 1);
         assert_int_equal(on_disk(s, "SELECT sequence FROM attempt WHERE id = 2"), 2);
 }
@@ -238,10 +238,11 @@ static void test_ledger_of_an_older_espdfu_keeps_its_presences(void **state)
         station_stop(s);
         run_sql(s, "ALTER TABLE presence DROP COLUMN reset_usec;"
                    "ALTER TABLE presence DROP COLUMN board;"
-                   "DROP TABLE board_data; PRAGMA user_version = 2");
+                   "DROP TABLE board_data; DROP INDEX attempt_by_place; DROP INDEX attempt_dated; PRAGMA "
+                   "user_version = 2");
         station_start(s, BOOT, NOON);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
-        assert_int_equal(on_disk(s, "PRAGMA user_version"), 4);
+        assert_int_equal(on_disk(s, "PRAGMA user_version"), 5);
 }
 
 static void test_ledger_of_a_newer_espdfu_is_refused(void **state)
@@ -357,7 +358,7 @@ static void test_disk_that_takes_no_more_is_told_and_later_orders_try_again(void
         assert_non_null(ledger_trouble(s->ledger));
         assert_non_null(strstr(ledger_trouble(s->ledger), s->path));
         assert_non_null(strstr(ledger_trouble(s->ledger), "File too large"));
-        assert_null(ledger_last_of_slot(s->ledger, "A1"));
+        assert_null(last_at(s, "4.1"));
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE);
         assert_int_equal(on_disk(s, "SELECT count(*) FROM attempt WHERE sequence IS NULL"), 1);
 

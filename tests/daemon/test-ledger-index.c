@@ -61,31 +61,66 @@ static void test_oldest_presence_goes_first_when_ports_have_no_end(void **state)
         ledger_index_done(&index);
 }
 
-static void put_last(struct ledger_index *index, unsigned slot, int64_t sequence)
+static void put_last(struct ledger_index *index, const char *path, const char *port, int64_t sequence)
 {
         struct ledger_last *last = calloc(1, sizeof(*last));
-        char name[16];
 
         assert_non_null(last);
-        snprintf(name, sizeof(name), "A%u", slot);
-        last->record.slot = strdup(name);
+        last->record.slot = strdup("A1");
+        last->record.path = path ? strdup(path) : NULL;
+        last->record.port = strdup(port);
         last->record.sequence = sequence;
         ledger_index_put_last(index, last);
 }
 
-static void test_slot_that_is_quiet_longest_goes_first_when_slots_have_no_end(void **state)
+static void put_last_at(struct ledger_index *index, unsigned port, int64_t sequence)
+{
+        char path[32];
+
+        path_of(port, path, sizeof(path));
+        put_last(index, path, "1-1", sequence);
+}
+
+static int64_t last_at(const struct ledger_index *index, unsigned port)
+{
+        const struct attempt_record *last;
+        char path[32];
+
+        path_of(port, path, sizeof(path));
+        last = ledger_index_last(index, path, NULL);
+        return last ? last->sequence : 0;
+}
+
+static void test_port_that_is_quiet_longest_goes_first_when_ports_have_no_end(void **state)
 {
         struct ledger_index index = { 0 };
 
         (void)state;
-        for (unsigned slot = 0; slot < LEDGER_SLOTS_MAX; slot++)
-                put_last(&index, slot, slot + 1);
-        put_last(&index, 0, 5000); /* A0 was quiet longest until now */
-        put_last(&index, LEDGER_SLOTS_MAX, 5001);
-        assert_int_equal(index.n_lasts, LEDGER_SLOTS_MAX);
-        assert_int_equal(ledger_index_last(&index, "A0")->sequence, 5000);
-        assert_null(ledger_index_last(&index, "A1"));
-        assert_int_equal(ledger_index_last(&index, "A2")->sequence, 3);
+        for (unsigned port = 0; port < LEDGER_PORTS_MAX; port++)
+                put_last_at(&index, port, port + 1);
+        put_last_at(&index, 0, 5000); /* it was quiet longest until now */
+        put_last_at(&index, LEDGER_PORTS_MAX, 5001);
+        assert_int_equal(index.n_lasts, LEDGER_PORTS_MAX);
+        assert_int_equal(last_at(&index, 0), 5000);
+        assert_int_equal(last_at(&index, 1), 0);
+        assert_int_equal(last_at(&index, 2), 3);
+        ledger_index_done(&index);
+}
+
+static void test_last_attempt_is_the_ports_by_whichever_name_both_know(void **state)
+{
+        struct ledger_index index = { 0 };
+
+        (void)state;
+        put_last(&index, "pci-usb-0:4", "1-4", 1);
+        put_last(&index, "pci-usb-0:5", "1-4", 2); /* bus numbers moved with a reboot */
+        put_last(&index, NULL, "2-7", 3);
+        assert_int_equal(ledger_index_last(&index, "pci-usb-0:4", "1-4")->sequence, 1);
+        assert_int_equal(ledger_index_last(&index, "pci-usb-0:5", "9-9")->sequence, 2);
+        assert_int_equal(ledger_index_last(&index, NULL, "1-4")->sequence, 2);
+        assert_int_equal(ledger_index_last(&index, "pci-usb-0:7", "2-7")->sequence, 3);
+        assert_null(ledger_index_last(&index, "pci-usb-0:6", "1-4"));
+        assert_null(ledger_index_last(&index, NULL, NULL));
         ledger_index_done(&index);
 }
 
@@ -93,7 +128,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_oldest_presence_goes_first_when_ports_have_no_end),
-                cmocka_unit_test(test_slot_that_is_quiet_longest_goes_first_when_slots_have_no_end),
+                cmocka_unit_test(test_port_that_is_quiet_longest_goes_first_when_ports_have_no_end),
+                cmocka_unit_test(test_last_attempt_is_the_ports_by_whichever_name_both_know),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,9 @@ static void expect_ids(struct station *s, const struct history_filter *filter, c
 }
 
 static char text_gizmo[] = "gizmo", text_probe[] = "probe", text_path[] = "/srv/probe.bin",
-            text_sha[] = "ABCDEF0123", text_short[] = "abcde", text_mac[] = "7c:df:a1:0b:00:12";
+            text_sha[] = "ABCDEF0123", text_short[] = "abcde", text_mac[] = "7c:df:a1:0b:00:12",
+            path_a1[] = "pci-0000:00:14.0-usb-0:4.1", path_a2[] = "pci-0000:00:14.0-usb-0:4.2",
+            port_a2[] = "1-4.2";
 
 /* Five attempts, an hour apart; the third with another image, the fourth failed, the fifth runs. */
 static void five_attempts(struct station *s)
@@ -70,6 +72,14 @@ static void test_history_by_each_filter(void **state)
                 s,
                 &(struct history_filter){ .has_verdict = true, .slot = slot_a2, .verdict = VERDICT_FLASHED },
                 "2");
+        expect_ids(s, &(struct history_filter){ .place = path_a2 }, "4 2");
+        expect_ids(
+                s,
+                &(struct history_filter){
+                        .place = path_a2, .mac = text_mac, .has_verdict = true, .verdict = VERDICT_FLASHED },
+                "2");
+        expect_ids(s, &(struct history_filter){ .place = port_a2 }, ""); /* they know their ID_PATH */
+        expect_ids(s, &(struct history_filter){ .port = port_a2 }, "4 2");
         expect_ids(s, &(struct history_filter){ .image = text_gizmo }, "5 4 2 1");
         expect_ids(s, &(struct history_filter){ .image = text_probe }, "3");
         expect_ids(s, &(struct history_filter){ .image = text_path }, "3");
@@ -77,6 +87,31 @@ static void test_history_by_each_filter(void **state)
         expect_ids(s, &(struct history_filter){ .image = text_short }, ""); /* too short for a SHA-256 */
         expect_ids(s, &(struct history_filter){ .by_sequence = true, .after = 1 }, "2 3 4");
         expect_ids(s, &(struct history_filter){ .by_sequence = true, .after = INT64_MAX }, "");
+}
+
+static void test_port_keeps_its_attempts_under_whatever_name(void **state)
+{
+        static char b7[] = "B7", port[] = "3-1";
+        struct station *s = *state;
+        struct attempt_record record = board_on(slot_a1), end = ended(VERDICT_FLASHED, NOON);
+
+        station_start(s, BOOT, NOON);
+        closed_attempt(s, &record, &end);
+        record.slot = b7; /* a reload gave it another name */
+        closed_attempt(s, &record, &end);
+        record.port = port; /* a boot another bus number */
+        closed_attempt(s, &record, &end);
+        assert_int_equal(last_at(s, "4.1")->id, 3);
+        record.path = NULL;
+        closed_attempt(s, &record, &end);
+        expect_ids(s, &(struct history_filter){ .place = path_a1 }, "3 2 1");
+        expect_ids(s, &(struct history_filter){ .slot = b7 }, "4 3 2");
+        expect_ids(s, &(struct history_filter){ .place = port }, "4");
+        expect_ids(s, &(struct history_filter){ .port = port }, "4 3");
+        assert_int_equal(ledger_last_of_port(s->ledger, path_a1, port)->id, 4);
+        station_restart(s);
+        assert_int_equal(ledger_last_of_port(s->ledger, path_a1, port)->id, 4);
+        assert_int_equal(ledger_last_of_port(s->ledger, NULL, port)->id, 4);
 }
 
 static void test_history_since_and_until(void **state)
@@ -435,6 +470,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 STATION_TEST(test_history_by_each_filter),
+                STATION_TEST(test_port_keeps_its_attempts_under_whatever_name),
                 STATION_TEST(test_history_since_and_until),
                 STATION_TEST(test_clock_that_was_set_back_hides_no_attempt),
                 STATION_TEST(test_row_has_how_long_and_why),

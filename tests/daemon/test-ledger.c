@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the ledger promises while all is well: rows, order, presences, history, figures. */
+#include "daemon/ledger-data.h"
 #include "tests/daemon/ledger-station.h"
 
 #include <sched.h>
@@ -51,7 +52,7 @@ static void test_mac_that_is_learnt_late_is_added_by_the_close(void **state)
         end.mac = record.mac;
         record.mac = NULL;
         try_close(s, open_attempt(s, &record), &end, NULL);
-        assert_string_equal(ledger_last_of_slot(s->ledger, "A1")->mac, "7c:df:a1:0b:00:12");
+        assert_string_equal(last_at(s, "4.1")->mac, "7c:df:a1:0b:00:12");
 }
 
 static void test_row_is_closed_once(void **state)
@@ -282,7 +283,7 @@ static void test_presence_survives_a_restart_of_the_daemon(void **state)
         station_restart(s);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, &message), VERDICT_BOARD_LEFT);
         assert_string_equal(message, "board left at 24 kB");
-        assert_true(ledger_last_of_slot(s->ledger, "A1")->final);
+        assert_true(last_at(s, "4.1")->final);
 }
 
 static void test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either(void **state)
@@ -308,6 +309,65 @@ static void test_presence_that_is_forgotten_has_no_verdict_after_a_restart_eithe
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE);
         attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
+}
+
+/* Of a board that a person ordered to be flashed: what is to be, until there is a verdict. */
+static void test_note_stands_for_a_presence_until_its_verdict_and_outlives_the_daemon(void **state)
+{
+        struct presence_key other_stay = presence_a, by_board = presence_a;
+        struct presence_note note = { .verdict = VERDICT_INTERRUPTED, .message = "gone" }, found;
+        struct station *s = *state;
+        struct answer answer = { 0 };
+
+        station_start(s, BOOT, NOON);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, &presence_a);
+        assert_false(ledger_presence_noted(s->ledger, &presence_a, &found));
+        by_board.board = "303a:0009 7c:df:a1:0b:00:12";
+        note.key = by_board;
+        assert_int_equal(ledger_presence_put(s->ledger, &note, take_answer, &answer), 0);
+        wait_for(s, &answer);
+        assert_int_equal(answer.r, 0);
+        station_restart(s);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_INTERRUPTED);
+        other_stay.devnum++; /* whichever it is: who asks looks at the key */
+        assert_true(ledger_presence_noted(s->ledger, &other_stay, &found));
+        assert_int_equal(found.key.devnum, presence_a.devnum);
+        assert_string_equal(found.key.board, "303a:0009 7c:df:a1:0b:00:12");
+        assert_string_equal(found.message, "gone");
+        other_stay.path = "pci-0000:00:14.0-usb-0:4.2";
+        assert_false(ledger_presence_noted(s->ledger, &other_stay, &found));
+        other_stay = presence_a;
+        other_stay.boot_id = NEXT_BOOT;
+        assert_false(ledger_presence_noted(s->ledger, &other_stay, &found));
+        attempt(s, slot_a1, 2, VERDICT_FLASHED, NOON, &presence_a);
+        assert_false(ledger_presence_noted(s->ledger, &presence_a, &found));
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);
+}
+
+static void test_attempt_notes_its_presence_in_the_commit_that_opens_its_row(void **state)
+{
+        const struct presence_note note = { .key = presence_a, .verdict = VERDICT_NONE };
+        struct attempt_record record = { .job = (char *)"job",
+                                         .attempt = 1,
+                                         .slot = (char *)"A1",
+                                         .boot_id = (char *)BOOT,
+                                         .start_realtime_usec = NOON };
+        struct station *s = *state;
+        struct answer answer = { 0 };
+        struct presence_note found;
+
+        station_start(s, BOOT, NOON);
+        assert_int_equal(ledger_attempt_open_with_data(s->ledger, &record, NULL, &note, take_answer, &answer),
+                         0);
+        wait_for(s, &answer);
+        assert_int_equal(answer.r, 0);
+        assert_true(ledger_presence_noted(s->ledger, &presence_a, &found));
+        assert_int_equal(on_disk(s, "SELECT count(*) FROM presence WHERE verdict = 'none'"), 1);
+        station_restart(s);
+        assert_true(ledger_presence_noted(s->ledger, &presence_a, &found));
+        assert_int_equal(found.verdict, VERDICT_NONE);
+        assert_null(found.message);
+        assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_NONE); /* no verdict */
 }
 
 static void test_presence_ends_with_a_replug_another_port_or_another_boot(void **state)
@@ -418,18 +478,18 @@ static void test_last_attempt_of_each_slot_survives_a_restart(void **state)
         struct station *s = *state;
 
         station_start(s, BOOT, NOON);
-        assert_null(ledger_last_of_slot(s->ledger, "A1"));
+        assert_null(last_at(s, "4.1"));
         attempt(s, slot_a1, 1, VERDICT_STALLED, NOON, NULL);
         attempt(s, slot_a2, 1, VERDICT_VERIFY_FAILED, NOON, NULL);
         attempt(s, slot_a1, 2, VERDICT_FLASHED, NOON, NULL);
         for (int i = 0; i < 2; i++) {
-                const struct attempt_record *last = ledger_last_of_slot(s->ledger, "A1");
+                const struct attempt_record *last = last_at(s, "4.1");
 
                 assert_int_equal(last->verdict, VERDICT_FLASHED);
                 assert_int_equal(last->attempt, 2);
                 assert_int_equal(last->sequence, 3);
                 assert_string_equal(last->image_version, "1.4.2");
-                assert_int_equal(ledger_last_of_slot(s->ledger, "A2")->verdict, VERDICT_VERIFY_FAILED);
+                assert_int_equal(last_at(s, "4.2")->verdict, VERDICT_VERIFY_FAILED);
                 station_restart(s);
         }
 }
@@ -633,6 +693,8 @@ int main(void)
                 STATION_TEST(test_presence_that_is_forgotten_has_no_verdict_after_a_restart_either),
                 STATION_TEST(test_return_after_a_reset_is_known_also_to_the_next_daemon),
                 STATION_TEST(test_board_that_was_not_reset_has_no_return),
+                STATION_TEST(test_note_stands_for_a_presence_until_its_verdict_and_outlives_the_daemon),
+                STATION_TEST(test_attempt_notes_its_presence_in_the_commit_that_opens_its_row),
                 STATION_TEST(test_presence_ends_with_a_replug_another_port_or_another_boot),
                 STATION_TEST(test_presences_of_older_boots_are_dropped),
                 STATION_TEST(test_late_verdict_of_a_gone_board_does_not_cover_the_next),

@@ -135,6 +135,27 @@ static void test_cancel_is_answered_when_the_slot_rests(void **state)
         expect_idle();
 }
 
+static void test_cancel_follows_its_slot_when_a_reload_renames_it(void **state)
+{
+        struct client *c = connect_to_act();
+        json_t *slot;
+
+        (void)state;
+        w.station.cancel_takes_time = true;
+        call_at(c, "Cancel", "1-4.1");
+        expect_no_answer(c);
+        fake_station_slot(&w.station, "A1")->slot = TEXT("C1");
+        fake_station_slot(&w.station, "A2")->slot = TEXT("A1"); /* another port has its name now */
+        server_changed(w.server);
+        slot_rests("A1", PHASE_FLASHED);
+        expect_no_answer(c);
+        slot_rests("C1", PHASE_CANCELLED);
+        slot = json_object_get(expect_answer(c, "Cancel"), "slot");
+        assert_string_equal(json_string_value(json_object_get(slot, "slot")), "C1");
+        hang_up(c);
+        expect_idle();
+}
+
 static void test_cancel_that_is_done_at_once_is_answered_at_once(void **state)
 {
         struct client *c = connect_to_act();
@@ -189,7 +210,7 @@ static void test_cancel_of_a_slot_that_a_reload_takes_away_ends(void **state)
         expect_no_answer(c);
         fake_station_remove(&w.station, "A1");
         server_changed(w.server);
-        expect_refusal(c, "NoSuchSlot", "A1");
+        expect_refusal(c, "NoSuchSlot", "1-4.1");
         hang_up(c);
 }
 
@@ -302,10 +323,10 @@ static void test_retry_answers_when_the_station_says_that_it_has_begun(void **st
         call_at(c, "Retry", "1-4.4");
         expect_no_answer(c);
         assert_string_equal(w.station.ordered, "retry A4 by 3999999");
-        server_retried(w.server, w.station.n_retries + 1, "A4", 0, NULL); /* another's */
+        server_begun(w.server, w.station.n_retries + 1, "A4", 0, NULL); /* another's */
         expect_no_answer(c);
         fake_station_slot(&w.station, "A4")->phase = PHASE_QUEUED;
-        server_retried(w.server, w.station.n_retries, "A4", 0, NULL);
+        server_begun(w.server, w.station.n_retries, "A4", 0, NULL);
         slot = json_object_get(expect_answer(c, "Retry"), "slot");
         assert_string_equal(json_string_value(json_object_get(slot, "phase")), "queued");
         hang_up(c);
@@ -319,11 +340,11 @@ static void test_retry_that_cannot_be_recorded_fails_with_the_reason(void **stat
         (void)state;
         call_at(c, "Retry", "A4");
         expect_no_answer(c);
-        server_retried(w.server, w.station.n_retries, "A4", -ENOSPC, "the disk is full");
+        server_begun(w.server, w.station.n_retries, "A4", -ENOSPC, "the disk is full");
         expect_error(c, STATION "Failed", "message", "the disk is full");
         call_at(c, "Retry", "A4");
         expect_no_answer(c);
-        server_retried(w.server, w.station.n_retries, "A4", -ENXIO, NULL);
+        server_begun(w.server, w.station.n_retries, "A4", -ENXIO, NULL);
         expect_error(c, STATION "Failed", "message", strerror(ENXIO));
         hang_up(c);
 }
@@ -350,6 +371,7 @@ int main(void)
                 TEST(test_who_may_only_look_orders_nothing),
                 TEST(test_a_person_has_a_name_or_a_number),
                 TEST(test_cancel_is_answered_when_the_slot_rests),
+                TEST(test_cancel_follows_its_slot_when_a_reload_renames_it),
                 TEST(test_cancel_that_is_done_at_once_is_answered_at_once),
                 TEST(test_cancel_does_not_wait_for_an_engine_that_the_kernel_holds),
                 TEST(test_two_who_cancel_are_both_answered_and_one_who_left_is_forgotten),

@@ -74,10 +74,14 @@ static void test_attempts_are_chosen_by_what_is_asked(void **state)
         assert_int_equal(count_of(c, "History", json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "A2"),
                                   "attempts"),
                          24);
-        /* A port stands for the slot that it is now. */
+        /* A port is meant whatever its slot was called, by the ID_PATH that it has; one that nobody knows, by its port
+         * path at that time. */
         assert_int_equal(count_of(c, "History",
                                   json_pack("{s:s, s:s}", "verdict", "flashed", "slot", "1-4.2"), "attempts"),
                          24);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "slot", FAKE_PATH_A2), "attempts"), 30);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "slot", "1-4.1"), "attempts"), 30);
+        assert_int_equal(count_of(c, "History", json_pack("{s:s}", "slot", "1-4.9"), "attempts"), 0);
         assert_int_equal(count_of(c, "History", json_pack("{s:s}", "image", "probe"), "attempts"), 0);
         assert_int_equal(count_of(c, "History",
                                   json_pack("{s:I, s:I}", "since_realtime_usec", begin + 60000000,
@@ -136,6 +140,25 @@ static void test_what_is_rare_is_found_in_parts(void **state)
                          "attempts"),
                 2);
         assert_true(w.station.n_history > 5);
+        hang_up(c);
+}
+
+/* ---- counters: from memory, so at once ---- */
+
+static void test_counters_are_what_the_interface_says(void **state)
+{
+        struct client *c = connect_client();
+        const json_t *answer, *policy;
+
+        (void)state;
+        w.station.answers_late = true;
+        ask(c, "Counters", NULL);
+        answer = expect_answer(c, "Counters");
+        policy = json_array_get(json_object_get(answer, "policies"), 0);
+        assert_string_equal(json_string_value(json_object_get(policy, "policy")), "gizmo");
+        assert_int_equal(json_integer_value(json_object_get(policy, "flashed")), 96);
+        ask(c, "Counters", json_pack("{s:s}", "policy", "gizmo"));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "policy");
         hang_up(c);
 }
 
@@ -250,6 +273,7 @@ int main(void)
                 TEST(test_attempts_are_chosen_by_what_is_asked),
                 TEST(test_wrong_filter_is_refused_by_name),
                 TEST(test_what_is_rare_is_found_in_parts),
+                TEST(test_counters_are_what_the_interface_says),
                 TEST(test_answer_comes_late_and_the_next_call_after_it),
                 TEST(test_who_leaves_before_the_answer_is_forgotten),
                 TEST(test_consumers_are_for_everybody_to_see_and_for_some_to_change),

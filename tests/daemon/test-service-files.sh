@@ -26,7 +26,8 @@ skip() {
 }
 
 # The units as built, but for the programs, which need not be installed.
-for unit in espdfud.service espdfud.socket; do
+cp "$top/systemd/espdfu-metrics.timer" "$dir"
+for unit in espdfud.service espdfud.socket espdfu-metrics.service; do
         sed 's|^\(Exec[A-Za-z]*\)=[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
 done
 
@@ -45,12 +46,17 @@ catalog_compiles() {
 }
 
 units_are_understood() {
-        systemd-analyze verify --man=no "$dir/espdfud.service" "$dir/espdfud.socket" && [ ! -s "$dir/out" ]
+        systemd-analyze verify --man=no "$dir/espdfud.service" "$dir/espdfud.socket" \
+                "$dir/espdfu-metrics.service" "$dir/espdfu-metrics.timer" && [ ! -s "$dir/out" ]
 }
 
 # In tenths of what `systemd-analyze security` prints.
 sandbox_is_at_1_5() {
         systemd-analyze security --offline=true --threshold=15 "$dir/espdfud.service"
+}
+
+sandbox_of_the_metrics_is_at_2() {
+        systemd-analyze security --offline=true --threshold=20 "$dir/espdfu-metrics.service"
 }
 
 users_are_understood() {
@@ -74,6 +80,7 @@ fi
 if command -v systemd-analyze >/dev/null; then
         holds "systemd understands the units, every line of them" units_are_understood
         holds "systemd-analyze security gives the service 1.5 or less" sandbox_is_at_1_5
+        holds "and the one that writes figures 2.0 or less" sandbox_of_the_metrics_is_at_2
         holds "systemd-sysusers understands the user" users_are_understood
 else
         skip "units, sandbox, user: no systemd-analyze"

@@ -144,6 +144,24 @@ static void take_slot(struct station_status *station, struct slot_status *news)
         *news = (struct slot_status){ 0 };
 }
 
+/* Each message has a new header; the slots and policies stay where they are. */
+static void take_header(struct station_status *station, struct station_status *news)
+{
+        struct station_status old = *station;
+
+        *station = *news;
+        station->slots = old.slots;
+        station->n_slots = old.n_slots;
+        station->policies = old.policies;
+        station->n_policies = old.n_policies;
+        old.slots = take_ptr(news->slots);
+        old.n_slots = news->n_slots;
+        old.policies = take_ptr(news->policies);
+        old.n_policies = news->n_policies;
+        station_status_done(&old);
+        *news = (struct station_status){ 0 };
+}
+
 static void take_update(struct line *line, struct status_update *update)
 {
         line->n_updates++;
@@ -154,6 +172,7 @@ static void take_update(struct line *line, struct status_update *update)
         }
         for (size_t i = 0; i < update->station.n_slots; i++)
                 take_slot(&line->status.station, &update->station.slots[i]);
+        take_header(&line->status.station, &update->station);
         status_update_done(update);
 }
 

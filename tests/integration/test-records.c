@@ -2,6 +2,7 @@
 /* What a station keeps of its attempts, who may ask for it, what is removed; and a disk that is full. */
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -91,6 +92,26 @@ static void test_filters_figures_and_tables_are_of_the_same_attempts(void **stat
         expect_said(csv, "\r\n2,");
 }
 
+/* Of what is removed and of another daemon's attempts the ledger alone tells. */
+static void test_counters_begin_with_the_daemon_and_never_fall_while_it_runs(void **state)
+{
+        static const char *const metrics[] = { "metrics", NULL };
+
+        (void)state;
+        good_and_bad();
+        expect_ctl(&line, "result=\"flashed\"} 1\n", metrics);
+        expect_ctl(&line, "result=\"failed\"} 1\n", metrics);
+        expect_ctl(&line, "verdict=\"verify-failed\"} 1\n", metrics);
+        expect_ctl(&line, "le=\"+Inf\"} 1\n", metrics);
+        expect_ctl(&line, "\nespdfu_ledger_attempts_total 2\n", metrics);
+        stop_daemon(&line);
+        line_configure(&line, "[station]\nledger-rows-max = 1\n");
+        start_daemon(&line);
+        expect_log(&line, "removed the 1 oldest attempts");
+        expect_ctl(&line, "\nespdfu_up 1\n", metrics);
+        expect_ctl(&line, "\nespdfu_ledger_attempts_total 2\n", metrics);
+}
+
 static void test_old_rows_go_when_they_were_had_and_the_journal_says_so(void **state)
 {
         (void)state;
@@ -126,14 +147,12 @@ static int fill(const char *directory)
         return fd;
 }
 
-static void test_full_disk_begins_nothing_tells_nothing_and_says_why(void **state)
+/* Its state on a disk of its own, which is small. Returns the directory; skips who may not mount. */
+static char *begin_on_a_small_disk(const char *config)
 {
-        g_autofree char *directory = NULL, *status = NULL, *history = NULL;
-        struct bed_board *running, *waiting;
-        int filler;
+        char *directory;
 
-        (void)state;
-        line_lay_out(&line, gizmo);
+        line_lay_out(&line, config);
         directory = line_path(&line, "state");
         assert_int_equal(mkdir(directory, 0700), 0);
         if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
@@ -141,6 +160,42 @@ static void test_full_disk_begins_nothing_tells_nothing_and_says_why(void **stat
             mount("tmpfs", directory, "tmpfs", 0, "size=1m") < 0)
                 skip();
         start_daemon(&line);
+        return directory;
+}
+
+static void test_stop_waits_for_no_full_disk_and_says_what_is_not_recorded(void **state)
+{
+        g_autofree char *directory = begin_on_a_small_disk(
+                "[station]\nstop-time = 100ms\n"
+                "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n");
+        struct bed_board *board = plug_with(&line, "1-4.1", &slow);
+        int filler;
+
+        (void)state;
+        expect_bytes_done(&line, "1-4.1", 4096);
+        filler = fill(directory);
+        expect_log(&line, "the attempt's verdict cannot be recorded");
+        stop_watching(&line);
+        bed_kill(line.daemon, SIGTERM);
+        assert_int_equal(bed_wait_child(line.daemon, PATIENCE), 0);
+        expect_said(bed_output(line.daemon), "1-4.1: how its attempt ended is not recorded: ");
+        expect_said(bed_output(line.daemon), ": the next start will say interrupted");
+        assert_int_equal(ftruncate(filler, 0), 0);
+        close(filler);
+        start_daemon(&line);
+        expect_flashed(&line, "1-4.1", board);
+        expect_ctl(&line, "1-4.1", (const char *[]){ "history", "--verdict", "interrupted", NULL });
+        stop_daemon(&line);
+        assert_int_equal(umount(directory), 0);
+}
+
+static void test_full_disk_begins_nothing_tells_nothing_and_says_why(void **state)
+{
+        g_autofree char *directory = begin_on_a_small_disk(gizmo), *status = NULL, *history = NULL;
+        struct bed_board *running, *waiting;
+        int filler;
+
+        (void)state;
         running = plug_with(&line, "1-4.1", &slow);
         expect_bytes_done(&line, "1-4.1", 4096);
         filler = fill(directory);
@@ -173,8 +228,11 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_row_says_how_long_each_phase_took_and_what_the_board_said),
                 TEST(test_filters_figures_and_tables_are_of_the_same_attempts),
+                TEST(test_counters_begin_with_the_daemon_and_never_fall_while_it_runs),
                 TEST(test_old_rows_go_when_they_were_had_and_the_journal_says_so),
-                /* Leaves the process in a mount namespace of its own: last. */
+                /* They leave the process in a mount namespace of its own: last. */
+                cmocka_unit_test_setup_teardown(
+                        test_stop_waits_for_no_full_disk_and_says_what_is_not_recorded, NULL, end),
                 cmocka_unit_test_setup_teardown(test_full_disk_begins_nothing_tells_nothing_and_says_why,
                                                 NULL, end),
         };

@@ -58,6 +58,30 @@ static void test_board_of_a_killed_daemon_is_flashed_by_the_next_one(void **stat
         assert_non_null(strstr(history, "flashed"));
 }
 
+static void test_silent_board_of_a_killed_daemon_is_not_busy_for_the_next_one(void **state)
+{
+        struct bed_board *board;
+
+        (void)state;
+        /* As in life: the engine before has a second to go. */
+        line_configure(&line, "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\nretry-delay = 1s\n");
+        reload_daemon(&line);
+        board = plug_with(&line, "1-4.1", &slow);
+        bed_lock(line.bed);
+        rom_add_fault(bed_rom(board),
+                      &(struct rom_fault){ .when = ROM_AT_BLOCK, .nth = 30, .what = ROM_DO_HANG });
+        bed_unlock(line.bed);
+        expect_bytes_done(&line, "1-4.1", 1024);
+        kill_daemon(&line);
+        start_daemon(&line);
+        if (!bed_wait(line.bed, bed_board_is_claimed_again, board, PATIENCE))
+                fail_msg("the next engine never had the interface; espdfud said:\n%s",
+                         bed_output(line.daemon));
+        bed_pull(board);
+        expect_phase(&line, "1-4.1", PHASE_FAILED);
+        expect_last_verdict(&line, "1-4.1", VERDICT_BOARD_LEFT);
+}
+
 static void test_stop_lets_a_running_download_end(void **state)
 {
         struct bed_board *board = plug_with(&line, "1-4.1", &slow);
@@ -192,6 +216,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_restart_flashes_no_finished_board_again),
                 TEST(test_board_of_a_killed_daemon_is_flashed_by_the_next_one),
+                TEST(test_silent_board_of_a_killed_daemon_is_not_busy_for_the_next_one),
                 TEST(test_stop_lets_a_running_download_end),
                 TEST(test_stop_cancels_a_download_that_takes_longer_than_stop_time),
                 TEST(test_second_daemon_on_the_same_socket_is_refused),

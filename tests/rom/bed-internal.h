@@ -29,6 +29,7 @@ struct node {
         unsigned left_unknown; /* clients that left before it was known who they were */
         GPtrArray *clients;    /* of struct client, owned */
         struct client *claimed[BED_INTERFACES]; /* by whom */
+        unsigned n_claims;
 };
 
 /* One open() of a node by a program. */

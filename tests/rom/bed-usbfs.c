@@ -39,6 +39,7 @@ static int claim(struct client *client, unsigned interface)
         if (held_by_another(client, interface))
                 return -EBUSY;
         client->node->claimed[interface] = client;
+        client->node->n_claims++;
         return 0;
 }
 

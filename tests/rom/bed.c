@@ -381,6 +381,11 @@ bool bed_board_is_gone(void *board)
         return ((struct bed_board *)board)->node->gone;
 }
 
+bool bed_board_is_claimed_again(void *board)
+{
+        return ((struct bed_board *)board)->node->n_claims > 1;
+}
+
 bool bed_board_completed(void *board)
 {
         return rom_counters(((struct bed_board *)board)->rom)->completed > 0;

@@ -127,4 +127,5 @@ bool bed_wait(struct bed *bed, bool (*condition)(void *userdata), void *userdata
 /* Conditions that tests often want; userdata is what the name says. */
 bool bed_board_is_present(void *board);
 bool bed_board_is_gone(void *board);
-bool bed_board_completed(void *board); /* rom_counters()->completed > 0 */
+bool bed_board_is_claimed_again(void *board); /* its DFU interface, for the second time in this stay */
+bool bed_board_completed(void *board);        /* rom_counters()->completed > 0 */

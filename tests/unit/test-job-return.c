@@ -353,16 +353,19 @@ static void test_stop_of_the_daemon_waits_for_no_board(void **state)
         assert_string_equal(job.message, "cancelled before attempt 2");
 }
 
-static void test_end_of_the_job_that_cannot_be_recorded_is_an_end_all_the_same(void **state)
+static void test_end_of_the_job_that_cannot_be_recorded_is_told_when_it_can(void **state)
 {
         (void)state;
         board_with_mac_waits(true);
         engine_starts();
         board_is_pulled();
         assert_int_equal(time_passes(RETURN), JOB_DO_OPEN_ROW);
-        assert_int_equal(event(JOB_EV_ROW_FAILED), JOB_DO_END);
-        assert_int_equal(job.phase, PHASE_FAILED);
-        assert_int_equal(job.attempt, 1);
+        assert_int_equal(event(JOB_EV_ROW_FAILED), JOB_DO_NOTHING);
+        assert_int_not_equal(job.phase, PHASE_FAILED);
+        assert_int_equal(time_passes(JOB_LEDGER_RETRY), JOB_DO_OPEN_ROW);
+        expect_end(event(JOB_EV_ROW_OPENED), PHASE_FAILED, VERDICT_BOARD_LEFT,
+                   "board left, and was not back within 10 s", true);
+        assert_int_equal(job.attempt, 2);
 }
 
 static void test_leaving_that_belongs_to_the_job_is_expected(void **state)
@@ -406,7 +409,7 @@ int main(void)
                 t(test_person_cancels_while_its_return_is_waited_for),
                 t(test_person_cancels_while_the_lost_attempt_is_being_recorded),
                 t(test_stop_of_the_daemon_waits_for_no_board),
-                t(test_end_of_the_job_that_cannot_be_recorded_is_an_end_all_the_same),
+                t(test_end_of_the_job_that_cannot_be_recorded_is_told_when_it_can),
                 t(test_leaving_that_belongs_to_the_job_is_expected),
         };
 

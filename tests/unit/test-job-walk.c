@@ -152,7 +152,8 @@ static void check_no_dead_end(struct walk *w)
                       "queued, but for what");
                 break;
         case JOB_OPENING:
-                check(w, w->opening, "waits for a row that nobody opens");
+                check(w, w->opening || job_deadline(job) != USEC_INFINITY,
+                      "waits for a row that nobody opens");
                 break;
         case JOB_RUNNING:
                 check(w, w->engine, "waits for an engine that is not there");

@@ -462,6 +462,38 @@ static void test_stats_conform_and_survive_the_journey(void **state)
         station_stats_done(&got);
 }
 
+static void test_counters_conform_and_survive_the_journey(void **state)
+{
+        struct counters counters;
+        struct station_counters sent, got;
+        json_t *wire, *again;
+
+        (void)state;
+        counters_init(&counters);
+        counters_add(&counters, &(struct attempt_record){ .policy = (char *)"gizmo",
+                                                          .verdict = VERDICT_FLASHED,
+                                                          .attempt = 1,
+                                                          .bytes = 4096,
+                                                          .duration_usec = 7 * USEC_PER_SEC });
+        assert_int_equal(counters_copy(&counters, &sent), 0);
+        sent.attempts_recorded = 41;
+        wire = station_counters_to_json(&sent);
+        expect_conforms(IDL_REPLY, "Counters", wire);
+        assert_int_equal(station_counters_from_json(wire, &got), 0);
+        assert_int_equal(got.attempts_recorded, 41);
+        assert_int_equal(got.policies[0].attempts[VERDICT_FLASHED], 1);
+        assert_int_equal(got.policies[0].n_spans, sent.policies[0].n_spans);
+        again = station_counters_to_json(&got);
+        assert_true(json_equal(wire, again));
+        station_counters_done(&got);
+        json_array_clear(json_object_get(json_array_get(json_object_get(wire, "policies"), 0), "durations"));
+        assert_int_equal(station_counters_from_json(wire, &got), -EPROTO);
+        json_decref(wire);
+        json_decref(again);
+        station_counters_done(&sent);
+        counters_done(&counters);
+}
+
 static void test_consumers_conform_and_survive_the_journey(void **state)
 {
         const struct consumer_status sent = { (char *)"bridge", 41, 2, 1700000000 };
@@ -519,6 +551,7 @@ int main(void)
                 cmocka_unit_test(test_explain_conforms_and_survives_the_journey),
                 cmocka_unit_test(test_history_conforms_and_survives_the_journey),
                 cmocka_unit_test(test_stats_conform_and_survive_the_journey),
+                cmocka_unit_test(test_counters_conform_and_survive_the_journey),
                 cmocka_unit_test(test_consumers_conform_and_survive_the_journey),
                 cmocka_unit_test(test_reload_tells_warnings_or_errors),
         };

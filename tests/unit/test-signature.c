@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "core/signature.h"
 #include "tests/unit/keys.h"
@@ -209,6 +210,35 @@ static void test_keys_are_bounded_and_their_digest_tells_another_set(void **stat
         assert_int_equal(trusted_keys_add(&keys, "one too many.pem", key), -ENOSPC);
 }
 
+static void test_signature_as_text_comes_back_and_nothing_else_is_one(void **state)
+{
+        uint8_t signature[SIGNATURE_SIZE], back[SIGNATURE_SIZE] = {};
+        char text[SIGNATURE_BASE64_SIZE], wrong[SIGNATURE_BASE64_SIZE + 1];
+
+        (void)state;
+        for (size_t i = 0; i < SIGNATURE_SIZE; i++)
+                signature[i] = (uint8_t)(251 * i + 7);
+        signature_to_base64(signature, text);
+        assert_int_equal(strlen(text), SIGNATURE_BASE64_SIZE - 1);
+        assert_true(signature_from_base64(text, back));
+        assert_memory_equal(signature, back, SIGNATURE_SIZE);
+        assert_false(signature_from_base64("", back));
+        snprintf(wrong, sizeof(wrong), "%s=", text);
+        assert_false(signature_from_base64(wrong, back)); /* too long */
+        assert_false(signature_from_base64(text + 4, back));
+        for (const char *c = " \n-_=\x80"; *c; c++) { /* at the beginning and within */
+                memcpy(wrong, text, sizeof(text));
+                wrong[0] = *c;
+                assert_false(signature_from_base64(wrong, back));
+                memcpy(wrong, text, sizeof(text));
+                wrong[40] = *c;
+                assert_false(signature_from_base64(wrong, back));
+        }
+        memcpy(wrong, text, sizeof(text));
+        wrong[85]++; /* bits that are of no byte */
+        assert_false(signature_from_base64(wrong, back));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -220,6 +250,7 @@ int main(void)
                 cmocka_unit_test(test_what_is_no_private_key_signs_nothing),
                 cmocka_unit_test(test_key_in_a_file_over_the_bound_is_refused),
                 cmocka_unit_test(test_keys_are_bounded_and_their_digest_tells_another_set),
+                cmocka_unit_test(test_signature_as_text_comes_back_and_nothing_else_is_one),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes in memory that nobody can change any more, on a descriptor that an engine gets. */
+/* Bytes in memory that nobody can change any more, on a descriptor that another program gets. */
 #pragma once
 
 #include "core/util.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/sealed.h"
+#include "io/sealed.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The operator: plugs boards in, watches the screen, takes out what is done, and does with some what their kind says.
+ * Whoever works here waits for what the station shows or for the bus; nothing waits for time.
+ */
+#include "tests/integration/day.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "core/signature.h"
+#include "tests/unit/keys.h"
+
+#define STALLED (150 * USEC_PER_SEC) /* a board that falls silent takes 70 s */
+
+/* The numbers of files that boards get: more than there are boards. */
+#define SPARE_FILES 40
+
+/* ---- the line ---- */
+
+static const char policies[] = "[policy gizmo]\n"
+                               "chip = esp32s2\n"
+                               "image = @s2.bin\n"
+                               "board-data = 0x9000:@nvs\n"
+                               "retry-delay = 500ms\n"
+                               "[policy bench]\n"
+                               "chip = esp32s3\n"
+                               "slot = C*\n"
+                               "image = @s3.bin\n"
+                               "board-data = 0x9000:@cal\n"
+                               "retry-delay = 500ms\n"
+                               "[policy probe]\n"
+                               "chip = esp32s3\n"
+                               "image = @s3.bin\n"
+                               "signature = required\n"
+                               "reflash = never\n"
+                               "retry-delay = 500ms\n"
+                               "[policy meter]\n"
+                               "chip = esp32p4\n"
+                               "image = @p4.bin\n"
+                               "after = reset\n"
+                               "retry-delay = 500ms\n"
+                               "sha256 = ";
+
+static void make_image(struct day *day, const char *name, uint16_t pid, unsigned seed,
+                       struct sample_image *image)
+{
+        const struct sample_spec spec = {
+                .pid = pid,
+                .flash_size = 4 * MIB,
+                .files = { { .name = "boot.bin", .address = 0x1000, .size = 3000, .seed = seed },
+                           { .name = "app.bin", .address = 0x10000, .size = 5000, .seed = seed + 2 } },
+                .n_files = 2,
+        };
+        g_autofree char *path = line_path(&day->line, name);
+
+        sample_image_done(image);
+        sample_image_make(&spec, image);
+        assert_int_equal(sample_image_write(image, path), 0);
+}
+
+static void write_file(struct day *day, const char *name, const void *data, size_t len)
+{
+        g_autofree char *path = line_path(&day->line, name);
+
+        assert_true(g_file_set_contents(path, data, (gssize)len, NULL));
+        assert_int_equal(chmod(path, 0644), 0);
+}
+
+static void make_folder(struct day *day, const char *name, unsigned n)
+{
+        g_autofree char *folder = line_path(&day->line, name);
+
+        assert_int_equal(mkdir(folder, 0755), 0);
+        for (unsigned i = 0; i < n; i++) {
+                g_autofree char *file = g_strdup_printf("%s/unit-%u.bin", name, i);
+                uint8_t content[DAY_DATA_SIZE];
+
+                sample_fill(content, sizeof(content), i + 17);
+                g_snprintf((char *)content, 64, "%s", file); /* no two are alike */
+                write_file(day, file, content, sizeof(content));
+        }
+}
+
+static void sign_s3(struct day *day)
+{
+        g_autofree char *keys = line_path(&day->line, "conf/keys.d");
+        uint8_t signature[SIGNATURE_SIZE];
+
+        assert_int_equal(mkdir(keys, 0755), 0);
+        write_file(day, "conf/keys.d/vendor.pem", PUBLIC_3, strlen(PUBLIC_3));
+        assert_int_equal(signature_make(PRIVATE_3, strlen(PRIVATE_3), day->line.s3.data, day->line.s3.size,
+                                        signature, NULL),
+                         0);
+        write_file(day, "s3.bin.sig", signature, sizeof(signature));
+}
+
+static void lay_out_slots(struct day *day)
+{
+        static const unsigned cascade[] = { 1, 2, 3, 4 };
+        unsigned n = 0;
+
+        bed_plug_hub(day->line.bed, "1-1", 16);
+        bed_plug_hub(day->line.bed, "1-2", 4);
+        bed_plug_hub(day->line.bed, "1-3", 8);
+        for (unsigned i = 1; i <= 16; i++, n++) {
+                g_snprintf(day->slots[n].name, sizeof(day->slots[n].name), "A%u", i);
+                g_snprintf(day->slots[n].port, sizeof(day->slots[n].port), "1-1.%u", i);
+        }
+        for (unsigned hub = 0; hub < ARRAY_SIZE(cascade); hub++) {
+                g_autofree char *port = g_strdup_printf("1-2.%u", cascade[hub]);
+
+                bed_plug_hub(day->line.bed, port, 4);
+                for (unsigned i = 1; i <= 4; i++, n++) {
+                        g_snprintf(day->slots[n].name, sizeof(day->slots[n].name), "B%u", hub * 4 + i);
+                        g_snprintf(day->slots[n].port, sizeof(day->slots[n].port), "%s.%u", port, i);
+                }
+        }
+        for (unsigned i = 1; i <= 8; i++, n++) {
+                g_snprintf(day->slots[n].name, sizeof(day->slots[n].name), "C%u", i);
+                g_snprintf(day->slots[n].port, sizeof(day->slots[n].port), "1-3.%u", i);
+        }
+        assert_int_equal(n, DAY_SLOTS);
+}
+
+static void configure(struct day *day, unsigned jobs_max)
+{
+        g_autofree char *pin = g_compute_checksum_for_data(G_CHECKSUM_SHA256, day->p4.data, day->p4.size);
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        g_string_printf(
+                text,
+                "[station]\nname = line3-a\njobs-max = %u\nreturn-time = 5s\n[slot A*]\nport = 1-1.*\n"
+                "[slot B*]\nport = 1-2.*\n[hub cascade]\nport = 1-2\njobs-max = %u\n",
+                jobs_max, jobs_max - 1);
+        for (unsigned i = 1; i <= 8; i++)
+                g_string_append_printf(text, "[slot C%u]\nport = 1-3.%u\n", i, i);
+        g_string_append_printf(text, "%s%s\n", policies, pin);
+        line_configure(&day->line, text->str);
+}
+
+void day_begin(struct day *day)
+{
+        umask(022);
+        line_lay_out(&day->line, "");
+        day->line.quiet = true;
+        g_snprintf(day->owner, sizeof(day->owner), "ESPDFU_DATA_OWNER=%u", (unsigned)geteuid());
+        day->environment[0] = day->owner;
+        day->line.environment = day->environment;
+        make_image(day, "s2.bin", 0x0002, 3, &day->line.s2);
+        make_image(day, "s3.bin", 0x0009, 5, &day->line.s3);
+        make_image(day, "p4.bin", 0x0012, 7, &day->p4);
+        sign_s3(day);
+        make_folder(day, "nvs", 2 * day->n_boards + SPARE_FILES);
+        make_folder(day, "cal", day->n_boards + SPARE_FILES);
+        lay_out_slots(day);
+        configure(day, 6);
+        start_daemon(&day->line);
+}
+
+/* ---- what the screen shows ---- */
+
+static const struct slot_status *look(struct day *day, const struct day_slot *slot)
+{
+        const struct slot_status *status = slot_of(&day->line, slot->name);
+
+        if (!status)
+                fail_msg("status has no slot %s", slot->name);
+        return status;
+}
+
+/* In this phase, and not since before the board came. */
+static bool shows(struct day *day, const struct day_slot *slot, enum phase phase)
+{
+        const struct slot_status *status = look(day, slot);
+
+        return status->phase == phase &&
+               (phase != slot->stale || status->last_realtime_usec != slot->stale_usec);
+}
+
+/* So far in its download that a person could pull it. */
+static bool is_mid_file(struct day *day, const struct day_slot *slot)
+{
+        const struct slot_status *status = look(day, slot);
+
+        return status->phase == PHASE_DOWNLOADING && status->bytes_done >= 1024;
+}
+
+/* Off the bus in the middle of its download, and not for DETACH. */
+static bool is_pulled(struct day *day, const struct day_board *board)
+{
+        unsigned blocks;
+
+        bed_lock(day->line.bed);
+        blocks = rom_counters(bed_rom(board->bed))->blocks;
+        bed_unlock(day->line.bed);
+        return blocks >= 24 && !bed_is_present(board->bed);
+}
+
+static unsigned index_of(const struct day *day, const struct day_slot *slot)
+{
+        return (unsigned)(slot - day->slots);
+}
+
+#define ORDER(day, ...) expect_ctl(&(day)->line, "", (const char *[]){ __VA_ARGS__, NULL })
+
+/* ---- boards in and out ---- */
+
+static void note_stale(struct day *day, struct day_slot *slot)
+{
+        const struct slot_status *status = slot_of(&day->line, slot->name);
+
+        slot->stale = status ? status->phase : PHASE_EMPTY;
+        slot->stale_usec = status ? status->last_realtime_usec : 0;
+}
+
+static struct bed_board *make_board(struct day *day, struct day_slot *slot, const struct day_board *board)
+{
+        struct rom_config config = {
+                .chip = board->chip,
+                .timing = { .transfer_usec = board->kind->transfer_usec },
+                .starts_in_dfu_mode = board->kind->in_dfu_mode,
+                .product = board->kind->not_the_rom ? "gizmo" : NULL,
+        };
+        struct bed_board *bed;
+
+        memcpy(config.mac, board->mac, sizeof(config.mac));
+        bed = bed_plug(day->line.bed, slot->port, &config);
+        bed_lock(day->line.bed);
+        for (unsigned i = 0; i < board->kind->n_faults; i++)
+                rom_add_fault(bed_rom(bed), &board->kind->faults[i]);
+        bed_unlock(day->line.bed);
+        return bed;
+}
+
+/* What its jobs will be, as the plan has it. */
+static void expect_jobs(struct day *day, struct day_slot *slot, struct day_board *board)
+{
+        const struct day_kind *kind = board->kind;
+        bool again = board->step > 0;
+        unsigned n = index_of(day, slot);
+
+        if (kind->verdict == VERDICT_NONE || kind->script == DAY_SWAP)
+                return;
+        if (kind->first != VERDICT_NONE)
+                day_expect_job(day, board, n, kind->first);
+        if (board->chip == ROM_S2 && kind->first_of_s2 != VERDICT_NONE)
+                day_expect_job(day, board, n, kind->first_of_s2);
+        /* The ledger says that it has this image. */
+        if (again && board->chip == ROM_S3 && slot->name[0] != 'C')
+                return;
+        day_expect_job(day, board, n, kind->verdict);
+}
+
+/* Boards that leave a port three times within a minute make the station hold it. */
+#define LEAVES_MAX 2
+
+static unsigned leaves_of(const struct day_board *board)
+{
+        return board->kind->leaves ? board->kind->n_faults : 0;
+}
+
+static bool may_leave(const struct day_slot *slot, const struct day_board *board)
+{
+        unsigned n = leaves_of(board);
+
+        return board->kind->script == DAY_FLAP ? slot->n_left == 0 : slot->n_left + n <= LEAVES_MAX || n == 0;
+}
+
+static void plug_board(struct day *day, struct day_slot *slot, struct day_board *board)
+{
+        note_stale(day, slot);
+        day->n_plugged += !board->bed;
+        board->last_slot = index_of(day, slot);
+        board->n_stays++;
+        slot->board = board;
+        slot->n_left += leaves_of(board);
+        if (board->kind->script == DAY_HOLD && board->step == 0)
+                ORDER(day, "hold", slot->name, "--reason", "look at it");
+        expect_jobs(day, slot, board);
+        if (board->bed)
+                bed_replug(board->bed, slot->port);
+        else
+                board->bed = make_board(day, slot, board);
+}
+
+static void take_out(struct day_slot *slot)
+{
+        bed_pull(slot->board->bed);
+        slot->done = true;
+}
+
+/* ---- what is done with which board ---- */
+
+static struct day_slot *free_slot_like(struct day *day, const struct day_slot *slot)
+{
+        for (unsigned i = 0; i < DAY_SLOTS; i++) {
+                struct day_slot *other = &day->slots[i];
+
+                if (!other->board && other->n_left < LEAVES_MAX && other != slot &&
+                    (other->name[0] == 'C') == (slot->name[0] == 'C') &&
+                    look(day, other)->phase == PHASE_EMPTY)
+                        return other;
+        }
+        return NULL;
+}
+
+static bool wait_until_done(struct day *day, struct day_slot *slot)
+{
+        if (!shows(day, slot, slot->board->kind->phase))
+                return false;
+        take_out(slot);
+        return true;
+}
+
+static bool put_back(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board;
+
+        if (board->step > 0)
+                return wait_until_done(day, slot);
+        if (!is_pulled(day, board))
+                return false;
+        board->step++;
+        bed_replug(board->bed, NULL);
+        return true;
+}
+
+static bool move(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board;
+        struct day_slot *other;
+
+        if (board->step > 0)
+                return wait_until_done(day, slot);
+        if (!is_pulled(day, board))
+                return false;
+        other = free_slot_like(day, slot);
+        board->step++;
+        if (!other) {
+                bed_replug(board->bed, NULL);
+                return true;
+        }
+        note_stale(day, other);
+        other->n_left++;
+        other->board = board;
+        slot->done = true;
+        bed_replug(board->bed, other->port);
+        return true;
+}
+
+static bool scrap(struct day *day, struct day_slot *slot)
+{
+        if (!is_pulled(day, slot->board) || !shows(day, slot, PHASE_FAILED))
+                return false;
+        slot->board = NULL;
+        return true;
+}
+
+static struct day_board *next_good_board(struct day *day)
+{
+        for (unsigned i = day->next; i < day->n_boards; i++) {
+                struct day_board *board = &day->boards[i];
+
+                if (board->kind->script == DAY_WAIT && board->kind->verdict == VERDICT_FLASHED &&
+                    !board->kind->leaves && !board->bed)
+                        return board;
+        }
+        return NULL;
+}
+
+static bool swap(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board, *other;
+
+        if (board->step > 0)
+                return wait_until_done(day, slot);
+        if (!is_pulled(day, board))
+                return false;
+        other = next_good_board(day);
+        if (board->chip == ROM_S2)
+                day_expect_job(day, board, index_of(day, slot), VERDICT_BOARD_LEFT);
+        else if (other)
+                day_expect_job(day, board, index_of(day, slot), VERDICT_REPLACED);
+        if (other) {
+                plug_board(day, slot, other);
+                return true;
+        }
+        /* There is none any more: it is put back. */
+        day_expect_job(day, board, index_of(day, slot), VERDICT_FLASHED);
+        board->step++;
+        bed_replug(board->bed, NULL);
+        return true;
+}
+
+static bool cancel(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board;
+
+        if (board->step == 0 && is_mid_file(day, slot)) {
+                ORDER(day, "cancel", slot->name);
+                board->step++;
+                if (board->kind->script == DAY_RETRY)
+                        ORDER(day, "retry", slot->name);
+                return true;
+        }
+        return board->step > 0 && wait_until_done(day, slot);
+}
+
+static bool hold(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board;
+
+        if (board->step > 0)
+                return wait_until_done(day, slot);
+        if (!shows(day, slot, PHASE_HELD))
+                return false;
+        ORDER(day, "release", slot->name);
+        board->step++;
+        return true;
+}
+
+static bool again(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board;
+
+        if (!wait_until_done(day, slot))
+                return false;
+        if (board->step++ == 0)
+                g_queue_push_tail(&day->again, board);
+        return true;
+}
+
+static bool application(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board = slot->board;
+        const struct slot_status *status = look(day, slot);
+
+        if (board->step == 0 && shows(day, slot, PHASE_FLASHED)) {
+                bed_pull(board->bed);
+                board->step++;
+                return true;
+        }
+        if (board->step == 1 && status->phase == PHASE_EMPTY) {
+                bed_replug(board->bed, NULL);
+                board->step++;
+                return true;
+        }
+        if (board->step < 2 || status->phase != PHASE_FLASHED)
+                return false;
+        if (!status->message || !strstr(status->message, "taken for its application"))
+                fail_msg("%s: expected its application, it says %s", slot->name, status->message);
+        take_out(slot);
+        return true;
+}
+
+static bool flap(struct day *day, struct day_slot *slot)
+{
+        if (!is_pulled(day, slot->board) || !shows(day, slot, PHASE_HELD))
+                return false;
+        expect_said(look(day, slot)->message, "held: flapping: left 3 times within a minute");
+        ORDER(day, "release", slot->name);
+        slot->done = true;
+        return true;
+}
+
+static bool (*const scripts[])(struct day *day, struct day_slot *slot) = {
+        [DAY_WAIT] = wait_until_done,
+        [DAY_PUT_BACK] = put_back,
+        [DAY_MOVE] = move,
+        [DAY_SCRAP] = scrap,
+        [DAY_SWAP] = swap,
+        [DAY_CANCEL] = cancel,
+        [DAY_RETRY] = cancel,
+        [DAY_HOLD] = hold,
+        [DAY_AGAIN] = again,
+        [DAY_APPLICATION] = application,
+        [DAY_FLAP] = flap,
+};
+
+/* ---- the rounds ---- */
+
+/* Not where it was: there it would be taken for its application. */
+static struct day_board *next_again(struct day *day, const struct day_slot *slot)
+{
+        struct day_board *board = g_queue_peek_head(&day->again);
+
+        return board && board->last_slot != index_of(day, slot) ? g_queue_pop_head(&day->again) : NULL;
+}
+
+static struct day_board *next_board(struct day *day, const struct day_slot *slot)
+{
+        struct day_board *board;
+
+        if (day->event_is_due)
+                return next_good_board(day);
+        while (day->next < day->n_boards && day->boards[day->next].bed)
+                day->next++;
+        if (day->next == day->n_boards || g_rand_boolean(day->chance)) {
+                board = next_again(day, slot);
+                if (board || day->next == day->n_boards)
+                        return board;
+        }
+        board = &day->boards[day->next];
+        return may_leave(slot, board) ? board : next_good_board(day);
+}
+
+/* Whether something was done at this slot. */
+static bool attend(struct day *day, struct day_slot *slot)
+{
+        struct day_board *board;
+
+        if (slot->done) {
+                if (look(day, slot)->phase != PHASE_EMPTY)
+                        return false;
+                slot->done = false;
+                slot->board = NULL;
+                return true;
+        }
+        if (slot->board)
+                return scripts[slot->board->kind->script](day, slot);
+        board = next_board(day, slot);
+        if (board)
+                plug_board(day, slot, board);
+        return board;
+}
+
+/* ---- what happens to the station ---- */
+
+/* Every board that is there would be treated the same by another daemon, which knows what the ledger says. */
+static bool only_plain_boards(const struct day *day)
+{
+        for (unsigned i = 0; i < DAY_SLOTS; i++) {
+                const struct day_board *board = day->slots[i].board;
+
+                if (board && (board->kind->script != DAY_WAIT || board->kind->leaves))
+                        return false;
+        }
+        return true;
+}
+
+static void note_interruption(struct day *day)
+{
+        for (unsigned i = 0; i < DAY_SLOTS; i++)
+                if (day->slots[i].board)
+                        day->slots[i].board->interrupted = true;
+}
+
+/* Boards are put into two free slots while no daemon runs. */
+static void plug_meanwhile(struct day *day)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < DAY_SLOTS && n < 2; i++) {
+                struct day_board *board = next_good_board(day);
+
+                if (day->slots[i].board || !board)
+                        continue;
+                plug_board(day, &day->slots[i], board);
+                n++;
+        }
+}
+
+static void reload(struct day *day)
+{
+        configure(day, 5);
+        ORDER(day, "reload");
+}
+
+static void restart(struct day *day)
+{
+        stop_daemon(&day->line);
+        plug_meanwhile(day);
+        start_daemon(&day->line);
+}
+
+static void crash(struct day *day)
+{
+        kill_daemon(&day->line);
+        plug_meanwhile(day);
+        start_daemon(&day->line);
+}
+
+/* In the order of the day, as parts of its boards. */
+static const struct {
+        double part;
+        void (*happens)(struct day *day);
+} events[] = { { 0.25, crash }, { 0.4, reload }, { 0.6, crash }, { 0.8, restart } };
+
+static void let_things_happen(struct day *day)
+{
+        if (day->n_events == ARRAY_SIZE(events))
+                return;
+        if (day->n_plugged >= (unsigned)(events[day->n_events].part * day->n_boards))
+                day->event_is_due = true;
+        if (!day->event_is_due || !only_plain_boards(day))
+                return;
+        if (events[day->n_events].happens != reload)
+                note_interruption(day);
+        events[day->n_events++].happens(day);
+        day->event_is_due = false;
+}
+
+/* ---- the rounds ---- */
+
+struct news {
+        struct day *day;
+        unsigned long n_updates;
+        unsigned n_gone;
+};
+
+static unsigned count_gone(const struct day *day)
+{
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < DAY_SLOTS; i++)
+                n += day->slots[i].board && bed_board_is_gone(day->slots[i].board->bed);
+        return n;
+}
+
+static bool has_news(void *userdata)
+{
+        const struct news *news = userdata;
+
+        return news->day->line.n_updates != news->n_updates || count_gone(news->day) != news->n_gone;
+}
+
+static void tell_where_it_stands(struct day *day)
+{
+        for (unsigned i = 0; i < DAY_SLOTS; i++) {
+                const struct day_slot *slot = &day->slots[i];
+                const struct slot_status *status = slot_of(&day->line, slot->name);
+
+                if (slot->board && status)
+                        print_message("%s: board %u (%s, chip %u, step %u, %s the bus): %s, %s\n", slot->name,
+                                      slot->board->number, slot->board->kind->name, slot->board->chip,
+                                      slot->board->step, bed_is_present(slot->board->bed) ? "on" : "off",
+                                      phase_to_string(status->phase),
+                                      status->message ? status->message : "-");
+        }
+        print_message("the daemon said:\n%s\n", bed_output(day->line.daemon));
+}
+
+static void wait_for_news(struct day *day, struct news *news)
+{
+        if (bed_wait(day->line.bed, has_news, news, STALLED))
+                return;
+        tell_where_it_stands(day);
+        fail_msg("nothing happens on the line any more");
+}
+
+static bool is_over(const struct day *day)
+{
+        for (unsigned i = 0; i < DAY_SLOTS; i++)
+                if (day->slots[i].board)
+                        return false;
+        return day->next == day->n_boards && g_queue_is_empty((GQueue *)&day->again);
+}
+
+void day_work(struct day *day)
+{
+        bool busy;
+
+        do {
+                struct news news = { .day = day, .n_updates = day->line.n_updates };
+
+                bed_lock(day->line.bed);
+                news.n_gone = count_gone(day);
+                bed_unlock(day->line.bed);
+                busy = false;
+                for (unsigned i = 0; i < DAY_SLOTS; i++)
+                        busy |= attend(day, &day->slots[i]);
+                let_things_happen(day);
+                if (!busy && !is_over(day))
+                        wait_for_news(day, &news);
+        } while (busy || !is_over(day));
+}
