@@ -79,9 +79,9 @@ struct explanation {
         bool present; /* a board is there */
         char *board;  /* what it is, in one line, or NULL */
         enum phase phase;
-        char *chosen;                    /* the policy, or NULL */
-        char *held;                      /* the hold of this slot, not the station's, whatever its phase; or NULL */
-        char *message;                   /* what follows: "flashed 2 minutes ago and still plugged in", … */
+        char *chosen;  /* the policy, or NULL */
+        char *held;    /* the hold of this slot, not the station's, whatever its phase; or NULL */
+        char *message; /* what follows: "flashed 2 minutes ago and still plugged in", … */
         struct explain_policy *policies; /* in order, up to and with the first that matches */
         size_t n_policies;
 };
