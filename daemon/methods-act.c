@@ -201,8 +201,12 @@ static void tell_begun(struct connection *c, const char *slot, int r, const char
         }
         if (r == 0)
                 r = c->server->ops->slot(c->server->userdata, slot, &status);
-        if (r != 0) {
-                connection_fail(c, r < 0 ? r : -ENXIO);
+        if (r == -ENXIO || r > 0) { /* a reload took it away */
+                connection_refuse_slot(c, STATION_INTERFACE ".NoSuchSlot", slot);
+                return;
+        }
+        if (r < 0) {
+                connection_fail(c, r);
                 return;
         }
         connection_reply(c, slot_reply_to_json(&status), false);

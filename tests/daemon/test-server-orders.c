@@ -342,10 +342,18 @@ static void test_retry_that_cannot_be_recorded_fails_with_the_reason(void **stat
         expect_no_answer(c);
         server_begun(w.server, w.station.n_retries, "A4", -ENOSPC, "the disk is full");
         expect_error(c, STATION "Failed", "message", "the disk is full");
+        hang_up(c);
+}
+
+static void test_retry_of_a_slot_that_a_reload_takes_away_ends(void **state)
+{
+        struct client *c = connect_to_act();
+
+        (void)state;
         call_at(c, "Retry", "A4");
         expect_no_answer(c);
         server_begun(w.server, w.station.n_retries, "A4", -ENXIO, NULL);
-        expect_error(c, STATION "Failed", "message", strerror(ENXIO));
+        expect_refusal(c, "NoSuchSlot", "A4");
         hang_up(c);
 }
 
@@ -383,6 +391,7 @@ int main(void)
                 TEST(test_release_says_whether_it_was_held_or_why_it_stays),
                 TEST(test_retry_answers_when_the_station_says_that_it_has_begun),
                 TEST(test_retry_that_cannot_be_recorded_fails_with_the_reason),
+                TEST(test_retry_of_a_slot_that_a_reload_takes_away_ends),
                 TEST(test_retry_is_refused_with_what_there_is),
         };
 

@@ -157,15 +157,80 @@ static void test_reload_may_put_new_slots_before_those_that_are_there(void **sta
         flash("1-4.2", "A2");
 }
 
-/* ---- retry ---- */
-
-static void cancel_on(const char *port)
+static struct bed_board *cancel_on(const char *port)
 {
-        plug_with(&line, port, &endless);
+        struct bed_board *board = plug_with(&line, port, &endless);
+
         expect_bytes_done(&line, port, 1024);
         ORDER("cancel", port);
         expect_phase(&line, port, PHASE_CANCELLED);
+        return board;
 }
+
+/* ---- names change, ports do not ---- */
+
+static void expect_history_of_1(const char *where)
+{
+        g_autofree char *said = NULL;
+
+        assert_int_equal(ctl(&line, &said, (const char *[]){ "history", "--slot", where, "--json", NULL }),
+                         0);
+        expect_said(said, "\"port\":\"1-4.1\"");
+        expect_said(said, "\"slot\":\"1-4.1\"");
+        assert_null(strstr(said, "1-4.2"));
+}
+
+static void test_port_keeps_its_record_when_its_slot_is_called_otherwise(void **state)
+{
+        struct bed_board *board;
+
+        (void)state;
+        flash("1-4.1", "1-4.1");
+        board = cancel_on("1-4.2");
+        configure("[slot A1]\nport = 1-4.1\n[slot A2]\nport = 1-4.2\n", "2 slots");
+        expect_history_of_1("1-4.1");
+        expect_history_of_1(HUB ".1");
+        SAYS("No attempt.", "history", "--slot", "A1");
+        expect_last_verdict(&line, "A1", VERDICT_FLASHED);
+        expect_last_verdict(&line, "A2", VERDICT_CANCELLED);
+        configure("[slot A1]\nport = 1-4.2\n[slot A2]\nport = 1-4.1\n", "2 slots");
+        expect_last_verdict(&line, "A1", VERDICT_CANCELLED);
+        expect_last_verdict(&line, "A2", VERDICT_FLASHED);
+        expect_history_of_1("1-4.1");
+        bed_pull(board);
+        expect_phase(&line, "A1", PHASE_EMPTY);
+        stop_daemon(&line);
+        start_daemon(&line);
+        expect_last_verdict(&line, "A1", VERDICT_CANCELLED);
+        expect_phase(&line, "A2", PHASE_FLASHED);
+        expect_last_verdict(&line, "A2", VERDICT_FLASHED);
+        assert_string_equal(slot_of(&line, "A2")->image_name, "s2.bin");
+        expect_history_of_1("1-4.1");
+        SAYS("No attempt.", "history", "--slot", "A2");
+}
+
+static void test_cancel_that_waits_follows_its_slot_to_another_name(void **state)
+{
+        const struct rom_config lazy = { .chip = ROM_S2, .detach_usec = 3000000 };
+        g_autofree char *socket = line_path(&line, "socket");
+        const char *argv[] = { ESPDFUCTL, "--socket", socket, "cancel", "A1", NULL };
+        struct bed_child *child;
+
+        (void)state;
+        configure("[slot A1]\nport = 1-4.1\n", "1 slot");
+        plug_with(&line, "1-4.1", &lazy);
+        expect_phase(&line, "A1", PHASE_DETACHING);
+        child = bed_spawn(line.bed, argv, &(struct bed_spawn_options){ .outside = true });
+        expect_log(&line, "cancels what is under way"); /* and waits until the board is back */
+        configure("[slot A1]\nport = 1-4.2\n[slot A2]\nport = 1-4.1\n", "2 slots");
+        if (bed_wait_child(child, PATIENCE) != 0)
+                fail_msg("%s", bed_output(child));
+        expect_said(bed_output(child), "A1: cancelled by user ");
+        expect_phase(&line, "A2", PHASE_CANCELLED);
+        expect_phase(&line, "A1", PHASE_EMPTY);
+}
+
+/* ---- retry ---- */
 
 static void test_cancelled_board_is_tried_again(void **state)
 {
@@ -445,6 +510,8 @@ int main(void)
                 TEST(test_port_with_a_name_of_its_own_is_not_in_the_range),
                 TEST(test_damaged_layout_is_told_and_made_anew),
                 TEST(test_reload_may_put_new_slots_before_those_that_are_there),
+                TEST(test_port_keeps_its_record_when_its_slot_is_called_otherwise),
+                TEST(test_cancel_that_waits_follows_its_slot_to_another_name),
                 TEST(test_cancelled_board_is_tried_again),
                 TEST(test_retry_stands_also_when_the_daemon_is_killed_right_after),
                 TEST(test_retry_says_what_there_is_instead),
