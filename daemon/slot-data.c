@@ -13,6 +13,24 @@ int slot_data_begin(struct slot *slot, const struct config_policy *policy)
         return free_and_strdup(&slot->data.folder, policy->board_data);
 }
 
+const char *slot_data_why_not(const struct slot *job, const struct config_policy *policy, char *text,
+                              size_t size)
+{
+        const struct slot_data *data = &job->data;
+
+        if (!data->folder && !policy->board_data)
+                return NULL;
+        if (!data->folder)
+                snprintf(text, size, "came back, and policy %s says board-data now", policy->name);
+        else if (!policy->board_data)
+                snprintf(text, size, "came back, and policy %s says no board-data any more", policy->name);
+        else if (data->address != policy->board_data_address || !streq(data->folder, policy->board_data))
+                snprintf(text, size, "came back, and policy %s has another board-data now", policy->name);
+        else
+                return NULL;
+        return text;
+}
+
 static void drop_composed(struct slot *slot)
 {
         struct composed_store *store = &slot->world->composed;
