@@ -18,6 +18,7 @@ struct slot_data {
         char *folder; /* NULL: nothing */
         uint32_t address;
         char *file; /* that the job got, or NULL */
+        size_t len; /* its size */
         char sha256[SHA256_HEX];
         bool committed;  /* it is the board's in the ledger … */
         unsigned devnum; /* … that stands there for this stay, as struct presence_key */
