@@ -68,27 +68,39 @@ static int keep(struct composed_store *store, const uint8_t *data, size_t len, s
         return 0;
 }
 
+int composed_may_make(struct composed_store *store, sd_event *event, const struct image_copy *base,
+                      size_t len, char **ret_why)
+{
+        uint64_t iteration = 0;
+        struct stat st;
+        int r;
+
+        if (fstat(base->fd, &st) < 0)
+                return -errno;
+        if (store->n > 0 &&
+            (store->n >= COMPOSED_MAX || store->bytes + (uint64_t)st.st_size + len > COMPOSED_BYTES_MAX))
+                return refuse_full(store, ret_why);
+        r = sd_event_get_iteration(event, &iteration);
+        if (r < 0)
+                return r;
+        return iteration > 0 && iteration == store->last_iteration ? COMPOSED_LATER : 0;
+}
+
 int composed_make(struct composed_store *store, sd_event *event, const struct image_copy *base,
                   uint32_t address, const uint8_t *data, size_t len, struct composed **ret, char **ret_why)
 {
         const struct board_data_piece piece = { address, data, len };
         _cleanup_(view_done) struct view view = { 0 };
         _cleanup_(freep) uint8_t *made = NULL;
-        uint64_t iteration = 0;
         struct fault fault;
         size_t made_len;
-        int r = view_open(base->fd, &view);
+        int r = composed_may_make(store, event, base, len, ret_why);
 
-        if (r < 0)
+        if (r == 0)
+                r = view_open(base->fd, &view);
+        if (r != 0)
                 return r;
-        if (store->n > 0 && (store->n >= COMPOSED_MAX || store->bytes + view.len + len > COMPOSED_BYTES_MAX))
-                return refuse_full(store, ret_why);
-        r = sd_event_get_iteration(event, &iteration);
-        if (r < 0)
-                return r;
-        if (iteration > 0 && iteration == store->last_iteration)
-                return COMPOSED_LATER;
-        store->last_iteration = iteration;
+        (void)sd_event_get_iteration(event, &store->last_iteration);
         r = image_compose(view.data, view.len, base->image, &piece, &made, &made_len, &fault);
         if (r == 1) {
                 *ret_why = strdup(fault.text);

@@ -39,6 +39,9 @@ enum {
  */
 int composed_make(struct composed_store *store, sd_event *event, const struct image_copy *base,
                   uint32_t address, const uint8_t *data, size_t len, struct composed **ret, char **ret_why);
+/* The same answer before there is any data: 0, COMPOSED_FULL, COMPOSED_LATER, or a negative errno. len: as far as it is known. */
+int composed_may_make(struct composed_store *store, sd_event *event, const struct image_copy *base,
+                      size_t len, char **ret_why);
 /* Whether data of this size has its place there in the image. 0, COMPOSED_REFUSED, or a negative errno. */
 int composed_check(const struct image_copy *base, uint32_t address, size_t len, char **ret_why);
 struct composed *composed_free(struct composed *composed);

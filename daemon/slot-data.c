@@ -13,6 +13,24 @@ int slot_data_begin(struct slot *slot, const struct config_policy *policy)
         return free_and_strdup(&slot->data.folder, policy->board_data);
 }
 
+const char *slot_data_why_not(const struct slot *job, const struct config_policy *policy, char *text,
+                              size_t size)
+{
+        const struct slot_data *data = &job->data;
+
+        if (!data->folder && !policy->board_data)
+                return NULL;
+        if (!data->folder)
+                snprintf(text, size, "came back, and policy %s says board-data now", policy->name);
+        else if (!policy->board_data)
+                snprintf(text, size, "came back, and policy %s says no board-data any more", policy->name);
+        else if (data->address != policy->board_data_address || !streq(data->folder, policy->board_data))
+                snprintf(text, size, "came back, and policy %s has another board-data now", policy->name);
+        else
+                return NULL;
+        return text;
+}
+
 static void drop_composed(struct slot *slot)
 {
         struct composed_store *store = &slot->world->composed;
@@ -119,6 +137,7 @@ static struct board_data_want want_of(const struct slot *slot, const char *folde
 /* Remembers which file it is: the attempts to come get no other. */
 static int note_file(struct slot *slot, const struct board_data_file *file)
 {
+        slot->data.len = file->len;
         memcpy(slot->data.sha256, file->sha256, sizeof(slot->data.sha256));
         return free_and_strdup(&slot->data.file, file->path);
 }
@@ -156,37 +175,35 @@ static int take(struct slot *slot, struct board_data_file *ret, char **ret_why)
         return board_data_take(slot->world->board_data, &want, ret, ret_why);
 }
 
-static int compose(struct slot *slot, const struct board_data_file *file, char **ret_why)
+/* Of composed_make() and composed_may_make(), but for COMPOSED_REFUSED. */
+static int waits_for(int composed)
 {
-        int r = composed_make(&slot->world->composed, slot->world->event, slot->image, slot->data.address,
-                              file->data, file->len, &slot->data.composed, ret_why);
-
-        switch (r) {
-        case COMPOSED_REFUSED:
-                return refuse(slot, file, ret_why);
-        case COMPOSED_FULL:
-                return WAITS_FOR_ROOM;
-        case COMPOSED_LATER:
-                return WAITS_FOR_ITS_TURN;
-        }
-        return r;
+        return composed == COMPOSED_FULL    ? WAITS_FOR_ROOM
+               : composed == COMPOSED_LATER ? WAITS_FOR_ITS_TURN
+                                            : composed;
 }
 
-/* 0, why it waits with *ret_why (but for its turn), or a negative errno. */
+/* 0, why it waits with *ret_why (but for its turn), or a negative errno. Nothing is read or claimed before its turn. */
 static int prepare(struct slot *slot, char **ret_why)
 {
         _cleanup_(board_data_file_done) struct board_data_file file = { 0 };
-        int r = take(slot, &file, ret_why);
+        struct slot_world *world = slot->world;
+        struct slot_data *data = &slot->data;
+        int r = composed_may_make(&world->composed, world->event, slot->image, data->file ? data->len : 0,
+                                  ret_why);
 
-        switch (r) {
-        case BOARD_DATA_WAITS:
-                return WAITS_FOR_A_PERSON;
-        case BOARD_DATA_LATER:
-                return WAITS_FOR_THE_FOLDER;
-        }
+        if (r != 0)
+                return waits_for(r);
+        r = take(slot, &file, ret_why);
+        if (r > 0)
+                return r == BOARD_DATA_LATER ? WAITS_FOR_THE_FOLDER : WAITS_FOR_A_PERSON;
         if (r == 0)
                 r = note_file(slot, &file);
-        return r < 0 ? r : compose(slot, &file, ret_why);
+        if (r < 0)
+                return r;
+        r = composed_make(&world->composed, world->event, slot->image, data->address, file.data, file.len,
+                          &data->composed, ret_why);
+        return r == COMPOSED_REFUSED ? refuse(slot, &file, ret_why) : waits_for(r);
 }
 
 bool slot_data_prepare(struct slot *slot)

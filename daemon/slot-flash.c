@@ -222,7 +222,7 @@ const char *slot_flash_why_not(const struct slot *slot, const struct slot *job, 
         else if (check_given(slot, policy, job->image, &why) != 0)
                 snprintf(text, size, "came back, and: %s", why ? why : "out of memory");
         else
-                return NULL;
+                return slot_data_why_not(job, policy, text, size);
         return text;
 }
 

@@ -18,6 +18,7 @@ struct slot_data {
         char *folder; /* NULL: nothing */
         uint32_t address;
         char *file; /* that the job got, or NULL */
+        size_t len; /* its size */
         char sha256[SHA256_HEX];
         bool committed;  /* it is the board's in the ledger … */
         unsigned devnum; /* … that stands there for this stay, as struct presence_key */
@@ -144,6 +145,9 @@ const char *slot_why_back(struct slot *slot, bool same, bool first);
 /* A job begins by this policy; forgets what was before. 0 or -ENOMEM. */
 int slot_data_begin(struct slot *slot, const struct config_policy *policy);
 void slot_data_done(struct slot *slot);
+/* Why the board of the job, which is back, does not go on by its policy as it is now (in text), or NULL. */
+const char *slot_data_why_not(const struct slot *job, const struct config_policy *policy, char *text,
+                              size_t size);
 /* The job goes on in another slot. */
 void slot_data_move(struct slot *from, struct slot *to);
 /* Before an attempt: the board's file is chosen and put into the image. False: it has to wait, and says for what. */

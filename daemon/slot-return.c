@@ -42,7 +42,7 @@ static const char *why_not_the_same(const struct slot *slot, const struct slot *
                  !streq(image->sha256, job->image->sha256))
                 snprintf(text, size, "came back, and policy %s has another image now", policy->name);
         else
-                return NULL;
+                return slot_data_why_not(job, policy, text, size);
         return text;
 }
 

@@ -304,6 +304,21 @@ static void test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file(vo
         give(*state, &fresh, "b"); /* in run-time mode, as a board that was plugged in */
 }
 
+static void test_s2_whose_detach_was_cut_off_by_the_daemon_s_stop_gets_its_file(void **state)
+{
+        struct board_data_want before = board("j1", NULL, 1), back = board("j2", NULL, 2);
+        const struct attempt_record stopped = ended(VERDICT_CANCELLED, NOON);
+
+        put("a");
+        put("b");
+        give(*state, &before, "a");
+        assert_int_equal(try_close(*state, 1, &stopped, NULL).r, 0); /* and not final */
+        data_restart(*state);
+        back.dfu_mode = true;
+        give(*state, &back, "a");
+        assert_int_equal(on_disk(*state, "SELECT count(*) FROM board_data"), 1);
+}
+
 static void test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended(void **state)
 {
         struct board_data_want first = board("j1", NULL, 1), other = board("j2", NULL, 2);
@@ -578,6 +593,7 @@ int main(void)
                 TEST(test_s2_that_stays_gets_its_file_again_and_a_pulled_one_a_new_one),
                 TEST(test_s2_keeps_its_file_through_detach),
                 TEST(test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file),
+                TEST(test_s2_whose_detach_was_cut_off_by_the_daemon_s_stop_gets_its_file),
                 TEST(test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended),
                 TEST(test_same_content_under_another_name_is_not_given_twice),
                 TEST(test_same_content_is_not_claimed_twice_either),

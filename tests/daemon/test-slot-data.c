@@ -2,6 +2,7 @@
 /* Slots whose boards get a file each, from the board's coming to what its engine was given, without a bus. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -314,6 +315,82 @@ static void test_hundred_boards_at_once_get_a_hundred_files(void **state)
         assert_int_equal(on_disk(st, "SELECT count(*) FROM board_data"), SLOTS);
 }
 
+/* How often a file of the folder was opened since watch_opens(). */
+static int watch_opens(void)
+{
+        char path[96];
+        int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+        assert_return_code(fd, errno);
+        path_of(path, sizeof(path), "nvs");
+        assert_return_code(inotify_add_watch(fd, path, IN_OPEN), errno);
+        return fd;
+}
+
+static unsigned count_opens(int fd)
+{
+        _Alignas(struct inotify_event) char buffer[16384];
+        unsigned n = 0;
+        ssize_t len;
+
+        while ((len = read(fd, buffer, sizeof(buffer))) > 0)
+                for (const char *p = buffer; p < buffer + len;) {
+                        struct inotify_event event;
+
+                        memcpy(&event, p, sizeof(event));
+                        assert_false(event.mask & IN_Q_OVERFLOW);
+                        n += !(event.mask & IN_ISDIR);
+                        p += sizeof(event) + event.len;
+                }
+        assert_int_equal(errno, EAGAIN);
+        return n;
+}
+
+static void test_file_is_read_only_when_it_is_its_board_s_turn(void **state)
+{
+        char port[16], name[32];
+        int fd;
+
+        (void)state;
+        for (unsigned i = 0; i < 30; i++) {
+                snprintf(name, sizeof(name), "unit-%u.bin", i);
+                put(name);
+        }
+        fd = watch_opens();
+        for (unsigned i = 0; i < 30; i++) { /* all want their place in the same turns */
+                snprintf(port, sizeof(port), "1-1.%u", i + 1);
+                plug(port, i + 1);
+        }
+        for (unsigned i = 0; i < 30; i++) {
+                snprintf(port, sizeof(port), "1-1.%u", i + 1);
+                expect_phase(port, PHASE_FLASHED);
+        }
+        assert_int_equal(count_opens(fd), 30);
+        close(fd);
+}
+
+static void test_board_that_waits_for_room_reads_and_claims_nothing(void **state)
+{
+        const struct composed_store full = { .n = COMPOSED_MAX };
+        char *file;
+        int fd;
+
+        (void)state;
+        put("a");
+        world.composed = full;
+        fd = watch_opens();
+        plug("1-1", 1);
+        expect_waits("1-1", "waits: 512 images with board data are in memory (0 MiB): expected at most 512 "
+                            "and 512 MiB");
+        assert_int_equal(count_opens(fd), 0);
+        file = text_of("1-1", true);
+        assert_null(file);
+        world.composed = (struct composed_store){ 0 };
+        on_data(NULL); /* what poking comes to, once one is freed */
+        expect_flashed_with("1-1", "a");
+        close(fd);
+}
+
 static void test_folder_that_runs_empty_holds_the_slot_and_goes_on_when_a_file_comes(void **state)
 {
         (void)state;
@@ -491,6 +568,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_board_gets_the_image_with_its_file_in_it),
                 TEST(test_hundred_boards_at_once_get_a_hundred_files),
+                TEST(test_file_is_read_only_when_it_is_its_board_s_turn),
+                TEST(test_board_that_waits_for_room_reads_and_claims_nothing),
                 TEST(test_folder_that_runs_empty_holds_the_slot_and_goes_on_when_a_file_comes),
                 TEST(test_boards_that_wait_get_the_files_that_come_one_each),
                 TEST(test_retry_gets_the_same_file),

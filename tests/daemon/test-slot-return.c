@@ -6,6 +6,8 @@
 #include "tests/daemon/ledger-station.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/slot-internal.h"
 #include "tests/rom/sample-image.h"
@@ -38,6 +40,13 @@ static void on_image_seen(void *userdata, const struct config_policy *policy, co
                           const char *why)
 {
         (void)userdata, (void)policy, (void)copy, (void)why;
+}
+
+static void on_data(void *userdata)
+{
+        (void)userdata;
+        for (size_t i = 0; i < ARRAY_SIZE(line.slots); i++)
+                slot_data_changed(line.slots[i]);
 }
 
 static struct slot *find_job(void *userdata, const struct slot *asks, const char *mac)
@@ -93,6 +102,10 @@ static void write_image(void)
 
 static int begin(void **state)
 {
+        char owner[16];
+
+        snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+        setenv("ESPDFU_DATA_OWNER", owner, 1);
         station_setup(state);
         memset(&line, 0, sizeof(line));
         line.ledger = *state;
@@ -112,6 +125,9 @@ static int begin(void **state)
         };
         configure("[policy probe]\nchip = esp32s3\nimage = @/s3.bin\nattempts = 20\n");
         assert_int_equal(images_new(&line.world.images), 0);
+        assert_int_equal(
+                board_data_new(line.world.event, line.world.ledger, on_data, NULL, &line.world.board_data),
+                0);
         assert_int_equal(slot_new(&line.world, "A1", NULL, "1-1", &line.slots[0]), 0);
         assert_int_equal(slot_new(&line.world, "A2", NULL, "1-2", &line.slots[1]), 0);
         return 0;
@@ -121,6 +137,7 @@ static int end(void **state)
 {
         for (size_t i = 0; i < ARRAY_SIZE(line.slots); i++)
                 slot_free(line.slots[i]);
+        board_data_free(line.world.board_data);
         images_free(line.world.images);
         config_free(line.config);
         holds_done(&line.holds);
@@ -310,6 +327,140 @@ static void test_released_board_is_back_where_its_policy_has_no_image_any_more(v
         expect(A1, PHASE_HELD, NULL);
 }
 
+/* ---- boards that get a file of their own ---- */
+
+#define IN(folder, address) PROBE "board-data = " address ":@/" folder "\n"
+#define PROBE               "[policy probe]\nchip = esp32s3\nimage = @/s3.bin\nattempts = 20\n"
+
+static void put(const char *folder, const char *name)
+{
+        char path[128];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "%s/%s", line.ledger->dir, folder);
+        if (mkdir(path, 0755) < 0)
+                assert_int_equal(errno, EEXIST);
+        snprintf(path, sizeof(path), "%s/%s/%s", line.ledger->dir, folder, name);
+        f = fopen(path, "we");
+        assert_non_null(f);
+        fputs(path, f);
+        assert_int_equal(fclose(f), 0);
+        assert_return_code(chmod(path, 0644), errno);
+}
+
+static void reload(const char *policies)
+{
+        configure(policies);
+        board_data_reload(line.world.board_data);
+}
+
+/* Its file was chosen, and it is gone before the first byte. */
+static void lose_in_time(struct slot *slot)
+{
+        while (slot->job.state == JOB_QUEUED) {
+                if (wants_place(slot))
+                        slot_give_place(slot);
+                assert_return_code(sd_event_run(line.world.event, 0), errno);
+        }
+        pull(slot);
+        wait_for_state(slot, JOB_RETURNING);
+}
+
+/*
+ * Where the policy says something else about board-data by now, the board's job ends for that reason, and it begins anew by
+ * what is said now: with this file, or with none.
+ */
+static void expect_begins_anew(const char *before, const char *after, const char *why, const char *file)
+{
+        char first[SD_ID128_STRING_MAX], sql[256];
+
+        put("nvs", "a");
+        put("nvs", "b");
+        put("keys", "k");
+        reload(before);
+        plug(A1, MAC_A);
+        lose_in_time(A1);
+        memcpy(first, A1->job_id, sizeof(first));
+        reload(after);
+        plug(A1, MAC_A);
+        while (streq(A1->job_id, first))
+                assert_true(sd_event_run(line.world.event, 30 * USEC_PER_SEC) > 0);
+        snprintf(sql, sizeof(sql),
+                 "SELECT count(*) FROM attempt WHERE final AND job = '%s' AND message = '%s'", first, why);
+        assert_int_equal(on_disk(line.ledger, sql), 1);
+        lose_in_time(A1);
+        assert_int_equal(A1->job.attempt, 1);
+        if (file)
+                assert_string_equal(strrchr(A1->data.file, '/') + 1, file);
+        else
+                assert_null(A1->data.file);
+}
+
+static void test_board_that_is_back_goes_on_with_the_file_that_it_got(void **state)
+{
+        (void)state;
+        put("nvs", "a");
+        put("nvs", "b");
+        reload(IN("nvs", "0x9000"));
+        plug(A1, MAC_A);
+        lose_in_time(A1);
+        reload(IN("nvs", "0x9000"));
+        plug(A2, MAC_A);
+        lose_in_time(A2);
+        assert_string_equal(strrchr(A2->data.file, '/') + 1, "a");
+        assert_int_equal(on_disk(line.ledger, "SELECT count(*) FROM board_data"), 1);
+        assert_int_equal(on_disk(line.ledger, "SELECT count(*) FROM attempt WHERE data_file LIKE '%/nvs/a'"),
+                         2);
+}
+
+static void test_board_that_is_back_where_board_data_is_another_folder_begins_anew(void **state)
+{
+        (void)state;
+        expect_begins_anew(IN("nvs", "0x9000"), IN("keys", "0x9000"),
+                           "came back, and policy probe has another board-data now", "k");
+        /* The one that it had stays its own. */
+        assert_int_equal(on_disk(line.ledger, "SELECT count(*) FROM board_data WHERE mac = '" MAC_A "'"), 2);
+}
+
+static void test_board_that_is_back_where_board_data_has_another_address_begins_anew(void **state)
+{
+        (void)state;
+        expect_begins_anew(IN("nvs", "0x9000"), IN("nvs", "0xa000"),
+                           "came back, and policy probe has another board-data now", "a");
+        assert_int_equal(on_disk(line.ledger, "SELECT count(*) FROM board_data"), 1);
+}
+
+static void test_board_that_is_back_where_board_data_is_gone_begins_anew(void **state)
+{
+        (void)state;
+        expect_begins_anew(IN("nvs", "0x9000"), PROBE,
+                           "came back, and policy probe says no board-data any more", NULL);
+}
+
+static void test_board_that_is_back_where_board_data_was_added_begins_anew(void **state)
+{
+        (void)state;
+        expect_begins_anew(PROBE, IN("nvs", "0x9000"), "came back, and policy probe says board-data now",
+                           "a");
+}
+
+static void test_board_that_comes_on_another_port_where_board_data_is_another_begins_anew(void **state)
+{
+        (void)state;
+        put("nvs", "a");
+        put("keys", "k");
+        reload(IN("nvs", "0x9000"));
+        plug(A1, MAC_A);
+        lose_in_time(A1);
+        reload(IN("keys", "0x9000"));
+        plug(A2, MAC_A);
+        wait_for_state(A1, JOB_ENDED);
+        expect(A1, PHASE_FAILED, "came back, and policy probe has another board-data now");
+        lose_in_time(A2);
+        assert_int_equal(A2->job.attempt, 1);
+        assert_string_equal(strrchr(A2->data.file, '/') + 1, "k");
+}
+
 static void test_another_board_ends_the_job_as_replaced_and_the_record_has_the_right_mac(void **state)
 {
         (void)state;
@@ -446,6 +597,12 @@ int main(void)
                 TEST(test_board_that_leaves_while_it_waits_for_its_job_leaves_nothing_behind),
                 TEST(test_board_that_comes_where_another_policy_counts_begins_anew),
                 TEST(test_released_board_is_back_where_its_policy_has_no_image_any_more),
+                TEST(test_board_that_is_back_goes_on_with_the_file_that_it_got),
+                TEST(test_board_that_is_back_where_board_data_is_another_folder_begins_anew),
+                TEST(test_board_that_is_back_where_board_data_has_another_address_begins_anew),
+                TEST(test_board_that_is_back_where_board_data_is_gone_begins_anew),
+                TEST(test_board_that_is_back_where_board_data_was_added_begins_anew),
+                TEST(test_board_that_comes_on_another_port_where_board_data_is_another_begins_anew),
                 TEST(test_another_board_ends_the_job_as_replaced_and_the_record_has_the_right_mac),
                 TEST(test_slot_that_flaps_is_held_until_it_is_forgiven),
                 TEST(test_board_that_was_not_begun_with_counts_only_if_it_leaves_at_once),
