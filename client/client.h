@@ -41,6 +41,7 @@ int verb_status(int argc, char **argv);
 /* The columns of their tables, by the names that --output has for them; NULL at the end. */
 extern const char *const consumer_columns[];
 extern const char *const history_columns[];
+extern const char *const list_columns[];
 extern const char *const stats_columns[];
 
 /* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */

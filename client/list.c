@@ -7,7 +7,7 @@
 #include "client/devices.h"
 #include "client/station-view.h"
 #include "client/status-pick.h"
-#include "client/table.h"
+#include "client/table-choice.h"
 
 enum column { PORT, ID, MODE, CHIP, SERIAL, NODE, RIGHTS, PATH, SLOT, STATION, N_COLUMNS };
 
@@ -15,6 +15,13 @@ static const char *const column_names[N_COLUMNS] = {
         [PORT] = "PORT", [ID] = "ID",         [MODE] = "MODE", [CHIP] = "CHIP", [SERIAL] = "SERIAL",
         [NODE] = "NODE", [RIGHTS] = "RIGHTS", [PATH] = "PATH", [SLOT] = "SLOT", [STATION] = "STATION",
 };
+
+const char *const list_columns[] = { "port",   "id",   "mode", "chip",    "serial", "node",
+                                     "rights", "path", "slot", "station", NULL };
+
+/* What a terminal that is too narrow does without, the first first. STATION is cut to what is left. */
+static const size_t dispensable[] = { PATH, NODE, CHIP, RIGHTS, SERIAL };
+static const size_t usual_widths[N_COLUMNS] = { [STATION] = 20 };
 
 struct listing {
         struct device *devices;
@@ -94,23 +101,29 @@ static int add_device(const struct listing *listing, const struct device *device
         return r;
 }
 
-static int print_table(const struct listing *listing, status_pick pick)
+static int print_table(const struct listing *listing, const struct table_choice *choice, status_pick pick)
 {
+        const struct table_fit fit = { usual_widths, dispensable, ARRAY_SIZE(dispensable) };
+        bool chosen = table_is_chosen(choice);
         struct table_style style;
         _cleanup_(table_unrefp) struct libscols_table *table = NULL;
         _cleanup_(freep) char *text = NULL;
         int r;
 
         table_style_of_stdout(&style);
+        if (!chosen)
+                table_style_fit_terminal(&style);
         table = table_new(&style, column_names, N_COLUMNS);
         r = table ? 0 : -ENOMEM;
         for (size_t i = 0; r == 0 && i < listing->n; i++)
                 if (is_picked(listing, &listing->devices[i], pick))
                         r = add_device(listing, &listing->devices[i], &style, table);
-        if (r == 0 && scols_table_get_nlines(table) == 0) {
+        if (r == 0 && scols_table_get_nlines(table) == 0 && !chosen) {
                 puts("No device of Espressif's (303a:*) on any USB port: see espdfuctl doctor.");
                 return EXIT_DONE;
         }
+        if (r == 0)
+                r = chosen ? table_choose(table, choice) : table_fit(&style, table, &fit);
         if (r == 0)
                 r = scols_print_table_to_string(table, &text);
         if (r < 0)
@@ -176,11 +189,15 @@ int verb_list(int argc, char **argv)
 {
         _cleanup_(listing_done) struct listing listing = { 0 };
         bool json = false;
-        const struct client_option options[] = { { "json", .flag = &json } };
+        struct table_choice choice = { 0 };
+        const struct client_option options[] = { { "json", .flag = &json }, TABLE_OPTIONS(choice) };
         const char *unknown;
         int r = client_options(argc, argv, options, ARRAY_SIZE(options), INT_MAX);
 
         if (r != CLIENT_GO_ON)
+                return r;
+        r = table_choice_read(&choice, "list", list_columns, json);
+        if (r != EXIT_DONE)
                 return r;
         r = devices_look(&listing.devices, &listing.n);
         if (r < 0) {
@@ -199,5 +216,5 @@ int verb_list(int argc, char **argv)
         }
         if (listing.view.fault)
                 client_error("what the station thinks of them is not known: %s", listing.view.fault);
-        return json ? print_json(&listing, argv + optind) : print_table(&listing, argv + optind);
+        return json ? print_json(&listing, argv + optind) : print_table(&listing, &choice, argv + optind);
 }

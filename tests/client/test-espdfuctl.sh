@@ -208,7 +208,7 @@ slot     A2     48" ] || broken "expected one table"
 ctl consumer list --output behind,consumer
 [ "$(cat "$dir/stdout")" = "BEHIND  CONSUMER
 118     bridge" ] || broken "expected two columns"
-for verb in status history stats "consumer list"; do
+for verb in status list history stats "consumer list"; do
         # shellcheck disable=SC2086
         ctl $verb --output colour
         expect_code 2

@@ -170,6 +170,11 @@ static void test_list_says_what_the_station_thinks(void **state)
         one = LIST("A1");
         expect_said(one, "1-4.1");
         assert_null(strstr(one, "1-4.2"));
+        {
+                g_autofree char *rows = LIST("--noheadings", "--output", "mode,port");
+
+                assert_string_equal(rows, "rom-dfu  1-4.1\nrom      1-4.2\n");
+        }
         json = LIST("--json", "1-4.2");
         whole = json_loads(json, 0, NULL);
         assert_true(json_is_true(json_object_get(whole, "daemon")));
