@@ -219,6 +219,47 @@ static void test_crash_in_the_first_moment_wastes_no_file(void **state)
         expect_flashed_with("1-4.1", board, "a");
 }
 
+/* An S2 that stays off the bus for 3 s after its DETACH, in which it is by now. */
+static struct bed_board *plug_and_detach(const char *port)
+{
+        struct bed_board *board = plug_with(&line, port,
+                                            &(struct rom_config){ .chip = ROM_S2, .detach_usec = 3000000 });
+        bool is_off = false;
+
+        expect_phase(&line, port, PHASE_DETACHING);
+        while (!is_off) {
+                bed_lock(line.bed);
+                is_off = rom_counters(bed_rom(board))->detaches > 0;
+                bed_unlock(line.bed);
+                g_thread_yield();
+        }
+        return board;
+}
+
+/* It has the file that it got before its DETACH, and no second one is used up. */
+static void expect_own_file(struct bed_board *board)
+{
+        struct bed_board *next;
+
+        expect_flashed_with("1-4.1", board, "a");
+        assert_int_equal(rom_counters(bed_rom(board))->detaches, 1);
+        next = plug(&line, "1-4.2", ROM_S2);
+        expect_flashed_with("1-4.2", next, "b");
+}
+
+static void test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file(void **state)
+{
+        struct bed_board *board;
+
+        (void)state;
+        put("a");
+        put("b");
+        board = plug_and_detach("1-4.1");
+        kill_daemon(&line);
+        start_daemon(&line);
+        expect_own_file(board);
+}
+
 static void test_pulled_s2_is_a_new_board_and_its_file_stays_used(void **state)
 {
         struct bed_board *board;
@@ -410,6 +451,7 @@ int main(void)
                 TEST(test_retry_gets_the_same_file),
                 TEST(test_crash_after_commit_gives_the_same_file),
                 TEST(test_crash_in_the_first_moment_wastes_no_file),
+                TEST(test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file),
                 TEST(test_pulled_s2_is_a_new_board_and_its_file_stays_used),
                 TEST(test_board_with_a_mac_gets_its_file_again),
                 TEST(test_file_that_does_not_fit_is_refused_and_its_successor_goes_on),
