@@ -134,7 +134,7 @@ static int list(json_t *parameters, bool json)
 
 int verb_history(int argc, char **argv)
 {
-        struct filter_arguments filter = { 0 };
+        struct history_query filter = { 0 };
         const char *rows = NULL;
         bool json = false, all = false;
         const struct client_option options[] = {

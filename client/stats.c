@@ -162,7 +162,7 @@ static int print_stats(const json_t *parameters)
 
 int verb_stats(int argc, char **argv)
 {
-        struct filter_arguments filter = { 0 };
+        struct history_query filter = { 0 };
         bool json = false;
         const struct client_option options[] = { { "json", .flag = &json }, FILTER_OPTIONS(filter) };
         json_t *parameters, *reply;
