@@ -2,7 +2,7 @@
 /* What the verbs of espdfuctl have in common: how they end, where the daemon is, how a call is made. */
 #pragma once
 
-#include "client/connection.h"
+#include "io/connection.h"
 #include "client/exit.h"
 #include "client/say.h"
 #include "core/messages.h"

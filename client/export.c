@@ -7,7 +7,7 @@
 
 #include "client/client.h"
 #include "client/filters.h"
-#include "core/csv.h"
+#include "core/attempt-csv.h"
 #include "io/file-write.h"
 
 struct export
@@ -25,38 +25,12 @@ static int out_of_memory(void)
 
 /* ---- one attempt ---- */
 
-static int add_cell(struct bytes *line, const json_t *value)
-{
-        char number[24];
-
-        if (json_is_string(value))
-                return csv_text(line, json_string_value(value));
-        if (json_is_integer(value))
-                snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        else if (json_is_boolean(value))
-                snprintf(number, sizeof(number), "%d", json_is_true(value)); /* as the ledger has it */
-        else
-                return 0;
-        return bytes_append(line, number, strlen(number));
-}
-
 /* attempt NULL: the names. */
 static int write_csv(FILE *out, const json_t *attempt)
 {
         _cleanup_(bytes_done) struct bytes line = { 0 };
-        const char *name;
-        int r = 0;
 
-        for (size_t i = 0; r == 0 && (name = attempt_field(i)); i++) {
-                if (i > 0)
-                        r = bytes_append(&line, ",", 1);
-                if (r == 0)
-                        r = attempt ? add_cell(&line, json_object_get(attempt, name))
-                                    : bytes_append(&line, name, strlen(name));
-        }
-        if (r == 0)
-                r = bytes_append(&line, "\r\n", 2);
-        if (r < 0)
+        if (attempt_to_csv(&line, attempt) < 0)
                 return out_of_memory();
         fwrite(line.data, 1, line.len, out);
         return EXIT_DONE;
@@ -173,7 +147,7 @@ static int to_file(struct export *e, struct connection *connection)
 int verb_export(int argc, char **argv)
 {
         _cleanup_(connection_closep) struct connection *connection = NULL;
-        struct filter_arguments filter = { 0 };
+        struct history_query filter = { 0 };
         const char *format = NULL, *output = NULL;
         const struct client_option options[] = {
                 { "format", .value = &format },

@@ -3,16 +3,12 @@
 #pragma once
 
 #include "client/client.h"
-
-struct filter_arguments {
-        const char *slot, *mac, *image, *since, *until,
-                *verdict; /* as they stand on the command line, or NULL */
-};
+#include "io/history-query.h"
 
 #define FILTER_USAGE                                                                                         \
         "[--slot SLOT] [--mac MAC] [--image IMAGE] [--verdict VERDICT] [--since TIME] [--until TIME]"
 
-/* Rows of a verb's table of options. */
+/* Rows of a verb's table of options; f: a struct history_query. */
 #define FILTER_OPTIONS(f)                                                                                    \
         { "image", .value = &(f).image }, { "mac", .value = &(f).mac }, { "since", .value = &(f).since },    \
                 { "slot", .value = &(f).slot }, { "until", .value = &(f).until },                            \
@@ -21,4 +17,4 @@ struct filter_arguments {
         }
 
 /* The call's parameters, a new object. EXIT_DONE, or all is said. */
-int filter_parameters(const struct filter_arguments *f, json_t **ret);
+int filter_parameters(const struct history_query *f, json_t **ret);

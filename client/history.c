@@ -152,7 +152,7 @@ static int list(json_t *parameters, bool json, const struct table_choice *choice
 
 int verb_history(int argc, char **argv)
 {
-        struct filter_arguments filter = { 0 };
+        struct history_query filter = { 0 };
         struct table_choice choice = { 0 };
         const char *rows = NULL;
         bool json = false, all = false;

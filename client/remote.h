@@ -3,7 +3,7 @@
  * reads is that machine's socket. */
 #pragma once
 
-#include "client/connection.h"
+#include "io/connection.h"
 
 /* What is wrong with [USER@]HOST, or NULL. It becomes an argument of ssh, never a word of a shell. */
 const char *remote_host_fault(const char *host);

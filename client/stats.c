@@ -234,7 +234,7 @@ static int print_stats(const json_t *parameters, const struct table_choice *choi
 
 int verb_stats(int argc, char **argv)
 {
-        struct filter_arguments filter = { 0 };
+        struct history_query filter = { 0 };
         bool json = false;
         struct table_choice choice = { 0 };
         const struct client_option options[] = { { "json", .flag = &json },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/connection.h"
+#include "io/connection.h"
 
 #include <poll.h>
 #include <sys/pidfd.h>

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is common to all calls of the daemon: limits, and what went wrong, in words for the page and the journal. */
+#pragma once
+
+#include "io/connection.h"
+
+#define DAEMON_CONNECT_MAX (5 * USEC_PER_SEC)
+
+/* r: of connection_*(), or -EPROTO for a reply that is not what the interface says. One line into why. */
+void daemon_trouble(const char *socket, int r, char *why, size_t size);
