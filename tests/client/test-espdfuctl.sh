@@ -436,6 +436,33 @@ if [ "$(id -u)" -ne 0 ]; then
         expect_err "espdfuctl: $dir/text: Permission denied"
 fi
 
+story "what is wrong on the command line is said to the word"
+long=$(printf '%05000d' 0)
+while IFS='|' read -r arguments expected; do
+        # shellcheck disable=SC2086
+        ctl $arguments
+        expect_code 2
+        expect_err "espdfuctl: $expected"
+done <<END
+history --limit 3 --all|history: --limit and --all: expected one or the other
+history --limit 0|--limit 0: expected a number from 1 to 2147483647
+history --limit many|--limit many: expected a number from 1 to 2147483647
+cancel|cancel: expected the slots whose jobs are to end: see espdfuctl cancel --help
+retry|retry: expected the slots whose boards are to be tried again: see espdfuctl retry --help
+slot|slot: expected learn and the names of the ports: see espdfuctl slot --help
+slot learn --timeout 0 A1|--timeout 0: expected a number from 1 to
+slot learn --timeout 5 1-4.1|slot learn: 1-4.1: expected a name of 1 to 32 letters, digits and . _ + : @ - that does not look like a port
+slot learn A9|slot learn: no terminal, so perhaps nobody who plugs boards: expected --timeout beside it, since the station is held meanwhile
+consumer register bridge many|bridge many: expected a number from 0 to 9223372036854775807
+END
+ctl flash A4 --image "$long"
+expect_err "espdfuctl: $long: File name too long"
+echo same >"$dir/same"
+ctl image sign "$dir/same" --key "$dir/key.pem" --output "$dir/same"
+expect_err "the same file as the input "
+ctl image verify
+expect_err "no FILE: expected at least one DFU image"
+
 story "hold and release"
 ctl hold --reason "new jig" A1 1-4.2
 expect_code 0
