@@ -110,7 +110,7 @@ function drawTile(tile) {
   if (number(slot.attempt) > 1 && (runs || kind === "waiting"))
     parts.word.append(" (try " + slot.attempt + " of " + text(slot.attempts_max) + ")");
   show(parts.board, kind === "idle" && !slot.chip ? slot.port
-    : [text(slot.chip).toUpperCase(), image(slot), slot.mac].filter(Boolean).join(" · "));
+    : [text(slot.chip).toUpperCase().replace(/^ESP32(?=\w)/, "ESP32-"), image(slot), slot.mac].filter(Boolean).join(" · "));
   show(parts.why, why(slot, kind));
   parts.bar.hidden = parts.rate.hidden = !runs;
   if (runs) {
