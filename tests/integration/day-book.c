@@ -33,31 +33,6 @@ static const char *text_of(const json_t *row, const char *key)
         return json_string_value(json_object_get(row, key));
 }
 
-static json_t *read_rows(struct day *day)
-{
-        g_autofree char *text = NULL;
-        json_t *rows = json_array();
-        g_auto(GStrv) lines = NULL;
-
-        assert_int_equal(ctl(&day->line, &text, (const char *[]){ "export", "--format", "json", NULL }), 0);
-        lines = g_strsplit(text, "\n", -1);
-        for (size_t i = 0; lines[i]; i++)
-                if (*lines[i])
-                        assert_int_equal(json_array_append_new(rows, json_loads(lines[i], 0, NULL)), 0);
-        return rows;
-}
-
-static void expect_csv_of_as_many(struct day *day, const json_t *rows)
-{
-        g_autofree char *text = NULL;
-        size_t n = 0;
-
-        assert_int_equal(ctl(&day->line, &text, (const char *[]){ "export", "--format", "csv", NULL }), 0);
-        for (const char *at = text; (at = strstr(at, "\r\n")); at += 2)
-                n++;
-        assert_int_equal(n, json_array_size(rows) + 1);
-}
-
 /* Each number once, from 1 on: nothing is open, nothing is missing. */
 static void expect_sequence_without_gaps(const json_t *rows)
 {
@@ -178,31 +153,73 @@ static void expect_others_interrupted(const json_t *rows)
 
 /* ---- figures ---- */
 
-static void expect_figures(struct day *day)
+static const char *policy_of(const struct day *day, const struct day_entry *entry)
 {
-        g_autofree char *text = NULL;
+        switch (entry->board->chip) {
+        case ROM_S2:
+                return "gizmo";
+        case ROM_P4:
+                return "meter";
+        case ROM_S3:
+                return day->slots[entry->slot].name[0] == 'C' ? "bench" : "probe";
+        case ROM_S31:
+        case ROM_N_CHIPS:
+                break;
+        }
+        fail_msg("%s: no policy flashes it", describe(day, entry));
+        return NULL;
+}
+
+/* What the book has of a policy, or with NULL of all, stands in this line of the figures. */
+static void expect_figures_of(struct day *day, const char *policy, const json_t *line)
+{
         json_int_t flashed = 0, failed = 0, cancelled = 0;
-        json_t *stats, *total;
 
         for (unsigned i = 0; i < day->entries->len; i++) {
-                enum verdict verdict = entry_at(day, i)->verdict;
+                const struct day_entry *entry = entry_at(day, i);
 
-                flashed += verdict == VERDICT_FLASHED;
-                failed += verdict_is_failure(verdict);
-                cancelled += verdict == VERDICT_CANCELLED;
+                if (policy && !streq(policy_of(day, entry), policy))
+                        continue;
+                flashed += entry->verdict == VERDICT_FLASHED;
+                failed += verdict_is_failure(entry->verdict);
+                cancelled += entry->verdict == VERDICT_CANCELLED;
         }
+        assert_int_equal(json_integer_value(json_object_get(line, "flashed")), flashed);
+        assert_int_equal(json_integer_value(json_object_get(line, "failed")), failed);
+        assert_int_equal(json_integer_value(json_object_get(line, "cancelled")), cancelled);
+        print_message("%s: %lld flashed, %lld failed, %lld cancelled\n", policy ? policy : "all",
+                      (long long)flashed, (long long)failed, (long long)cancelled);
+}
+
+static void expect_figures(struct day *day, const json_t *rows)
+{
+        g_autofree char *text = NULL;
+        json_int_t n_first = 0;
+        json_t *stats, *total, *line, *row;
+        size_t i;
+
         assert_int_equal(ctl(&day->line, &text, (const char *[]){ "stats", "--json", NULL }), 0);
         stats = json_loads(text, 0, NULL);
+        assert_non_null(stats);
         total = json_object_get(stats, "total");
-        assert_int_equal(json_integer_value(json_object_get(total, "flashed")), flashed);
-        assert_int_equal(json_integer_value(json_object_get(total, "failed")), failed);
-        assert_int_equal(json_integer_value(json_object_get(total, "cancelled")), cancelled);
+        expect_figures_of(day, NULL, total);
+        json_array_foreach(json_object_get(stats, "policies"), i, line)
+                expect_figures_of(day, text_of(line, "name"), line);
+        assert_int_equal(i, 4);
+        json_array_foreach(rows, i, row) n_first += streq_ptr(text_of(row, "verdict"), "flashed") &&
+                                                    json_integer_value(json_object_get(row, "attempt")) == 1;
+        assert_int_equal(json_integer_value(json_object_get(total, "first_pass")), n_first);
+        assert_int_equal(json_integer_value(json_object_get(total, "attempts")), json_array_size(rows));
         json_decref(stats);
-        print_message("%u boards, %u jobs: %lld flashed, %lld failed, %lld cancelled\n", day->n_boards,
-                      day->entries->len, (long long)flashed, (long long)failed, (long long)cancelled);
 }
 
 /* ---- flash arrays ---- */
+
+static bool gets_a_file(const struct day *day, const struct day_entry *entry)
+{
+        return entry->board->chip == ROM_S2 ||
+               (entry->board->chip == ROM_S3 && day->slots[entry->slot].name[0] == 'C');
+}
 
 static const struct sample_image *image_of(const struct day *day, enum rom_chip chip)
 {
@@ -216,9 +233,48 @@ static void expect_file_in_flash(struct day *day, const struct day_entry *entry)
 
         assert_true(g_file_get_contents(entry->file, &content, &size, NULL));
         assert_int_equal(size, DAY_DATA_SIZE);
+        assert_string_equal(entry->file + strlen(day->line.dir) + 1, content); /* as it was put there */
         if (!rom_flash_equals(bed_rom(entry->board->bed), DAY_DATA_ADDRESS, content, size))
                 fail_msg("%s: its flash has not %s, which the ledger says it got", describe(day, entry),
                          entry->file);
+}
+
+static void expect_old_bytes(const struct day_board *board, uint32_t from, uint32_t to)
+{
+        g_autofree uint8_t *old = g_malloc(to - from);
+
+        memset(old, DAY_OLD_BYTE, to - from);
+        if (!rom_flash_equals(bed_rom(board->bed), from, old, to - from))
+                fail_msg("board %u (%s, chip %u): something was written between %#x and %#x", board->number,
+                         board->kind->name, board->chip, from, to);
+}
+
+static uint32_t sector_end(uint32_t address)
+{
+        return (address + ROM_SECTOR_SIZE - 1) / ROM_SECTOR_SIZE * ROM_SECTOR_SIZE;
+}
+
+/* Outside the sectors of its image, and of its file, the flash is as it was before, whatever became of the board. */
+static void expect_nothing_beside_it(const struct day_board *board, bool has_data)
+{
+        uint32_t data_end = DAY_DATA_ADDRESS + DAY_DATA_SIZE;
+
+        expect_old_bytes(board, 0, DAY_BOOT_ADDRESS);
+        expect_old_bytes(board, sector_end(DAY_BOOT_ADDRESS + DAY_BOOT_SIZE), DAY_DATA_ADDRESS);
+        if (!has_data)
+                expect_old_bytes(board, DAY_DATA_ADDRESS, data_end);
+        expect_old_bytes(board, data_end, DAY_APP_ADDRESS);
+        expect_old_bytes(board, sector_end(DAY_APP_ADDRESS + DAY_APP_SIZE), DAY_OLD_SIZE);
+        assert_true(rom_flash_is_blank(bed_rom(board->bed), DAY_OLD_SIZE, DAY_FLASH_SIZE - DAY_OLD_SIZE));
+}
+
+/* Erased behind the end of each file. */
+static void expect_blank_ends(const struct rom *rom)
+{
+        uint32_t boot_end = DAY_BOOT_ADDRESS + DAY_BOOT_SIZE, app_end = DAY_APP_ADDRESS + DAY_APP_SIZE;
+
+        assert_true(rom_flash_is_blank(rom, boot_end, sector_end(boot_end) - boot_end));
+        assert_true(rom_flash_is_blank(rom, app_end, sector_end(app_end) - app_end));
 }
 
 static void expect_right_flash(struct day *day, const struct day_board *board, const struct day_entry *last,
@@ -232,6 +288,7 @@ static void expect_right_flash(struct day *day, const struct day_board *board, c
         if (!last) {
                 assert_int_equal(counters->requests[ROM_DETACH], 0);
                 assert_int_equal(counters->requests[ROM_DNLOAD], 0);
+                expect_old_bytes(board, 0, DAY_OLD_SIZE);
                 return;
         }
         if (board->interrupted ? counters->completed < times : counters->completed != times)
@@ -241,6 +298,7 @@ static void expect_right_flash(struct day *day, const struct day_board *board, c
                 return;
         if (!rom_flash_has_image(bed_rom(board->bed), image->data, image->payload_size))
                 fail_msg("%s: its flash is not the image", describe(day, last));
+        expect_blank_ends(bed_rom(board->bed));
         if (last->file)
                 expect_file_in_flash(day, last);
 }
@@ -250,25 +308,22 @@ static void expect_right_flashes(struct day *day)
         bed_lock(day->line.bed);
         for (unsigned i = 0; i < day->n_boards; i++) {
                 const struct day_entry *last = NULL;
+                bool has_data = false;
                 unsigned times = 0;
 
                 for (unsigned j = 0; j < day->entries->len; j++)
                         if (entry_at(day, j)->board == &day->boards[i]) {
                                 last = entry_at(day, j);
                                 times += last->verdict == VERDICT_FLASHED;
+                                has_data = has_data || gets_a_file(day, last);
                         }
                 expect_right_flash(day, &day->boards[i], last, times);
+                expect_nothing_beside_it(&day->boards[i], has_data);
         }
         bed_unlock(day->line.bed);
 }
 
 /* ---- a file for each board ---- */
-
-static bool gets_a_file(const struct day *day, const struct day_entry *entry)
-{
-        return entry->board->chip == ROM_S2 ||
-               (entry->board->chip == ROM_S3 && day->slots[entry->slot].name[0] == 'C');
-}
 
 /* Who a file is for: an ESP32-S2 is another board each time that it is plugged in. To be freed. */
 static char *owner_of(const struct day_entry *entry)
@@ -311,13 +366,14 @@ static void expect_no_file_twice(struct day *day)
 
 void day_close_book(struct day *day)
 {
-        json_t *rows = read_rows(day);
+        json_t *rows = day_export(day);
 
-        expect_csv_of_as_many(day, rows);
+        day_expect_csv_agrees(day, rows);
+        day_expect_whole_jobs(rows);
         expect_sequence_without_gaps(rows);
         expect_jobs_of_the_book(day, rows);
         expect_others_interrupted(rows);
-        expect_figures(day);
+        expect_figures(day, rows);
         expect_right_flashes(day);
         expect_no_file_twice(day);
         json_decref(rows);

@@ -23,8 +23,13 @@ static const char policies[] = "[policy gizmo]\n"
                                "image = @s2.bin\n"
                                "board-data = 0x9000:@nvs\n"
                                "retry-delay = 500ms\n"
+                               "[policy meter]\n"
+                               "chip = esp32p4\n"
+                               "image = @p4.bin\n"
+                               "after = reset\n"
+                               "retry-delay = 500ms\n"
+                               "sha256 = @PIN\n"
                                "[policy bench]\n"
-                               "chip = esp32s3\n"
                                "slot = C*\n"
                                "image = @s3.bin\n"
                                "board-data = 0x9000:@cal\n"
@@ -34,22 +39,16 @@ static const char policies[] = "[policy gizmo]\n"
                                "image = @s3.bin\n"
                                "signature = required\n"
                                "reflash = never\n"
-                               "retry-delay = 500ms\n"
-                               "[policy meter]\n"
-                               "chip = esp32p4\n"
-                               "image = @p4.bin\n"
-                               "after = reset\n"
-                               "retry-delay = 500ms\n"
-                               "sha256 = ";
+                               "retry-delay = 500ms\n";
 
 static void make_image(struct day *day, const char *name, uint16_t pid, unsigned seed,
                        struct sample_image *image)
 {
         const struct sample_spec spec = {
                 .pid = pid,
-                .flash_size = 4 * MIB,
-                .files = { { .name = "boot.bin", .address = 0x1000, .size = 3000, .seed = seed },
-                           { .name = "app.bin", .address = 0x10000, .size = 5000, .seed = seed + 2 } },
+                .flash_size = DAY_FLASH_SIZE,
+                .files = { { "boot.bin", DAY_BOOT_ADDRESS, DAY_BOOT_SIZE, seed },
+                           { "app.bin", DAY_APP_ADDRESS, DAY_APP_SIZE, seed + 2 } },
                 .n_files = 2,
         };
         g_autofree char *path = line_path(&day->line, name);
@@ -135,7 +134,8 @@ static void configure(struct day *day, unsigned jobs_max)
                 jobs_max, jobs_max - 1);
         for (unsigned i = 1; i <= 8; i++)
                 g_string_append_printf(text, "[slot C%u]\nport = 1-3.%u\n", i, i);
-        g_string_append_printf(text, "%s%s\n", policies, pin);
+        g_string_append(text, policies);
+        g_string_replace(text, "@PIN", pin, 1);
         line_configure(&day->line, text->str);
 }
 
@@ -219,6 +219,7 @@ static struct bed_board *make_board(struct day *day, struct day_slot *slot, cons
         struct rom_config config = {
                 .chip = board->chip,
                 .timing = { .transfer_usec = board->kind->transfer_usec },
+                .flash_size = DAY_FLASH_SIZE,
                 .starts_in_dfu_mode = board->kind->in_dfu_mode,
                 .product = board->kind->not_the_rom ? "gizmo" : NULL,
         };
@@ -227,6 +228,7 @@ static struct bed_board *make_board(struct day *day, struct day_slot *slot, cons
         memcpy(config.mac, board->mac, sizeof(config.mac));
         bed = bed_plug(day->line.bed, slot->port, &config);
         bed_lock(day->line.bed);
+        rom_flash_fill(bed_rom(bed), 0, DAY_OLD_BYTE, DAY_OLD_SIZE);
         for (unsigned i = 0; i < board->kind->n_faults; i++)
                 rom_add_fault(bed_rom(bed), &board->kind->faults[i]);
         bed_unlock(day->line.bed);
@@ -260,10 +262,13 @@ static unsigned leaves_of(const struct day_board *board)
         return board->kind->leaves ? board->kind->n_faults : 0;
 }
 
-static bool may_leave(const struct day_slot *slot, const struct day_board *board)
+static bool may_be_in(const struct day_slot *slot, const struct day_board *board)
 {
         unsigned n = leaves_of(board);
+        bool in_c = slot->name[0] == 'C';
 
+        if (board->kind->place != DAY_ANYWHERE && (board->kind->place == DAY_IN_C) != in_c)
+                return false;
         return board->kind->script == DAY_FLAP ? slot->n_left == 0 : slot->n_left + n <= LEAVES_MAX || n == 0;
 }
 
@@ -307,8 +312,12 @@ static struct day_slot *free_slot_like(struct day *day, const struct day_slot *s
 
 static bool wait_until_done(struct day *day, struct day_slot *slot)
 {
-        if (!shows(day, slot, slot->board->kind->phase))
+        const struct day_kind *kind = slot->board->kind;
+
+        if (!shows(day, slot, kind->phase))
                 return false;
+        if (kind->says)
+                expect_said(look(day, slot)->message, kind->says);
         take_out(slot);
         return true;
 }
@@ -502,7 +511,7 @@ static struct day_board *next_board(struct day *day, const struct day_slot *slot
                         return board;
         }
         board = &day->boards[day->next];
-        return may_leave(slot, board) ? board : next_good_board(day);
+        return may_be_in(slot, board) ? board : next_good_board(day);
 }
 
 /* Whether something was done at this slot. */

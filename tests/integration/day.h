@@ -5,8 +5,9 @@
  * says; day-book.c compares both at the end.
  *
  * 40 slots: A1 to A16, a hub; B1 to B16, a cascade of four; C1 to C8, each with its own name. Four policies: gizmo
- * (ESP32-S2, a file of its own for each board), bench (ESP32-S3 in C*, a file for each MAC), probe (ESP32-S3 elsewhere, signed,
- * never twice) and meter (ESP32-P4, pinned, reset afterwards). An ESP32-S31 has none.
+ * (ESP32-S2, a file of its own for each board), meter (ESP32-P4, pinned, reset afterwards), bench (whatever else is in C*, with
+ * the image for an ESP32-S3, a file for each MAC) and probe (ESP32-S3 elsewhere, signed, never twice). An ESP32-S31 has none,
+ * and in C* an image for another chip.
  */
 #pragma once
 
@@ -15,6 +16,15 @@
 #define DAY_SLOTS        40
 #define DAY_DATA_ADDRESS 0x9000
 #define DAY_DATA_SIZE    4096
+
+/* Each image has two files. What is on a board before its flash begins with old bytes; the rest is blank. */
+#define DAY_FLASH_SIZE   (4 * MIB)
+#define DAY_BOOT_ADDRESS 0x1000
+#define DAY_BOOT_SIZE    3000
+#define DAY_APP_ADDRESS  0x10000
+#define DAY_APP_SIZE     5000
+#define DAY_OLD_BYTE     0xa5
+#define DAY_OLD_SIZE     0x20000 /* bytes */
 
 /* What the operator does with a board. */
 enum day_script {
@@ -38,6 +48,13 @@ enum day_script {
 #define DAY_MAC (DAY_S3 | DAY_P4)
 #define DAY_ANY (DAY_S2 | DAY_MAC)
 
+/* In which slots it is played. */
+enum day_place {
+        DAY_ANYWHERE,
+        DAY_IN_C,
+        DAY_NOT_IN_C,
+};
+
 struct day_kind {
         const char *name;
         unsigned chips; /* that it is played with: a set of 1 << enum rom_chip */
@@ -45,7 +62,9 @@ struct day_kind {
         struct rom_fault faults[3];
         unsigned n_faults;
         uint64_t transfer_usec; /* of its bus; 0: quick */
-        enum phase phase;       /* in which the board rests in the end */
+        enum day_place place;
+        enum phase phase; /* in which the board rests in the end */
+        const char *says; /* what its slot says then has this text in it; NULL: anything */
         /* How its job ends; and the one before, where an ESP32-S2 that left is a new board. VERDICT_NONE: no job. */
         enum verdict verdict, first_of_s2, first;
         bool not_the_rom, in_dfu_mode;
@@ -104,4 +123,8 @@ void day_work(struct day *day);
 /* day-book.c */
 void day_expect_job(struct day *day, struct day_board *board, unsigned slot, enum verdict verdict);
 void day_close_book(struct day *day);
+/* day-export.c. rows: all attempts, the oldest first, as `espdfuctl export --format json` writes them. */
+json_t *day_export(struct day *day);
+void day_expect_csv_agrees(struct day *day, const json_t *rows);
+void day_expect_whole_jobs(const json_t *rows);
 void day_end(struct day *day);
