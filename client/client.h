@@ -2,10 +2,10 @@
 /* What the verbs of espdfuctl have in common: how they end, where the daemon is, how a call is made. */
 #pragma once
 
-#include "io/connection.h"
 #include "client/exit.h"
 #include "client/say.h"
 #include "core/messages.h"
+#include "io/connection.h"
 
 #define REPLY_TIMEOUT (10 * USEC_PER_SEC)
 

@@ -269,11 +269,11 @@ function row(a) {
     ["Try", text(a.attempt)], ["Took", verdict === "none" ? "" : span(number(a.duration_usec))], ["Message", text(a.message)],
   ];
   for (const [label, words] of cells) {
-    const td = element("td", label.toLowerCase(), words);
+    const td = element("td", "cell-" + label.toLowerCase(), words);
     td.dataset.label = label;
     tr.append(td);
   }
-  tr.querySelector(".verdict").prepend(shape(verdict === "none" ? "running" : kind));
+  tr.querySelector(".cell-verdict").prepend(shape(verdict === "none" ? "running" : kind));
   return tr;
 }
 

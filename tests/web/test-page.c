@@ -41,7 +41,7 @@ static bool web_is_ready(void *userdata)
 static int begin(void **state)
 {
         g_autofree char *socket = NULL, *dir = NULL;
-        const char *address;
+        const char *said;
 
         (void)state;
         line_begin(&line, config);
@@ -52,9 +52,9 @@ static int begin(void **state)
                         (const char *[]){ ESPDFU_WEB, "--listen", "127.0.0.1:0", "--socket", socket, NULL },
                         &(struct bed_spawn_options){ .outside = true });
         bed_wait(line.bed, web_is_ready, NULL, PATIENCE);
-        address = strstr(bed_output(web), "http://");
-        if (!address || sscanf(address, "%63s", url) != 1)
-                fail_msg("espdfu-web says no address: %s", bed_output(web));
+        said = strstr(bed_output(web), "the page is on ");
+        if (!said || sscanf(said, "the page is on %63s", url) != 1)
+                fail_msg("espdfu-web does not start: %s", bed_output(web));
         browser = browser_open(line.bed, dir);
         browser_size(browser, 1280, 800);
         browser_go(browser, url);
@@ -167,7 +167,8 @@ static void test_board_is_plugged_in_and_the_page_turns_to_downloading_and_then_
         assert_true(rgb[1] > rgb[0] + 50 && rgb[1] > rgb[2] + 40);
         expect_text("flashed", "1");
         expect_text("first-pass", "100.0 %");
-        browser_expect(browser, "document.querySelector('#attempts tr.done td.slot').textContent === 'A1'");
+        browser_expect(browser,
+                       "document.querySelector('#attempts tr.done td.cell-slot').textContent === 'A1'");
         browser_expect_no_errors(browser);
 }
 
@@ -183,9 +184,8 @@ static void test_board_that_fails_turns_red_with_its_cause(void **state)
         assert_true(rgb[0] > rgb[1] + 100 && rgb[0] > rgb[2] + 100);
         browser_expect(browser, "document.title.startsWith('1 failed')");
         browser_expect(browser, "document.getElementById('spoken').textContent.startsWith('A2 failed')");
-        browser_expect(
-                browser,
-                "document.querySelector('#attempts tr.failed td.verdict').textContent === 'verify failed'");
+        browser_expect(browser, "document.querySelector('#attempts tr.failed td.cell-verdict').textContent "
+                                "=== 'verify failed'");
         browser_expect_no_errors(browser);
 }
 
@@ -199,10 +199,9 @@ static void test_history_is_searched_and_words_that_are_wrong_are_told(void **st
         browser_expect(browser, "document.querySelectorAll('#attempts tbody tr').length >= 2");
         say_on_page("document.querySelector('[name=slot]').value = 'A3'; "
                     "document.getElementById('find').click()");
-        browser_expect(
-                browser,
-                "[...document.querySelectorAll('#attempts td.slot')].every(td => td.textContent === 'A3')"
-                " && document.querySelectorAll('#attempts td.slot').length > 0");
+        browser_expect(browser, "[...document.querySelectorAll('#attempts td.cell-slot')].every(td => "
+                                "td.textContent === 'A3')"
+                                " && document.querySelectorAll('#attempts td.cell-slot').length > 0");
         say_on_page("document.querySelector('[name=since]').value = 'soon'; "
                     "document.getElementById('find').click()");
         browser_expect(
