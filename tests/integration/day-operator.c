@@ -6,157 +6,8 @@
 #include "tests/integration/day.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
-
-#include "core/signature.h"
-#include "tests/unit/keys.h"
 
 #define STALLED (150 * USEC_PER_SEC) /* a board that falls silent takes 70 s */
-
-/* The numbers of files that boards get: more than there are boards. */
-#define SPARE_FILES 40
-
-/* ---- the line ---- */
-
-static const char policies[] = "[policy gizmo]\n"
-                               "chip = esp32s2\n"
-                               "image = @s2.bin\n"
-                               "board-data = 0x9000:@nvs\n"
-                               "retry-delay = 500ms\n"
-                               "[policy meter]\n"
-                               "chip = esp32p4\n"
-                               "image = @p4.bin\n"
-                               "after = reset\n"
-                               "retry-delay = 500ms\n"
-                               "sha256 = @PIN\n"
-                               "[policy bench]\n"
-                               "slot = C*\n"
-                               "image = @s3.bin\n"
-                               "board-data = 0x9000:@cal\n"
-                               "retry-delay = 500ms\n"
-                               "[policy probe]\n"
-                               "chip = esp32s3\n"
-                               "image = @s3.bin\n"
-                               "signature = required\n"
-                               "reflash = never\n"
-                               "retry-delay = 500ms\n";
-
-static void make_image(struct day *day, const char *name, uint16_t pid, unsigned seed,
-                       struct sample_image *image)
-{
-        const struct sample_spec spec = {
-                .pid = pid,
-                .flash_size = DAY_FLASH_SIZE,
-                .files = { { "boot.bin", DAY_BOOT_ADDRESS, DAY_BOOT_SIZE, seed },
-                           { "app.bin", DAY_APP_ADDRESS, DAY_APP_SIZE, seed + 2 } },
-                .n_files = 2,
-        };
-        g_autofree char *path = line_path(&day->line, name);
-
-        sample_image_done(image);
-        sample_image_make(&spec, image);
-        assert_int_equal(sample_image_write(image, path), 0);
-}
-
-static void write_file(struct day *day, const char *name, const void *data, size_t len)
-{
-        g_autofree char *path = line_path(&day->line, name);
-
-        assert_true(g_file_set_contents(path, data, (gssize)len, NULL));
-        assert_int_equal(chmod(path, 0644), 0);
-}
-
-static void make_folder(struct day *day, const char *name, unsigned n)
-{
-        g_autofree char *folder = line_path(&day->line, name);
-
-        assert_int_equal(mkdir(folder, 0755), 0);
-        for (unsigned i = 0; i < n; i++) {
-                g_autofree char *file = g_strdup_printf("%s/unit-%u.bin", name, i);
-                uint8_t content[DAY_DATA_SIZE];
-
-                sample_fill(content, sizeof(content), i + 17);
-                g_snprintf((char *)content, 64, "%s", file); /* no two are alike */
-                write_file(day, file, content, sizeof(content));
-        }
-}
-
-static void sign_s3(struct day *day)
-{
-        g_autofree char *keys = line_path(&day->line, "conf/keys.d");
-        uint8_t signature[SIGNATURE_SIZE];
-
-        assert_int_equal(mkdir(keys, 0755), 0);
-        write_file(day, "conf/keys.d/vendor.pem", PUBLIC_3, strlen(PUBLIC_3));
-        assert_int_equal(signature_make(PRIVATE_3, strlen(PRIVATE_3), day->line.s3.data, day->line.s3.size,
-                                        signature, NULL),
-                         0);
-        write_file(day, "s3.bin.sig", signature, sizeof(signature));
-}
-
-static void lay_out_slots(struct day *day)
-{
-        static const unsigned cascade[] = { 1, 2, 3, 4 };
-        unsigned n = 0;
-
-        bed_plug_hub(day->line.bed, "1-1", 16);
-        bed_plug_hub(day->line.bed, "1-2", 4);
-        bed_plug_hub(day->line.bed, "1-3", 8);
-        for (unsigned i = 1; i <= 16; i++, n++) {
-                g_snprintf(day->slots[n].name, sizeof(day->slots[n].name), "A%u", i);
-                g_snprintf(day->slots[n].port, sizeof(day->slots[n].port), "1-1.%u", i);
-        }
-        for (unsigned hub = 0; hub < ARRAY_SIZE(cascade); hub++) {
-                g_autofree char *port = g_strdup_printf("1-2.%u", cascade[hub]);
-
-                bed_plug_hub(day->line.bed, port, 4);
-                for (unsigned i = 1; i <= 4; i++, n++) {
-                        g_snprintf(day->slots[n].name, sizeof(day->slots[n].name), "B%u", hub * 4 + i);
-                        g_snprintf(day->slots[n].port, sizeof(day->slots[n].port), "%s.%u", port, i);
-                }
-        }
-        for (unsigned i = 1; i <= 8; i++, n++) {
-                g_snprintf(day->slots[n].name, sizeof(day->slots[n].name), "C%u", i);
-                g_snprintf(day->slots[n].port, sizeof(day->slots[n].port), "1-3.%u", i);
-        }
-        assert_int_equal(n, DAY_SLOTS);
-}
-
-static void configure(struct day *day, unsigned jobs_max)
-{
-        g_autofree char *pin = g_compute_checksum_for_data(G_CHECKSUM_SHA256, day->p4.data, day->p4.size);
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        g_string_printf(
-                text,
-                "[station]\nname = line3-a\njobs-max = %u\nreturn-time = 5s\n[slot A*]\nport = 1-1.*\n"
-                "[slot B*]\nport = 1-2.*\n[hub cascade]\nport = 1-2\njobs-max = %u\n",
-                jobs_max, jobs_max - 1);
-        for (unsigned i = 1; i <= 8; i++)
-                g_string_append_printf(text, "[slot C%u]\nport = 1-3.%u\n", i, i);
-        g_string_append(text, policies);
-        g_string_replace(text, "@PIN", pin, 1);
-        line_configure(&day->line, text->str);
-}
-
-void day_begin(struct day *day)
-{
-        umask(022);
-        line_lay_out(&day->line, "");
-        day->line.quiet = true;
-        g_snprintf(day->owner, sizeof(day->owner), "ESPDFU_DATA_OWNER=%u", (unsigned)geteuid());
-        day->environment[0] = day->owner;
-        day->line.environment = day->environment;
-        make_image(day, "s2.bin", 0x0002, 3, &day->line.s2);
-        make_image(day, "s3.bin", 0x0009, 5, &day->line.s3);
-        make_image(day, "p4.bin", 0x0012, 7, &day->p4);
-        sign_s3(day);
-        make_folder(day, "nvs", 2 * day->n_boards + SPARE_FILES);
-        make_folder(day, "cal", day->n_boards + SPARE_FILES);
-        lay_out_slots(day);
-        configure(day, 6);
-        start_daemon(&day->line);
-}
 
 /* ---- what the screen shows ---- */
 
@@ -572,7 +423,7 @@ static void plug_meanwhile(struct day *day)
 
 static void reload(struct day *day)
 {
-        configure(day, 5);
+        day_configure(day, 5);
         ORDER(day, "reload");
 }
 

@@ -117,8 +117,10 @@ struct day {
 
 /* day-plan.c */
 void day_plan(struct day *day, unsigned n_boards, uint32_t seed);
-/* day-operator.c: until all boards were there, and all slots are empty. */
+/* day-line.c */
 void day_begin(struct day *day);
+void day_configure(struct day *day, unsigned jobs_max);
+/* day-operator.c: until all boards were there, and all slots are empty. */
 void day_work(struct day *day);
 /* day-book.c */
 void day_expect_job(struct day *day, struct day_board *board, unsigned slot, enum verdict verdict);
