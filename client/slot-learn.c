@@ -216,10 +216,14 @@ static bool is_waiting(enum phase phase)
                phase == PHASE_IGNORED;
 }
 
-/* A board came: where none was, or one that had been worked on before. */
+/* A board came: where none was, or one that had been worked on before. One that was flashed just now, and is back at once, is
+ * flashed from the beginning. */
 static bool is_arrival(const struct slot_status *before, const struct slot_status *after)
 {
-        return is_waiting(after->phase) && !(before && is_waiting(before->phase));
+        bool was_empty = !before || before->phase == PHASE_EMPTY;
+
+        return (is_waiting(after->phase) && !(before && is_waiting(before->phase))) ||
+               (after->phase == PHASE_FLASHED && was_empty);
 }
 
 /* The next change of the station; the place of a board that came with it, owned, in *ret. CLIENT_GO_ON: none did. */

@@ -213,6 +213,8 @@ static int release_board(struct station *station, struct slot *slot, const char 
         char text[HOLD_TEXT_MAX];
         int r;
 
+        if (!slot_is_held_by_policy(slot))
+                return 0;
         if (station->holds.station)
                 return asprintf(ret_why, "the station is %s: expected espdfuctl release without a slot first",
                                 station->holds.station) < 0

@@ -53,7 +53,7 @@ struct slot {
 
         enum phase phase; /* without a job */
         char *message;
-        bool settled; /* by a job of before a restart: the ledger's last attempt here is this board's */
+        bool settled; /* without a job of now: the ledger's last attempt here is this board's */
         char *policy; /* by name: the configuration may be another meanwhile */
         struct image_copy *image;
         struct slot_data data;

@@ -258,8 +258,8 @@ static void flash_by(struct slot *slot, const struct config_policy *policy, bool
                 image_copy_unref(image);
                 rest_unusable(slot, policy, why ? why : strerror(-r));
         } else if (!ordered && has_image_already(slot, policy, image)) {
-                image_copy_unref(image);
-                slot_rest_in(slot, PHASE_FLASHED, "has this image already (reflash = never)");
+                slot_rest_by(slot, policy, PHASE_FLASHED, "has this image already (reflash = never)");
+                slot->image = image; /* to be shown */
         } else {
                 slot_queue_job(slot, policy, image);
         }
@@ -359,18 +359,31 @@ void slot_holds_changed(struct slot *slot)
                 slot_rest_in(slot, PHASE_EMPTY, NULL);
 }
 
-int slot_release(struct slot *slot, char **ret_why)
+/* The policy that holds its board, or NULL. */
+static const struct config_policy *holding_policy(const struct slot *slot)
 {
         const struct config_policy *policy;
         struct board_facts facts;
-        int r = 0;
 
         if (!slot->present || slot->has_job || slot->order.flash ||
             (slot->phase != PHASE_HELD && slot->phase != PHASE_UNUSABLE))
-                return 1;
+                return NULL;
         facts = board_facts(slot->board, slot->name);
         policy = policy_for(slot->world->config, &facts);
-        if (!policy || policy->action != POLICY_HOLD)
+        return policy && policy->action == POLICY_HOLD ? policy : NULL;
+}
+
+bool slot_is_held_by_policy(const struct slot *slot)
+{
+        return holding_policy(slot);
+}
+
+int slot_release(struct slot *slot, char **ret_why)
+{
+        const struct config_policy *policy = holding_policy(slot);
+        int r = 0;
+
+        if (!policy)
                 return 1;
         if (!policy->image)
                 return asprintf(ret_why, "policy %s says action = hold and names no image to flash",
@@ -416,10 +429,12 @@ static void receive(struct slot *slot, bool same, bool first)
         slot_note_job_presence(slot);
         slot_flash_arrived(slot, first);
         why = slot_why_back(slot, same, first);
-        if (why)
+        if (why) {
                 slot_rest_in(slot, PHASE_FLASHED, why);
-        else if (!slot_join_its_job(slot))
+                slot->settled = true;
+        } else if (!slot_join_its_job(slot)) {
                 slot_consider(slot);
+        }
 }
 
 /* Device numbers come again after a while: events that were lost may have told that this one did. */

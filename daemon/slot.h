@@ -107,6 +107,8 @@ void slot_holds_changed(struct slot *slot);
 /* A board whose policy says action = hold is flashed, once, with the image that this policy names. Returns 0; 1: no such
  * board is here; 2: it cannot be, *ret_why (owned) says for what reason; -ENOMEM. */
 int slot_release(struct slot *slot, char **ret_why);
+/* There is something for slot_release() to do. */
+bool slot_is_held_by_policy(const struct slot *slot);
 
 /*
  * A board whose job failed or was cancelled, or whose policy could not be used, is begun with as if it had just come: a new

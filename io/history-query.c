@@ -9,6 +9,8 @@
 #include "core/time-words.h"
 #include "core/verdict.h"
 
+#define MAC_TEXT_SIZE sizeof("7c:df:a1:0b:00:12")
+
 struct reading {
         const char *prefix;
         json_t *parameters;
@@ -92,27 +94,51 @@ static int add_text(struct reading *r, const char *name, const char *text)
         return wrong(r, "%s%s '%s': expected %s", r->prefix, name, text, *text ? "UTF-8" : "a text");
 }
 
-/* The ledger has MACs in lower case. */
+/* Six bytes in hexadecimal, with or without something between them, as they stand on labels; the ledger has them in lower
+ * case and with colons. */
+static bool parse_mac(const char *text, char ret[static MAC_TEXT_SIZE])
+{
+        size_t n = 0;
+
+        for (; *text; text++) {
+                bool between = n > 0 && n % 3 == 0 && text[-1] != ':' && text[-1] != '-';
+
+                if (isxdigit((unsigned char)*text) && n + 1 < MAC_TEXT_SIZE) {
+                        ret[n++] = (char)tolower((unsigned char)*text);
+                        if (n % 3 == 2 && n + 1 < MAC_TEXT_SIZE)
+                                ret[n++] = ':';
+                } else if ((*text != ':' && *text != '-') || !between) {
+                        return false;
+                }
+        }
+        ret[n] = '\0';
+        return n + 1 == MAC_TEXT_SIZE;
+}
+
 static int add_mac(struct reading *r, const char *mac)
 {
-        char text[64];
-        size_t i = 0;
+        char text[MAC_TEXT_SIZE];
 
         if (!mac)
                 return 0;
-        for (; mac[i] && i + 1 < sizeof(text); i++)
-                text[i] = (char)tolower((unsigned char)mac[i]);
-        text[i] = '\0';
+        if (!parse_mac(mac, text))
+                return wrong(r, "%smac %s: expected a MAC such as 7c:df:a1:0b:00:12", r->prefix, mac);
         return add_text(r, "mac", text);
 }
 
 static int add_verdict(struct reading *r, const char *word)
 {
-        char words[512];
+        char words[512], dashed[32];
         size_t n = 0;
 
-        if (!word || verdict_from_string(word) >= 0)
-                return add_text(r, "verdict", word);
+        if (!word)
+                return 0;
+        /* As tables print it, too: "board error". */
+        snprintf(dashed, sizeof(dashed), "%s", word);
+        for (char *blank = dashed; (blank = strchr(blank, ' '));)
+                *blank = '-';
+        if (verdict_from_string(dashed) >= 0)
+                return add_text(r, "verdict", dashed);
         for (enum verdict v = VERDICT_NONE; v < VERDICT_MAX_ && n < sizeof(words); v++)
                 n += (size_t)snprintf(words + n, sizeof(words) - n, "%s%s",
                                       v == VERDICT_NONE       ? ""

@@ -436,6 +436,18 @@ if [ "$(id -u)" -ne 0 ]; then
         expect_err "espdfuctl: $dir/text: Permission denied"
 fi
 
+story "a MAC as it stands on a label, a verdict as a table prints it"
+for mac in 7C:DF:A1:0B:00:12 7cdfa10b0012 7C-DF-A1-0B-00-12; do
+        ctl history --mac $mac --verdict "board left" --limit 1
+        expect_code 0
+        expect_out "7c:df:a1:0b:00:12"
+done
+for mac in xx 7c:df:a1:0b:00 7c:df:a1:0b:00:12:13 7cdfa10b001 :7cdfa10b0012 7c::df:a1:0b:00:12; do
+        ctl history --mac $mac
+        expect_code 2
+        expect_err "espdfuctl: --mac $mac: expected a MAC such as 7c:df:a1:0b:00:12"
+done
+
 story "what is wrong on the command line is said to the word"
 long=$(printf '%05000d' 0)
 while IFS='|' read -r arguments expected; do
