@@ -155,17 +155,22 @@ static bool place_fd(int fd, int number)
         return dup2(fd, number) == number;
 }
 
-/* In the child, between fork and exec: only what is safe there. */
-static _Noreturn void become_engine(const struct runner_order *order, int channel, char *const argv[])
+/* In the child, between fork and exec: only what is safe there. It has the daemon's socket and locks until then, so it ends
+ * with the daemon from its first moment on: the next one would take it for a daemon that lives. */
+static _Noreturn void become_engine(const struct runner_order *order, pid_t daemon, int channel,
+                                    char *const argv[])
 {
         sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() != daemon)
+                _exit(127);
         int image = fcntl(order->image_fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
         int program = fcntl(order->program->fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
 
         channel = fcntl(channel, F_DUPFD_CLOEXEC, CHILD_FDS_END);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (image >= 0 && program >= 0 && channel >= 0 && place_fd(channel, CHILD_CHANNEL_FD) &&
             place_fd(image, CHILD_IMAGE_FD))
                 execveat(program, "", argv, environ, AT_EMPTY_PATH);
@@ -178,6 +183,7 @@ static int spawn(struct runner *runner, const struct runner_order *order, int ch
         const char *argv[16] = { order->program->path, "--node",   order->node,  "--expect", expect,
                                  "--channel-fd",       channel_fd, "--image-fd", image_fd };
         size_t n = 9;
+        pid_t daemon = getpid();
 
         snprintf(expect, sizeof(expect), "%04x:%04x", order->vid, order->pid);
         snprintf(channel_fd, sizeof(channel_fd), "%d", CHILD_CHANNEL_FD);
@@ -192,7 +198,7 @@ static int spawn(struct runner *runner, const struct runner_order *order, int ch
                 return -errno;
         }
         if (runner->pid == 0)
-                become_engine(order, channel, (char *const *)argv);
+                become_engine(order, daemon, channel, (char *const *)argv);
         runner->pidfd = pidfd_open(runner->pid, 0);
         return runner->pidfd < 0 ? -errno : 0;
 }

@@ -9,6 +9,8 @@
 
 #define STALLED (150 * USEC_PER_SEC) /* a board that falls silent takes 70 s */
 
+#define DAY_EVENTS 4 /* that happen to the station */
+
 /* ---- what the screen shows ---- */
 
 static const struct slot_status *look(struct day *day, const struct day_slot *slot)
@@ -217,9 +219,17 @@ static bool scrap(struct day *day, struct day_slot *slot)
         return true;
 }
 
+/* A quarter is kept for the last daemon: what it leaves open must show. */
+static unsigned boards_for_now(const struct day *day)
+{
+        return day->n_events < DAY_EVENTS ? day->n_boards - day->n_boards / 4 : day->n_boards;
+}
+
 static struct day_board *next_good_board(struct day *day)
 {
-        for (unsigned i = day->next; i < day->n_boards; i++) {
+        unsigned n = boards_for_now(day);
+
+        for (unsigned i = day->next; i < n; i++) {
                 struct day_board *board = &day->boards[i];
 
                 if (board->kind->script == DAY_WAIT && board->kind->verdict == VERDICT_FLASHED &&
@@ -351,14 +361,15 @@ static struct day_board *next_again(struct day *day, const struct day_slot *slot
 static struct day_board *next_board(struct day *day, const struct day_slot *slot)
 {
         struct day_board *board;
+        unsigned n = boards_for_now(day);
 
         if (day->event_is_due)
                 return next_good_board(day);
-        while (day->next < day->n_boards && day->boards[day->next].bed)
+        while (day->next < n && day->boards[day->next].bed)
                 day->next++;
-        if (day->next == day->n_boards || g_rand_boolean(day->chance)) {
+        if (day->next == n || g_rand_boolean(day->chance)) {
                 board = next_again(day, slot);
-                if (board || day->next == day->n_boards)
+                if (board || day->next == n)
                         return board;
         }
         board = &day->boards[day->next];
@@ -445,11 +456,11 @@ static void crash(struct day *day)
 static const struct {
         double part;
         void (*happens)(struct day *day);
-} events[] = { { 0.25, crash }, { 0.4, reload }, { 0.6, crash }, { 0.8, restart } };
+} events[DAY_EVENTS] = { { 0.2, crash }, { 0.35, restart }, { 0.5, crash }, { 0.7, reload } };
 
 static void let_things_happen(struct day *day)
 {
-        if (day->n_events == ARRAY_SIZE(events))
+        if (day->n_events == DAY_EVENTS)
                 return;
         if (day->n_plugged >= (unsigned)(events[day->n_events].part * day->n_boards))
                 day->event_is_due = true;

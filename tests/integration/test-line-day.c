@@ -54,35 +54,62 @@ static gint by_text(gconstpointer a, gconstpointer b)
 
 /*
  * What is opened when it is first needed, and then stays: three connections to the ledger with its log, beside three files of
- * theirs; and one watch, whatever the number of board-data folders.
+ * theirs; and one watch, whatever the number of board-data folders. The bed's own library keeps a socket for some of them.
  */
-#define LEDGER_FILES_MAX 9
-#define WATCHES_MAX      1
+#define LEDGER_FILES_MAX  9
+#define WATCHES_MAX       1
+#define OTHER_SOCKETS_MAX 32 /* engines' channels too: one left open for each would be many more */
 
-/* What the daemon has open beside that, sorted, a line for each; sockets and pipes without their numbers. To be freed. */
+/* Whether it is the station's socket or a connection to it. sockets: /proc/net/unix. */
+static bool is_station_socket(const char *target, const char *sockets)
+{
+        g_autofree char *inode = g_strdup_printf(" %llu ", strtoull(target + strlen("socket:["), NULL, 10));
+        g_autofree char *path = g_strdup_printf("%s/socket\n", day.line.dir);
+        const char *at = strstr(sockets, inode);
+
+        return at && g_str_has_prefix(at + strlen(inode), path);
+}
+
+struct open_files {
+        unsigned n_ledger, n_watches, n_sockets;
+};
+
+/* What a descriptor is called; NULL where one of its kind is no more than there may be. Takes target. */
+static char *describe_descriptor(struct open_files *files, const char *sockets, char *target)
+{
+        g_autofree char *owned = target;
+
+        if (strstr(target, "/state/ledger.sqlite") && ++files->n_ledger <= LEDGER_FILES_MAX)
+                return NULL;
+        if (streq(target, "anon_inode:inotify") && ++files->n_watches <= WATCHES_MAX)
+                return NULL;
+        if (g_str_has_prefix(target, "pipe:["))
+                return g_strdup("pipe");
+        if (!g_str_has_prefix(target, "socket:["))
+                return take_ptr(owned);
+        if (is_station_socket(target, sockets))
+                return g_strdup("socket of the station");
+        return ++files->n_sockets <= OTHER_SOCKETS_MAX ? NULL : g_strdup("socket");
+}
+
+/* What the daemon has open beside that, sorted, a line for each. To be freed. */
 static char *descriptors_of(pid_t pid)
 {
-        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)pid);
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)pid), *sockets = NULL;
         g_autoptr(GPtrArray) open = g_ptr_array_new_with_free_func(g_free);
         g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-        unsigned n_ledger = 0, n_watches = 0;
+        struct open_files files = { 0 };
         const char *name;
 
         assert_non_null(dir);
+        assert_true(g_file_get_contents("/proc/net/unix", &sockets, NULL, NULL));
         while ((name = g_dir_read_name(dir))) {
                 g_autofree char *link = g_build_filename(path, name, NULL);
                 char *target = g_file_read_link(link, NULL);
+                char *text = target ? describe_descriptor(&files, sockets, target) : NULL;
 
-                if (!target)
-                        continue;
-                if (g_str_has_prefix(target, "socket:[") || g_str_has_prefix(target, "pipe:["))
-                        *strchr(target, ':') = '\0';
-                if ((strstr(target, "/state/ledger.sqlite") && ++n_ledger <= LEDGER_FILES_MAX) ||
-                    (streq(target, "anon_inode:inotify") && ++n_watches <= WATCHES_MAX)) {
-                        g_free(target);
-                        continue;
-                }
-                g_ptr_array_add(open, target);
+                if (text)
+                        g_ptr_array_add(open, text);
         }
         g_ptr_array_sort(open, by_text);
         g_ptr_array_add(open, NULL);

@@ -278,6 +278,9 @@ static void test_release_of_what_is_not_held_is_no_error(void **state)
         expect_said(said, "the station: was not held");
         assert_int_equal(ctl(&line, &again, (const char *[]){ "release", "A1", NULL }), 0);
         expect_said(again, "A1: was not held");
+        /* What holds the station is no hold of the slot. */
+        expect_ctl(&line, "", (const char *[]){ "hold", NULL });
+        expect_ctl(&line, "A1: was not held", (const char *[]){ "release", "A1", NULL });
         expect_refused("Z9: no slot", (const char *[]){ "release", "Z9", NULL });
         expect_refused("Z9: no slot", (const char *[]){ "hold", "Z9", NULL });
 }

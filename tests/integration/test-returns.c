@@ -349,6 +349,8 @@ static void test_flashed_board_that_comes_back_by_itself_is_taken_for_its_applic
         expect_phase(&line, "A1", PHASE_FLASHED);
         expect_message(&line, "A1", "flashed, and back within 10 s: taken for its application");
         expect_explained("A1", "taken for its application");
+        assert_string_equal(slot_of(&line, "A1")->policy, "probe");
+        assert_string_equal(slot_of(&line, "A1")->image_name, "s3.bin");
         expect_flashed(&line, "A2", plug_s3("1-4.2", mac_a));
         assert_int_equal(times_flashed(board), 1);
         /* It is about this board: the next one is flashed. */
@@ -435,6 +437,8 @@ static void test_explain_says_that_a_board_is_done_and_why(void **state)
         bed_replug(board, "1-4.2");
         expect_phase(&line, "1-4.2", PHASE_FLASHED);
         expect_explained("1-4.2", "has this image already (reflash = never)");
+        assert_non_null(slot_of(&line, "1-4.2")->policy);
+        assert_string_equal(slot_of(&line, "1-4.2")->image_name, "s3.bin");
         assert_int_equal(times_flashed(board), 1);
 }
 

@@ -403,6 +403,24 @@ static void test_ports_are_named_by_plugging_a_board_into_each(void **state)
         expect_phase(&line, "A2", PHASE_FLASHED);
 }
 
+static void test_flashed_board_that_is_plugged_in_again_at_once_names_its_port(void **state)
+{
+        struct bed_board *board;
+
+        (void)state;
+        line_configure(&line, "[policy probe]\nchip = esp32s3\nimage = @s3.bin\n");
+        reload_daemon(&line);
+        board = plug(&line, "1-4.3", ROM_S3);
+        expect_flashed(&line, "1-4.3", board);
+        LEARN("--timeout", "60", "A1");
+        learner_says("Plug a board into the port that shall be A1 …");
+        bed_pull(board);
+        expect_phase(&line, "1-4.3", PHASE_EMPTY);
+        bed_replug(board, NULL);
+        learner_says("A1 is " HUB ".3 (1-4.3).");
+        learner_ends(0);
+}
+
 static void test_what_was_in_the_file_stays_and_names_are_replaced_only_when_told(void **state)
 {
         (void)state;
@@ -518,6 +536,7 @@ int main(void)
                 TEST(test_failed_board_gets_all_attempts_again),
                 TEST(test_board_whose_image_is_unusable_is_tried_again_and_says_what_came_of_it),
                 TEST(test_ports_are_named_by_plugging_a_board_into_each),
+                TEST(test_flashed_board_that_is_plugged_in_again_at_once_names_its_port),
                 TEST(test_what_was_in_the_file_stays_and_names_are_replaced_only_when_told),
                 TEST(test_learning_that_is_interrupted_writes_nothing_and_releases),
                 TEST(test_learning_without_a_board_ends_with_the_time),
