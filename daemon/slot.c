@@ -125,15 +125,28 @@ void slot_drop_job(struct slot *slot)
         slot->policy = NULL;
 }
 
-/* Without memory for a text the phase stands alone. policy may be NULL. */
-void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
-                  const char *message)
+/* What slot_drop_job() left is set by now, for it is told at once. Without memory for a text the phase stands alone. */
+static void rest(struct slot *slot, const struct config_policy *policy, enum phase phase, const char *message)
 {
-        slot_drop_job(slot);
         slot->phase = phase;
         (void)free_and_strdup(&slot->policy, policy ? policy->name : NULL);
         (void)free_and_strdup(&slot->message, message);
         slot->world->changed(slot->world->userdata, slot, true);
+}
+
+void slot_rest_by(struct slot *slot, const struct config_policy *policy, enum phase phase,
+                  const char *message)
+{
+        slot_drop_job(slot);
+        rest(slot, policy, phase, message);
+}
+
+/* The ledger's last attempt here is about this board: its policy and its image are shown. */
+static void rest_settled(struct slot *slot, enum phase phase, const char *message)
+{
+        slot_drop_job(slot);
+        slot->settled = true;
+        rest(slot, NULL, phase, message);
 }
 
 void slot_rest_in(struct slot *slot, enum phase phase, const char *message)
@@ -176,12 +189,11 @@ static bool is_settled(struct slot *slot)
         }
         if (verdict == VERDICT_NONE)
                 return false;
-        slot_rest_in(slot,
+        rest_settled(slot,
                      verdict == VERDICT_FLASHED     ? PHASE_FLASHED
                      : verdict == VERDICT_CANCELLED ? PHASE_CANCELLED
                                                     : PHASE_FAILED,
                      verdict == VERDICT_FLASHED ? "flashed already, and not unplugged since" : message);
-        slot->settled = true;
         return true;
 }
 
@@ -258,8 +270,9 @@ static void flash_by(struct slot *slot, const struct config_policy *policy, bool
                 image_copy_unref(image);
                 rest_unusable(slot, policy, why ? why : strerror(-r));
         } else if (!ordered && has_image_already(slot, policy, image)) {
-                slot_rest_by(slot, policy, PHASE_FLASHED, "has this image already (reflash = never)");
+                slot_drop_job(slot);
                 slot->image = image; /* to be shown */
+                rest(slot, policy, PHASE_FLASHED, "has this image already (reflash = never)");
         } else {
                 slot_queue_job(slot, policy, image);
         }
@@ -429,12 +442,10 @@ static void receive(struct slot *slot, bool same, bool first)
         slot_note_job_presence(slot);
         slot_flash_arrived(slot, first);
         why = slot_why_back(slot, same, first);
-        if (why) {
-                slot_rest_in(slot, PHASE_FLASHED, why);
-                slot->settled = true;
-        } else if (!slot_join_its_job(slot)) {
+        if (why)
+                rest_settled(slot, PHASE_FLASHED, why);
+        else if (!slot_join_its_job(slot))
                 slot_consider(slot);
-        }
 }
 
 /* Device numbers come again after a while: events that were lost may have told that this one did. */
