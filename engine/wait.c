@@ -53,15 +53,20 @@ static int deliver(struct waiter *w)
         return r == LIBUSB_SUCCESS || r == LIBUSB_ERROR_INTERRUPTED ? 0 : -EIO;
 }
 
-/* Once is enough: poll ignores descriptors below 0, and what ends a download may itself have to wait. */
+/*
+ * Each once: poll ignores descriptors below 0, and what ends a download may itself have to wait. A daemon that is killed sends
+ * the signal (PR_SET_PDEATHSIG) before its last thread has closed the channel: whoever was told to stop may be alone later.
+ */
 static int not_wanted(struct waiter *w)
 {
-        bool alone = w->fds[CHANNEL].revents; /* the daemon says nothing: its end closed */
-
-        if (!w->fds[SIGNAL].revents && !alone)
+        if (w->fds[CHANNEL].revents) { /* the daemon says nothing: its end closed */
+                w->fds[SIGNAL].fd = w->fds[CHANNEL].fd = -EBADF;
+                return WAITER_ALONE;
+        }
+        if (!w->fds[SIGNAL].revents)
                 return 0;
-        w->fds[SIGNAL].fd = w->fds[CHANNEL].fd = -EBADF;
-        return alone ? WAITER_ALONE : WAITER_STOPPED;
+        w->fds[SIGNAL].fd = -EBADF;
+        return WAITER_STOPPED;
 }
 
 int waiter_wait(struct waiter *w, uint64_t now, uint64_t until)
