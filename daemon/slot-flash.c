@@ -13,10 +13,10 @@
  */
 #include "daemon/slot-internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "core/config-keys.h"
+#include "core/refusal.h"
 #include "daemon/log.h"
 
 static char lost_text[] =
@@ -242,20 +242,6 @@ static const char *obstacle(const struct slot *slot)
         if (slot->order.number)
                 return slot->order.flash ? "is being flashed for somebody else" : "is being tried again";
         return NULL;
-}
-
-/* By sign as the callers': 1 with *ret_why, or -ENOMEM. */
-static int refuse(char **ret_why, const char *fmt, ...) _printf_(2, 3);
-
-static int refuse(char **ret_why, const char *fmt, ...)
-{
-        va_list ap;
-        int n;
-
-        va_start(ap, fmt);
-        n = vasprintf(ret_why, fmt, ap);
-        va_end(ap);
-        return n < 0 ? -ENOMEM : 1;
 }
 
 static int check_order(const struct slot *slot, const struct config_policy *policy, bool given,

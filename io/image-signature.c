@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "io/image-signature.h"
+#include "core/refusal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "io/file.h"
 
 /* Longer files are not even read: what they are is told by their size being another one. */
 #define READ_MAX (16 * KIB)
-
-static int refuse(char **ret_why, const char *fmt, ...) _printf_(2, 3);
-
-static int refuse(char **ret_why, const char *fmt, ...)
-{
-        va_list ap;
-        int n;
-
-        va_start(ap, fmt);
-        n = vasprintf(ret_why, fmt, ap);
-        va_end(ap);
-        return n < 0 ? -ENOMEM : 1;
-}
 
 char *image_signature_path(const char *image)
 {
