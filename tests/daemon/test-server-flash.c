@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The method Flash and the descriptors that peers pass: one for a call, of whom may act; all others are closed. */
-#include "tests/daemon/peers.h"
+#include "tests/daemon/conforming.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -9,34 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/interface.h"
 #include "core/signature.h"
 #include "io/sealed.h"
-#include "tests/unit/idl.h"
 
 #define FLASH(parameters) "{\"method\":\"" STATION "Flash\",\"parameters\":{\"where\":\"A4\"" parameters "}}"
 #define GET_INFO          "{\"method\":\"" SERVICE "GetInfo\"}"
 #define IMAGE             ",\"image\":\"/home/joe/gizmo.bin\""
 
 #define MANY 200 /* the kernel lets 253 go in one message */
-
-static struct idl *interface;
-
-static int read_interface(void **state)
-{
-        size_t offset;
-
-        (void)state;
-        interface = idl_parse(station_interface_text, STATION_INTERFACE, &offset);
-        return interface ? 0 : -1;
-}
-
-static int drop_interface(void **state)
-{
-        (void)state;
-        idl_free(interface);
-        return 0;
-}
 
 /* ---- vocabulary ---- */
 
@@ -113,14 +93,10 @@ static void expect_ordered(const char *text, int64_t size)
 
 static void begins(struct client *c)
 {
-        json_t *reply;
-
         fake_station_slot(&w.station, "A4")->phase = PHASE_QUEUED;
         server_begun(w.server, w.station.n_retries, "A4", 0, NULL);
         fake_station_slot(&w.station, "A4")->phase = PHASE_FAILED; /* the next call finds it as it was */
-        reply = expect_reply(c);
-        assert_null(c->reply.error);
-        assert_string_equal(idl_check(interface, IDL_REPLY, "Flash", reply), "");
+        expect_answer(c, "Flash");
 }
 
 /* ---- the method ---- */
@@ -171,8 +147,7 @@ static void test_flash_is_refused_with_the_reason(void **state)
 
         (void)state;
         call_method(c, STATION "Flash", json_pack("{s:s}", "where", "A1"), false);
-        expect_error(c, STATION "NotFlashed", "where", "A1");
-        assert_string_equal(idl_check(interface, IDL_ERROR, "NotFlashed", c->reply.parameters), "");
+        expect_refused(c, "NotFlashed", "where", "A1");
         assert_string_equal(json_string_value(json_object_get(c->reply.parameters, "message")),
                             "is running: expected espdfuctl cancel first");
         call_method(c, STATION "Flash", json_pack("{s:s}", "where", "Z9"), false);

@@ -1,53 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The methods that act: who may, what the station is told to do, and that the answers are what the interface says. */
-#include "tests/daemon/peers.h"
+#include "tests/daemon/conforming.h"
 
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "core/holds.h"
-#include "core/interface.h"
 #include "daemon/peer.h"
-#include "tests/unit/idl.h"
-
-static struct idl *interface;
-
-static int read_interface(void **state)
-{
-        size_t offset;
-
-        (void)state;
-        interface = idl_parse(station_interface_text, STATION_INTERFACE, &offset);
-        return interface ? 0 : -1;
-}
-
-static int drop_interface(void **state)
-{
-        (void)state;
-        idl_free(interface);
-        return 0;
-}
 
 /* ---- vocabulary ---- */
 
-/* The next reply, which conforms to the interface. */
-static json_t *expect_answer(struct client *c, const char *method)
-{
-        json_t *reply = expect_reply(c);
-
-        assert_null(c->reply.error);
-        assert_string_equal(idl_check(interface, IDL_REPLY, method, reply), "");
-        return reply;
-}
-
 static void expect_refusal(struct client *c, const char *error, const char *where)
 {
-        char name[96];
-
-        snprintf(name, sizeof(name), STATION "%s", error);
-        expect_error(c, name, "where", where);
-        assert_string_equal(idl_check(interface, IDL_ERROR, error, c->reply.parameters), "");
+        expect_refused(c, error, "where", where);
 }
 
 static void call_at(struct client *c, const char *method, const char *where)

@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the socket tells of the record: attempts by filters, figures, consumers; and answers that come late, or too late. */
-#include "tests/daemon/peers.h"
+#include "tests/daemon/conforming.h"
 
 #include <stdio.h>
-
-#include "core/interface.h"
-#include "tests/unit/idl.h"
-
-static struct idl *interface;
-
-static int read_interface(void **state)
-{
-        size_t offset;
-
-        (void)state;
-        interface = idl_parse(station_interface_text, STATION_INTERFACE, &offset);
-        return interface ? 0 : -1;
-}
-
-static int drop_interface(void **state)
-{
-        (void)state;
-        idl_free(interface);
-        return 0;
-}
 
 /* ---- vocabulary ---- */
 
@@ -35,23 +14,9 @@ static void ask(struct client *c, const char *method, json_t *parameters)
         call_method(c, name, parameters, false);
 }
 
-/* The next reply, which conforms to the interface. */
-static json_t *expect_answer(struct client *c, const char *method)
-{
-        json_t *reply = expect_reply(c);
-
-        assert_null(c->reply.error);
-        assert_string_equal(idl_check(interface, IDL_REPLY, method, reply), "");
-        return reply;
-}
-
 static void expect_refusal(struct client *c, const char *error, const char *consumer)
 {
-        char name[96];
-
-        snprintf(name, sizeof(name), STATION "%s", error);
-        expect_error(c, name, "consumer", consumer);
-        assert_string_equal(idl_check(interface, IDL_ERROR, error, c->reply.parameters), "");
+        expect_refused(c, error, "consumer", consumer);
 }
 
 static json_int_t count_of(struct client *c, const char *method, json_t *parameters, const char *array)
