@@ -80,8 +80,8 @@ static void expect_explained(const char *slot, const char *text)
         expect_ctl(&line, text, (const char *[]){ "explain", slot, NULL });
 }
 
-/* The verdicts of all attempts, the newest first, and of how many jobs they are. */
-static void expect_history(unsigned jobs, const char *verdicts)
+/* The verdicts of all attempts, the newest first, and of how many jobs they are. To be freed. */
+static char *read_history(unsigned jobs)
 {
         g_autofree char *json = NULL;
         g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -100,8 +100,15 @@ static void expect_history(unsigned jobs, const char *verdicts)
                                        json_string_value(json_object_get(attempt, "verdict")));
         }
         json_decref(reply);
-        assert_string_equal(words->str, verdicts);
         assert_int_equal(g_hash_table_size(seen), jobs);
+        return g_strdup(words->str);
+}
+
+static void expect_history(unsigned jobs, const char *verdicts)
+{
+        g_autofree char *words = read_history(jobs);
+
+        assert_string_equal(words, verdicts);
 }
 
 /* ---- the job goes on ---- */
@@ -305,6 +312,7 @@ static void test_release_of_an_empty_slot_begins_the_count_anew(void **state)
 
 static void test_board_with_a_mac_that_flaps_is_held_too(void **state)
 {
+        g_autofree char *words = NULL;
         struct bed_board *board;
 
         (void)state;
@@ -320,7 +328,10 @@ static void test_board_with_a_mac_that_flaps_is_held_too(void **state)
         }
         bed_replug(board, NULL);
         expect_phase(&line, "1-4.1", PHASE_HELD);
-        expect_history(1, "board-left board-left board-left");
+        /* Where its engine notices before udev tells, the end that udev's word brings is a row of its own. */
+        words = read_history(1);
+        if (!streq(words, "board-left board-left board-left board-left"))
+                assert_string_equal(words, "board-left board-left board-left");
 }
 
 static void test_flashed_boards_that_are_pulled_never_count(void **state)
