@@ -4,10 +4,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/remote.h"
+#include "io/clock.h"
+#include "io/poll.h"
 
 #define RETRY_FIRST   (100 * USEC_PER_MSEC)
 #define RETRY_LAST    (5 * USEC_PER_SEC)
@@ -23,14 +24,6 @@ struct feed {
         int directory; /* inotify of the socket's directory, while there is no connection, or -EBADF */
         char trouble[256];
 };
-
-uint64_t feed_now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
 
 int feed_open(struct feed **ret)
 {
@@ -129,7 +122,7 @@ static int lose(struct feed *feed, const char *why)
 
         hang_up(feed);
         snprintf(feed->trouble, sizeof(feed->trouble), "%s", why);
-        feed->retry_at = feed_now_usec() + feed->retry_span;
+        feed->retry_at = monotonic_usec() + feed->retry_span;
         feed->retry_span = MIN(2 * feed->retry_span, RETRY_LAST);
         watch_directory(feed);
         feed->gone = true;
@@ -164,7 +157,7 @@ static int take_reply(struct feed *feed, const sigset_t *mask, struct varlink_re
 
         if (r == CONNECTION_TIMED_OUT) {
                 if (feed->message_until == 0 && connection_is_within(feed->connection))
-                        feed->message_until = feed_now_usec() + MESSAGE_LIMIT;
+                        feed->message_until = monotonic_usec() + MESSAGE_LIMIT;
                 return 0;
         }
         if (r == CONNECTION_READER_LEFT)
@@ -201,13 +194,11 @@ static int out_of_time(struct feed *feed)
 
 static int await(const sigset_t *mask, struct pollfd *pfds, size_t n, uint64_t deadline)
 {
-        uint64_t now = feed_now_usec(), left = deadline > now ? deadline - now : 0;
-        const struct timespec ts = { .tv_sec = (time_t)(left / USEC_PER_SEC),
-                                     .tv_nsec = (long)(left % USEC_PER_SEC * 1000) };
+        int r = poll_until(pfds, n, deadline, mask);
 
-        if (ppoll(pfds, n, deadline == USEC_INFINITY ? NULL : &ts, mask) >= 0)
+        if (r >= 0)
                 return 0;
-        return errno == EINTR ? FEED_INTERRUPTED : client_misread(-errno);
+        return r == -EINTR ? FEED_INTERRUPTED : client_misread(r);
 }
 
 int feed_next(struct feed *feed, const sigset_t *mask, struct pollfd *others, size_t n_others,
@@ -217,7 +208,7 @@ int feed_next(struct feed *feed, const sigset_t *mask, struct pollfd *others, si
         int r;
 
         if (!feed->heard && feed->message_until == 0)
-                feed->message_until = feed_now_usec() + MESSAGE_LIMIT;
+                feed->message_until = monotonic_usec() + MESSAGE_LIMIT;
         n_others = MIN(n_others, (size_t)FEED_OTHERS_MAX);
         for (;;) {
                 bool others_have = false;
@@ -240,7 +231,7 @@ int feed_next(struct feed *feed, const sigset_t *mask, struct pollfd *others, si
                         memcpy(others, &pfds[2], n_others * sizeof(*others));
                 for (size_t i = 0; i < n_others; i++)
                         others_have = others_have || others[i].revents != 0;
-                now = feed_now_usec();
+                now = monotonic_usec();
                 if (feed->connection && (pfds[0].revents || feed_has_reply(feed)))
                         r = take_reply(feed, mask, ret);
                 else if (feed->connection && feed->message_until > 0 && now >= feed->message_until)

@@ -39,5 +39,3 @@ int feed_next(struct feed *feed, const sigset_t *mask, struct pollfd *others, si
 const char *feed_trouble(const struct feed *feed);
 /* Whether the next feed_next() has a message without waiting. */
 bool feed_has_reply(const struct feed *feed);
-
-uint64_t feed_now_usec(void);

@@ -15,6 +15,7 @@
 #include "client/feed.h"
 #include "client/say.h"
 #include "core/text.h"
+#include "io/clock.h"
 
 #define KILL_AFTER   (2 * USEC_PER_SEC) /* from SIGTERM to SIGKILL */
 #define FLOOD        (1 * MIB)          /* of output that is left out: no more of it */
@@ -134,7 +135,7 @@ static int start_job(struct hook *hook, struct job *job, const json_t *event)
         job->output = pipe_fds[0];
         fcntl(job->output, F_SETFL, O_NONBLOCK);
         job->pidfd = pidfd_open(job->pid, 0);
-        job->deadline = feed_now_usec() + hook->options.timeout_usec;
+        job->deadline = monotonic_usec() + hook->options.timeout_usec;
         return 0;
 }
 
@@ -222,7 +223,7 @@ static void end_job(struct job *job)
         kill(-job->pid, job->told_to_end ? SIGKILL : SIGTERM);
         job->killed = job->told_to_end;
         job->told_to_end = true;
-        job->deadline = job->killed ? USEC_INFINITY : feed_now_usec() + KILL_AFTER;
+        job->deadline = job->killed ? USEC_INFINITY : monotonic_usec() + KILL_AFTER;
 }
 
 static void look_after(struct hook *hook, struct job *job)
@@ -234,7 +235,7 @@ static void look_after(struct hook *hook, struct job *job)
         }
         if (!job->told_to_end && job->left_out > FLOOD)
                 client_error("exec: %s: its output does not end: it is ended", job->what);
-        else if (feed_now_usec() < job->deadline)
+        else if (monotonic_usec() < job->deadline)
                 return;
         else if (!job->told_to_end)
                 client_error("exec: %s: not done within %" PRIu64 " s: it is ended", job->what,
@@ -324,7 +325,7 @@ struct hook *hook_end(struct hook *hook)
                 if (hook->jobs[i].pid > 0 && !hook->jobs[i].told_to_end)
                         end_job(&hook->jobs[i]);
         while ((n = hook_poll(hook, pfds, &deadline)) > 0) {
-                uint64_t now = feed_now_usec(), left = deadline > now ? deadline - now : 0;
+                uint64_t now = monotonic_usec(), left = deadline > now ? deadline - now : 0;
 
                 poll(pfds, n, deadline == USEC_INFINITY ? -1 : (int)(left / 1000) + 1);
                 hook_go_on(hook);

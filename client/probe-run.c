@@ -11,26 +11,18 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/devices.h"
 #include "client/exit.h"
 #include "client/say.h"
+#include "io/clock.h"
 #include "io/engine-path.h"
 
 #define ENGINE_TIMEOUT                                                                                       \
         (60 * USEC_PER_SEC) /* it has limits of its own; this is for one that the kernel holds */
 #define RETURN_TIMEOUT (30 * USEC_PER_SEC) /* from DETACH until the board is back on its port */
 #define OUTPUT_MAX     (64 * KIB)          /* of one engine */
-
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
 
 int probe_catch_signals(void)
 {
@@ -51,7 +43,7 @@ int probe_catch_signals(void)
 static int wait_for(int fd, int signal_fd, uint64_t deadline, const char *what)
 {
         struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
-        uint64_t now = now_usec();
+        uint64_t now = monotonic_usec();
         int r;
 
         do
@@ -157,7 +149,7 @@ static int take_line(const char *line, const char *program, struct probed *ret)
 /* All lines until the engine closes its output; buffer has OUTPUT_MAX + 1 bytes. */
 static int hear(struct engine *engine, const char *program, int signal_fd, char *buffer, struct probed *ret)
 {
-        uint64_t deadline = now_usec() + ENGINE_TIMEOUT;
+        uint64_t deadline = monotonic_usec() + ENGINE_TIMEOUT;
         size_t total = 0, begin = 0;
 
         for (;;) {
@@ -193,7 +185,7 @@ static int reap(struct engine *engine, const char *program, int signal_fd)
 
         /* It may hang in the kernel as it ends. */
         if (fd >= 0) {
-                r = wait_for(fd, signal_fd, now_usec() + ENGINE_TIMEOUT,
+                r = wait_for(fd, signal_fd, monotonic_usec() + ENGINE_TIMEOUT,
                              "the engine does not end within 60 s");
                 close(fd);
         } else {
@@ -278,7 +270,7 @@ static bool find_again(const struct device *before, struct device *ret)
 static int await_return(const struct device *device, struct udev_monitor *monitor, int signal_fd,
                         struct device *ret)
 {
-        uint64_t deadline = now_usec() + RETURN_TIMEOUT;
+        uint64_t deadline = monotonic_usec() + RETURN_TIMEOUT;
 
         for (;;) {
                 int r = wait_for(udev_monitor_get_fd(monitor), signal_fd, deadline,
@@ -331,7 +323,7 @@ static int ask_in_both_modes(const struct device *device, const struct probe_wis
         r = await_return(device, monitor, signal_fd, &again);
         if (r != EXIT_DONE)
                 return r;
-        ret->return_usec = now_usec() - detached_usec;
+        ret->return_usec = monotonic_usec() - detached_usec;
         return ask(&again, wishes, signal_fd, ret);
 }
 

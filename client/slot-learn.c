@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/client.h"
@@ -20,6 +19,7 @@
 #include "client/status-change.h"
 #include "core/config-values.h"
 #include "core/slot-range.h"
+#include "io/clock.h"
 #include "io/config-dir.h"
 #include "io/file-write.h"
 #include "io/file.h"
@@ -201,14 +201,6 @@ static int check_unnamed_elsewhere(const struct learning *l)
 
 /* ---- what the station tells ---- */
 
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
 /* A board stands there with which nothing was begun. */
 static bool is_waiting(enum phase phase)
 {
@@ -230,7 +222,7 @@ static bool is_arrival(const struct slot_status *before, const struct slot_statu
 static int next_change(struct learning *l, uint64_t deadline, struct slot_status *ret)
 {
         _cleanup_(status_update_done) struct status_update update = { 0 };
-        uint64_t now = now_usec();
+        uint64_t now = monotonic_usec();
         struct varlink_reply reply;
         bool arrived = false;
         int r;
@@ -276,7 +268,7 @@ static int begin_watch(struct learning *l)
         int r = client_call(STATION_INTERFACE ".Status", NULL, true, &l->watch);
 
         if (r == EXIT_DONE)
-                r = next_change(l, now_usec() + REPLY_TIMEOUT, &ignored);
+                r = next_change(l, monotonic_usec() + REPLY_TIMEOUT, &ignored);
         return r == CLIENT_GO_ON || r == EXIT_DONE ? EXIT_DONE : stopped(l, "the station", r);
 }
 
@@ -390,7 +382,7 @@ static bool was_released(const struct learning *l)
 
 static int learn_port(struct learning *l, const char *name)
 {
-        uint64_t deadline = now_usec() + (uint64_t)l->timeout_s * USEC_PER_SEC;
+        uint64_t deadline = monotonic_usec() + (uint64_t)l->timeout_s * USEC_PER_SEC;
 
         client_say(stdout, "Plug a board into the port that shall be %s …", name);
         fflush(stdout);
@@ -416,7 +408,7 @@ static int learn_port(struct learning *l, const char *name)
 /* Until the station shows our hold: what comes before that may be flashed. */
 static int await_hold(struct learning *l)
 {
-        uint64_t deadline = now_usec() + REPLY_TIMEOUT;
+        uint64_t deadline = monotonic_usec() + REPLY_TIMEOUT;
 
         while (!l->station.held) {
                 _cleanup_(slot_status_done) struct slot_status early = { 0 };

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/download.h"
 
-#include <time.h>
-
 #include "engine/wait.h"
+#include "io/clock.h"
 
 /* Enough to keep the bus busy while this process is not scheduled for 5 ms (80 us a block). */
 #define DEPTH 64
@@ -30,14 +29,6 @@ struct download {
         struct slot slots[DFU_DEPTH_MAX]; /* by tag; transfers are made at their first use */
         size_t n_in_flight;
 };
-
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
 
 /* ---- the bus ---- */
 
@@ -70,7 +61,7 @@ static void complete(struct slot *slot, enum dfu_result result, size_t length)
                 .data = slot->buffer + LIBUSB_CONTROL_SETUP_SIZE,
         };
 
-        dfu_completed(&d->dfu, &completion, now_usec());
+        dfu_completed(&d->dfu, &completion, monotonic_usec());
 }
 
 static void LIBUSB_CALL on_completion(struct libusb_transfer *t)
@@ -138,7 +129,7 @@ static bool pump(struct download *d)
         struct dfu_action action;
 
         for (;;) {
-                dfu_next(&d->dfu, now_usec(), &action);
+                dfu_next(&d->dfu, monotonic_usec(), &action);
                 switch (action.type) {
                 case DFU_DO_WAIT:
                         return false;
@@ -204,7 +195,7 @@ int download_run(struct download *d, const struct dfu **ret)
 {
         *ret = &d->dfu;
         while (!pump(d)) {
-                uint64_t now = now_usec();
+                uint64_t now = monotonic_usec();
                 int r = tell_progress(d, now);
 
                 if (r < 0 && r != -EPIPE && r != -ECONNRESET)
@@ -216,7 +207,7 @@ int download_run(struct download *d, const struct dfu **ret)
                         return abandon(d);
                 if (r == WAITER_STOPPED)
                         dfu_cancel(&d->dfu);
-                dfu_expired(&d->dfu, now_usec());
+                dfu_expired(&d->dfu, monotonic_usec());
         }
         return 0;
 }

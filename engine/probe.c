@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/probe.h"
 
-#include <time.h>
-
 #include "core/probe.h"
+#include "io/clock.h"
 
 #define ANSWER_TIMEOUT_MS 5000 /* DFU 1.1 has none; the ROM answers within a frame or two */
-
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static enum probe_result result_of(int r)
 {
@@ -42,12 +33,12 @@ static void ask(struct board *board, const struct probe_question *question, enum
         *ret = (struct probe_answer){
                 .question = question,
                 .mode = mode,
-                .at_usec = now_usec(),
+                .at_usec = monotonic_usec(),
                 .has_data = question->when != PROBE_WITH_UPLOAD || s->length < DFU_ROM_TRANSFER_SIZE,
         };
         r = libusb_control_transfer(board->handle, s->request_type, s->request, s->value, s->index, data,
                                     s->length, ANSWER_TIMEOUT_MS);
-        ret->took_usec = now_usec() - ret->at_usec;
+        ret->took_usec = monotonic_usec() - ret->at_usec;
         ret->result = result_of(r);
         ret->len = (size_t)MIN(MAX(r, 0), (int)sizeof(data));
         if (ret->has_data)

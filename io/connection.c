@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "io/connection.h"
 
-#include <poll.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "io/clock.h"
+#include "io/poll.h"
 
 #define CHILD_ENDS_MSEC 2000
 
@@ -17,14 +18,6 @@ struct connection {
         pid_t child;   /* that leads elsewhere; 0: none */
         struct varlink_input in;
 };
-
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
 
 int connection_open(const char *path, uint64_t timeout_usec, struct connection **ret)
 {
@@ -163,16 +156,13 @@ int connection_send_with(struct connection *c, const char *method, json_t *param
 static int wait_for_bytes(struct connection *c, uint64_t deadline, const sigset_t *mask)
 {
         struct pollfd pfds[] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->reader_fd } };
-        uint64_t now = now_usec(), left = deadline > now ? deadline - now : 0;
-        struct timespec ts = { .tv_sec = (time_t)(left / USEC_PER_SEC),
-                               .tv_nsec = (long)(left % USEC_PER_SEC * 1000) };
         char data[32768];
         ssize_t n;
         int r;
 
-        r = ppoll(pfds, ARRAY_SIZE(pfds), deadline == USEC_INFINITY ? NULL : &ts, mask);
+        r = poll_until(pfds, ARRAY_SIZE(pfds), deadline, mask);
         if (r < 0)
-                return errno == EINTR ? CONNECTION_INTERRUPTED : -errno;
+                return r == -EINTR ? CONNECTION_INTERRUPTED : r;
         if (r == 0)
                 return CONNECTION_TIMED_OUT;
         if (pfds[1].revents & (POLLERR | POLLHUP))
@@ -190,7 +180,7 @@ static int wait_for_bytes(struct connection *c, uint64_t deadline, const sigset_
 int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
                        struct varlink_reply *ret)
 {
-        uint64_t deadline = timeout_usec == USEC_INFINITY ? USEC_INFINITY : now_usec() + timeout_usec;
+        uint64_t deadline = timeout_usec == USEC_INFINITY ? USEC_INFINITY : monotonic_usec() + timeout_usec;
         const char *text;
         size_t size;
         int r;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "io/clock.h"
 #include "web/http.h"
 
 #define BEAT    (5 * USEC_PER_SEC)
@@ -20,17 +21,9 @@ struct events {
         size_t size, sent;
 };
 
-static uint64_t now_usec(void)
-{
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
 static void wait_for_spacing(const struct events *e)
 {
-        uint64_t now = now_usec(), then = e->last_usec + SPACING;
+        uint64_t now = monotonic_usec(), then = e->last_usec + SPACING;
         struct timespec ts = { .tv_nsec = (long)((then - now) * 1000) };
 
         if (e->last_usec > 0 && now < then)
@@ -55,7 +48,7 @@ static ssize_t next_event(struct events *e)
                 e->text = NULL;
                 return MHD_CONTENT_READER_END_WITH_ERROR;
         }
-        e->last_usec = now_usec();
+        e->last_usec = monotonic_usec();
         e->size = (size_t)n;
         e->sent = 0;
         return 0;

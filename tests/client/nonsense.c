@@ -40,15 +40,35 @@ static const struct kind {
         { "hang-up", NULL, 0, 0 },
 };
 
+/* What never ends is sent so that the reader's end is never empty: many at once, into a big buffer. */
+static void answer_again(int fd, const char *text, size_t size)
+{
+        static char many[65536];
+        size_t n = 0;
+
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ 4 << 20 }, sizeof(int));
+        for (; n + size <= sizeof(many); n += size)
+                memcpy(many + n, text, size);
+        for (size_t sent = 0;;) {
+                ssize_t r = write(fd, many + sent, n - sent);
+
+                if (r < 0)
+                        return;
+                sent = (sent + (size_t)r) % n;
+        }
+}
+
 static void answer(int fd, const struct kind *kind)
 {
         char data[4096];
         size_t size = strlen(kind->answer) + (kind->ended ? 1 : 0);
 
-        do {
-                if (size > 0 && write(fd, kind->answer, size) < 0)
-                        return;
-        } while (kind->again);
+        if (kind->again) {
+                answer_again(fd, kind->answer, size);
+                return;
+        }
+        if (size > 0 && write(fd, kind->answer, size) < 0)
+                return;
         while (read(fd, data, sizeof(data)) > 0)
                 ;
 }
