@@ -8,9 +8,9 @@
 #include <systemd/sd-daemon.h>
 
 #include "core/messages.h"
+#include "io/say.h"
 #include "web/http.h"
 #include "web/listen.h"
-#include "web/say.h"
 #include "web/watcher.h"
 
 #define SOCKET_DEFAULT      RUNSTATEDIR "/espdfu/" STATION_INTERFACE
@@ -48,7 +48,7 @@ static void usage(FILE *f)
 
 static int bad_usage(const char *option, const char *text, const char *expected)
 {
-        web_say("%s %s: %s", option, text, expected);
+        say_line("%s %s: %s", option, text, expected);
         return EXIT_USAGE;
 }
 
@@ -157,7 +157,7 @@ static int serve(struct settings *s, int listening, const char *where, const sig
                 r = http_start(&s->web, listening);
         if (r < 0) {
                 close(listening);
-                web_say("cannot start: %s", strerror(-r));
+                say_line("cannot start: %s", strerror(-r));
                 return EXIT_FAILED;
         }
         printf("espdfu-web: the page is on http://%s/\n", where);
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
         signal(SIGPIPE, SIG_IGN);
         fd = listen_open(&address);
         if (fd < 0) {
-                web_say("--listen %s: cannot listen there: %s", settings.listen, strerror(-fd));
+                say_line("--listen %s: cannot listen there: %s", settings.listen, strerror(-fd));
                 return EXIT_FAILED;
         }
         listen_address_print(&address, where);

@@ -10,8 +10,8 @@
 
 #include "core/messages.h"
 #include "io/connection.h"
+#include "io/say.h"
 #include "web/daemon-call.h"
-#include "web/say.h"
 
 #define RETRY_FIRST (250 * USEC_PER_MSEC)
 #define RETRY_MAX   (4 * USEC_PER_SEC)
@@ -60,7 +60,7 @@ static int ask_whether_there(struct watcher *w)
 static void link_is_up(struct watcher *w)
 {
         if (view_set_link(w->view, NULL))
-                web_say("espdfud is heard on %s", w->socket);
+                say_line("espdfud is heard on %s", w->socket);
 }
 
 /* Until it ends, and why: as connection_receive(). *ret_heard: whether there was a status. */
@@ -101,7 +101,7 @@ static bool link_is_down(struct watcher *w, int r)
         daemon_trouble(w->socket, r, why, sizeof(why));
         changed = view_set_link(w->view, why);
         if (changed)
-                web_say("%s", why);
+                say_line("%s", why);
         return changed;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "web/say.h"
+#include "io/say.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "core/text.h"
 
-void web_say(const char *format, ...)
+void say_line(const char *format, ...)
 {
         _cleanup_(freep) char *escaped = NULL;
         char line[1024];
@@ -16,5 +16,5 @@ void web_say(const char *format, ...)
         vsnprintf(line, sizeof(line), format, ap);
         va_end(ap);
         escaped = text_escape(line);
-        fprintf(stderr, "espdfu-web: %s\n", escaped ? escaped : "out of memory");
+        fprintf(stderr, "%s: %s\n", program_invocation_short_name, escaped ? escaped : "out of memory");
 }
