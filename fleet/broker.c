@@ -86,7 +86,7 @@ static void on_log(struct mosquitto *mosquitto, void *userdata, int level, const
         const char *colon = strrchr(text, ':');
 
         (void)mosquitto;
-        if (level != MOSQ_LOG_ERR || b->detail[0])
+        if (level != MOSQ_LOG_ERR || b->detail[0] || strstr(text, "unexpected eof")) /* a lost connection */
                 return;
         if (str_has_prefix(text, "OpenSSL Error") && colon)
                 snprintf(b->detail, sizeof(b->detail), "TLS: %s", colon + 1);
@@ -141,6 +141,8 @@ static void connection_ended(struct broker *b, const char *fallback)
                 b->events->down(b->userdata);
 }
 
+#define NO_TLS_THERE "it hung up: expected a broker with TLS at this port that takes our certificate"
+
 /* What libmosquitto's results mean where it has nothing to say itself. error: errno of that moment. */
 static void library_failed(struct broker *b, int result, int error)
 {
@@ -150,6 +152,9 @@ static void library_failed(struct broker *b, int result, int error)
                                             ? "the connection is lost"
                                             : "it hung up before it let us in: expected a broker with MQTT 5 "
                                               "that takes this user or certificate");
+                return;
+        case MOSQ_ERR_TLS:
+                connection_ended(b, NO_TLS_THERE);
                 return;
         case MOSQ_ERR_KEEPALIVE:
                 connection_ended(b, "it was silent for too long");
@@ -353,8 +358,11 @@ static void start(struct broker *b)
 
 /* ---- steps ------------------------------------------------------------------------- */
 
-/* libmosquitto takes an end in the middle of TLS's handshake for a reason to wait on: 0, or an errno. */
-static int socket_error(int fd)
+/*
+ * libmosquitto takes an end in the middle of TLS's handshake for a reason to wait on: 0, or an errno. at_end: where the other
+ * end is just gone (TLS's first write has had the error of a connection that was refused).
+ */
+static int socket_error(int fd, int at_end)
 {
         int error = 0;
         socklen_t size = sizeof(error);
@@ -363,7 +371,7 @@ static int socket_error(int fd)
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
                 return errno;
         if (error == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-                error = ECONNRESET;
+                error = at_end;
         return error;
 }
 
@@ -406,15 +414,14 @@ static void step_towards(struct broker *b, short revents)
                                                       "and tls as it has it");
                 return;
         }
-        error = socket_error(mosquitto_socket(b->mosquitto));
+        error = socket_error(mosquitto_socket(b->mosquitto),
+                             b->state == BROKER_REACHING ? ECONNREFUSED : ECONNRESET);
         if (error != 0 && (b->state == BROKER_REACHING || tls)) {
                 /* What is still to be read may say why. */
                 if (b->state == BROKER_GREETING && !exchange(b))
                         return;
-                connection_ended(b, error == ECONNRESET && b->state == BROKER_GREETING
-                                            ? "it hung up: expected a broker with TLS at this port that "
-                                              "takes our certificate"
-                                            : strerror(error));
+                connection_ended(b, error == ECONNRESET && b->state == BROKER_GREETING ? NO_TLS_THERE
+                                                                                       : strerror(error));
                 return;
         }
         b->state = BROKER_GREETING;
