@@ -29,8 +29,9 @@ struct settings {
                 unsigned send_again_sec; /* after which they are sent again, when none was delivered */
         } station;
         struct {
-                char *connection; /* libpq's */
-                unsigned batch;   /* records in a transaction */
+                char *connection;         /* libpq's */
+                unsigned batch;           /* records in a transaction, at most */
+                unsigned batch_wait_msec; /* how long the first of them waits for others */
         } database;
         struct {
                 char *group; /* of the shared subscription */
