@@ -163,7 +163,7 @@ static void library_failed(struct broker *b, int result, int error)
                 connection_ended(b, "no host of this name is found");
                 return;
         case MOSQ_ERR_ERRNO:
-                connection_ended(b, error == EPROTO ? "the connection is lost" : strerror(error));
+                connection_ended(b, error == EPROTO || error == 0 ? "the connection is lost" : strerror(error));
                 return;
         default:
                 connection_ended(b, mosquitto_strerror(result));

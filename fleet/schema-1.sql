@@ -132,15 +132,19 @@ BEGIN
   RETURN added;
 END $$;
 
--- Where the record of this key has other contents than this one, what they are; else NULL. previous may be another one when
+-- Of these records those whose number another one has, with other contents: how they differ. previous may be another one when
 -- a record is sent again, and what this version does not know is not compared.
-CREATE FUNCTION espdfu.conflict_of(record jsonb) RETURNS text
+CREATE FUNCTION espdfu.conflicts(messages jsonb) RETURNS TABLE (item jsonb, reason text)
 LANGUAGE sql STABLE AS $$
-  SELECT string_agg(n.key, ', ' ORDER BY n.key)
-    FROM jsonb_populate_record(NULL::espdfu.record, record) AS new
+  SELECT m.value, 'another record of this station has this number, with another ' || d.names
+    FROM jsonb_array_elements(messages) WITH ORDINALITY AS m (value, nr),
+         jsonb_populate_record(NULL::espdfu.record, m.value->'record') AS new
     JOIN espdfu.record AS old ON old.station_id = new.station_id AND old.sequence = new.sequence,
-         jsonb_each(to_jsonb(new)) AS n JOIN jsonb_each(to_jsonb(old)) AS o USING (key)
-   WHERE n.key NOT IN ('previous', 'received_time', 'unknown') AND n.value IS DISTINCT FROM o.value
+         LATERAL (SELECT string_agg(n.key, ', ' ORDER BY n.key) AS names
+                    FROM jsonb_each(to_jsonb(new)) AS n JOIN jsonb_each(to_jsonb(old)) AS o USING (key)
+                   WHERE n.key NOT IN ('previous', 'received_time', 'unknown') AND n.value IS DISTINCT FROM o.value) AS d
+   WHERE d.names IS NOT NULL
+   ORDER BY m.nr
 $$;
 
 -- The number up to which all is there, going on from the station's own. Of what is beyond a gap 10 000 numbers are looked at.
@@ -179,6 +183,7 @@ DECLARE
   added bigint := 0;
   item jsonb;
   reason text;
+  refused jsonb := '[]'; -- what becomes a letter
   new_letters jsonb := '[]';
   stations jsonb := '[]';
   place record;
@@ -192,29 +197,29 @@ BEGIN
   BEGIN
     added := espdfu.add_records(coalesce((SELECT jsonb_agg(m->'record') FROM jsonb_array_elements(messages) AS m), '[]'));
   EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
-    added := -1; -- one of them cannot be taken: each by itself
-  END;
-  IF added < jsonb_array_length(messages) THEN
-    added := greatest(added, 0);
+    -- One of them cannot be taken: each by itself.
     FOR item IN SELECT value FROM jsonb_array_elements(messages) LOOP
       BEGIN
         added := added + espdfu.add_records(jsonb_build_array(item->'record'));
-        -- What was before it may have been removed from the ledger since.
-        UPDATE espdfu.record AS r SET previous = (item->>'previous')::bigint
-         WHERE r.station_id = item->>'station_id' AND r.sequence = (item->>'sequence')::bigint
-           AND r.previous > (item->>'previous')::bigint;
-        reason := 'another record of this station has this number, with another ' || espdfu.conflict_of(item->'record');
       EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
-        reason := 'the database refuses it: ' || sqlerrm;
+        refused := refused || jsonb_build_object('item', item, 'reason', 'the database refuses it: ' || sqlerrm);
       END;
-      IF reason IS NOT NULL AND espdfu.keep_letter(item, reason) THEN
-        new_letters := new_letters || jsonb_build_object('topic', item->>'topic', 'why', reason);
-      END IF;
     END LOOP;
+  END;
+  IF added < jsonb_array_length(messages) THEN
+    -- Some were there already. What was before one of them may have been removed from the ledger since.
+    UPDATE espdfu.record AS r SET previous = m.before
+      FROM (SELECT value->>'station_id' AS id, (value->>'sequence')::bigint AS number,
+                   min((value->>'previous')::bigint) AS before
+              FROM jsonb_array_elements(messages) GROUP BY 1, 2) AS m
+     WHERE r.station_id = m.id AND r.sequence = m.number AND r.previous > m.before;
+    refused := refused || coalesce((SELECT jsonb_agg(to_jsonb(c)) FROM espdfu.conflicts(messages) AS c), '[]');
   END IF;
-  FOR item IN SELECT value FROM jsonb_array_elements(letters) LOOP
-    IF espdfu.keep_letter(item, item->>'why') THEN
-      new_letters := new_letters || jsonb_build_object('topic', item->>'topic', 'why', item->>'why');
+  refused := refused || coalesce((SELECT jsonb_agg(jsonb_build_object('item', l, 'reason', l->>'why'))
+                                    FROM jsonb_array_elements(letters) AS l), '[]');
+  FOR item, reason IN SELECT r->'item', r->>'reason' FROM jsonb_array_elements(refused) AS r LOOP
+    IF espdfu.keep_letter(item, reason) THEN
+      new_letters := new_letters || jsonb_build_object('topic', item->>'topic', 'why', reason);
     END IF;
   END LOOP;
 

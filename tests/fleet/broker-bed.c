@@ -151,12 +151,13 @@ static const char make_certificates[] =
         "signed elsewhere DNS:elsewhere.example 1\n"
         "signed over DNS:localhost,IP:127.0.0.1 -1\n"
         "touch passwords; chmod 600 passwords\n"
-        "for user in line3 line4 collector viewer; do\n"
+        "for user in line3 line4 collector stations viewer; do\n"
         "  mosquitto_passwd -b passwords $user $user; echo $user >$user.password; done\n";
 
 static const char acl[] = "user collector\n"
                           "topic read espdfu/#\ntopic write espdfu/1/+/delivered\n"
                           "user viewer\ntopic read espdfu/#\n"
+                          "user stations\ntopic readwrite espdfu/#\n"
                           "pattern write espdfu/1/%u/online\npattern write espdfu/1/%u/station\n"
                           "pattern write espdfu/1/%u/slot/+\npattern write espdfu/1/%u/job\n"
                           "pattern read espdfu/1/%u/delivered\n";

@@ -3,7 +3,8 @@
  * The vocabulary of the fleet's tests: a real Mosquitto on a port of 127.0.0.1, with TLS, passwords and an ACL, that is killed
  * and started again; and clients of it that are fleet/broker.c with a loop. Nothing of the system's own broker is touched.
  *
- * Users and their passwords are the same word: "line3" is station line3's bridge, "collector", "viewer" (may read all).
+ * Users and their passwords are the same word: "line3" is station line3's bridge, "collector", "viewer" (may read all),
+ * "stations" (all bridges in one).
  */
 #pragma once
 

@@ -20,7 +20,7 @@ int store_bed_setup(void **state);
 int store_bed_teardown(void **state);
 
 void start_database(void);
-/* As by `systemctl stop`, and as by a crash: kill -9 of all of it. */
+/* As by `systemctl stop`; and its processes end where they are, as by a crash: it recovers when it starts. */
 void stop_database(void);
 void crash_database(void);
 
