@@ -568,7 +568,9 @@ int broker_subscribe(struct broker *b, const char *filter)
 {
         if (b->state != BROKER_UP)
                 return -ENOTCONN;
-        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1, 0, NULL));
+        return call_result(
+                mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1,
+                                       str_has_prefix(filter, "$share/") ? 0 : MQTT_SUB_OPT_NO_LOCAL, NULL));
 }
 
 void broker_leave(struct broker *b, uint64_t timeout_usec)
