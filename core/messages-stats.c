@@ -94,6 +94,7 @@ static const struct field consumer_fields[] = {
         FIELD(I64, consumer_status, sequence),
         FIELD(U64, consumer_status, behind),
         FIELD(U64, consumer_status, seen_realtime_usec),
+        FIELD(USEC_OR_NULL, consumer_status, user),
 };
 
 json_t *consumers_to_json(const struct consumer_status *consumers, size_t n)

@@ -4,6 +4,8 @@
 
 static const struct field station_fields[] = {
         FIELD(TEXT, station_status, name),
+        FIELD(TEXT_OR_NULL, station_status, id),
+        FIELD(I64, station_status, id_since),
         FIELD(TEXT, station_status, version),
         FIELD(U64, station_status, uptime_usec),
         FIELD(U64, station_status, flashed_today),
@@ -15,6 +17,7 @@ static const struct field station_fields[] = {
         FIELD(UNSIGNED, station_status, failed),
         FIELD(TEXT_OR_NULL, station_status, config_error),
         FIELD(TEXT_OR_NULL, station_status, ledger_trouble),
+        FIELD(TEXT_OR_NULL, station_status, lagging),
         FIELD(TEXT_OR_NULL, station_status, held),
 };
 

@@ -41,6 +41,8 @@ void station_status_done(struct station_status *status)
         free(status->version);
         free(status->config_error);
         free(status->ledger_trouble);
+        free(status->lagging);
+        free(status->id);
         free(status->held);
         for (size_t i = 0; i < status->n_slots; i++)
                 slot_status_done(&status->slots[i]);

@@ -38,6 +38,8 @@ struct policy_status {
 
 struct station_status {
         char *name;
+        char *id;             /* of the ledger: 32 hexadecimal digits; NULL from an older espdfud */
+        int64_t id_since;     /* numbers up to this one were given under another id; 0: none */
         char *version;        /* of espdfud */
         uint64_t uptime_usec; /* of the daemon */
         uint64_t flashed_today;
@@ -47,6 +49,7 @@ struct station_status {
         unsigned running, waiting, failed; /* slots */
         char *config_error;                /* the last reload was refused for this; NULL if not */
         char *ledger_trouble; /* why nothing can be recorded, so that nothing is flashed; NULL if it can */
+        char *lagging;        /* the consumer that is furthest behind, where it is too far; else NULL */
         char *held;           /* nothing begins in any slot: "held by joe: new jig"; NULL: not held */
         struct slot_status *slots;
         size_t n_slots;

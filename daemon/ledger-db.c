@@ -76,12 +76,16 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_CONSUMER_PUT] = "INSERT INTO consumer (name, sequence, seen_realtime_usec) VALUES (?9, ?1, ?2)"
                               " ON CONFLICT (name) DO UPDATE SET sequence = excluded.sequence,"
                               " seen_realtime_usec = excluded.seen_realtime_usec",
+        [STMT_CONSUMER_USER] = "UPDATE consumer SET uid = ?1 WHERE name = ?9",
         [STMT_CONSUMER_DELETE] = "DELETE FROM consumer WHERE name = ?9",
         [STMT_CONSUMER_COUNT] = "SELECT count(*) FROM consumer",
         [STMT_CONSUMER_LEAST] = "SELECT min(sequence) FROM consumer",
         [STMT_CONSUMERS] =
                 "SELECT name, sequence, (SELECT coalesce(max(sequence), 0) FROM attempt) - sequence,"
-                " seen_realtime_usec FROM consumer ORDER BY name",
+                " seen_realtime_usec, uid, (SELECT end_realtime_usec FROM attempt"
+                " WHERE attempt.sequence = consumer.sequence + 1) FROM consumer ORDER BY name",
+        [STMT_LEDGER_ID] = "SELECT id, since FROM ledger",
+        [STMT_LEDGER_NEW_ID] = "UPDATE ledger SET id = lower(hex(randomblob(16))), since = ?1",
         [STMT_FIRST_SEQUENCE] = "SELECT min(sequence) FROM attempt",
         [STMT_OLDEST] = "SELECT sequence, end_realtime_usec FROM attempt"
                         " WHERE sequence IS NOT NULL AND clock_synchronized = 1 ORDER BY sequence",

@@ -60,6 +60,13 @@ static int enroll(struct ledger_db *db, const char *name, int64_t sequence, uint
         return put(db, name, sequence, now_usec);
 }
 
+static int set_user(struct ledger_db *db, const char *name, uint64_t user)
+{
+        const int64_t values[] = { (int64_t)user };
+
+        return ask(db, STMT_CONSUMER_USER, name, values, ARRAY_SIZE(values), NULL);
+}
+
 static int acknowledge(struct ledger_db *db, const char *name, int64_t had, int64_t sequence,
                        uint64_t now_usec)
 {
@@ -74,7 +81,7 @@ static int acknowledge(struct ledger_db *db, const char *name, int64_t had, int6
 }
 
 int ledger_db_consumer(struct ledger_db *db, enum consumer_action action, const char *name, int64_t sequence,
-                       uint64_t now_realtime_usec, int64_t *ret)
+                       uint64_t user, uint64_t now_realtime_usec, int64_t *ret)
 {
         int64_t had = 0;
         int r = ask(db, STMT_CONSUMER, name, NULL, 0, &had);
@@ -90,7 +97,7 @@ int ledger_db_consumer(struct ledger_db *db, enum consumer_action action, const 
                         *ret = had; /* it is again who it was, and goes on where it was */
                 else
                         r = enroll(db, name, sequence, now_realtime_usec);
-                return r;
+                return r == 0 && user != USEC_INFINITY ? set_user(db, name, user) : r;
         case CONSUMER_ACKNOWLEDGE:
                 return known ? acknowledge(db, name, had, sequence, now_realtime_usec) : ENOENT;
         case CONSUMER_UNREGISTER:
@@ -112,6 +119,9 @@ int ledger_db_consumers(struct ledger_db *db, struct consumer_status **ret, size
                 list[n].sequence = sqlite3_column_int64(stmt, 1);
                 list[n].behind = (uint64_t)MAX(sqlite3_column_int64(stmt, 2), INT64_C(0));
                 list[n].seen_realtime_usec = (uint64_t)sqlite3_column_int64(stmt, 3);
+                list[n].user = sqlite3_column_type(stmt, 4) == SQLITE_NULL
+                                       ? USEC_INFINITY
+                                       : (uint64_t)sqlite3_column_int64(stmt, 4);
                 n++;
         }
         if (r < 0) {

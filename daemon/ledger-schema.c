@@ -104,6 +104,16 @@ static const char *const migrations[] = {
         /* The oldest dates that can be believed, whatever stands before them. */
         "CREATE INDEX attempt_dated ON attempt (sequence, end_realtime_usec)"
         "  WHERE sequence IS NOT NULL AND clock_synchronized = 1;",
+
+        /* One row: which ledger this is, wherever its rows are copied to. */
+        "CREATE TABLE ledger ("
+        "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+        "  id TEXT NOT NULL,"
+        "  since INTEGER NOT NULL"
+        ") STRICT;"
+        "INSERT INTO ledger VALUES (1, lower(hex(randomblob(16))), 0);"
+        /* Who may acknowledge in its name. */
+        "ALTER TABLE consumer ADD COLUMN uid INTEGER;",
 };
 
 static int read_integer(struct ledger_db *db, const char *sql, int64_t *ret)

@@ -87,8 +87,8 @@ static int carry_out(struct ledger_db *db, struct ledger_order *order)
                 return ledger_db_presence_forget(db, order->work.presence);
         case ORDER_CONSUMER:
                 r = ledger_db_consumer(db, order->work.consumer.action, order->work.consumer.name,
-                                       order->work.consumer.sequence, order->work.consumer.now_realtime_usec,
-                                       &order->work.sequence);
+                                       order->work.consumer.sequence, order->work.consumer.user,
+                                       order->work.consumer.now_realtime_usec, &order->work.sequence);
                 break;
         case ORDER_RETAIN:
                 order->work.removed = (struct ledger_removed){ 0 };

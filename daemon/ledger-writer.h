@@ -45,7 +45,7 @@ struct ledger_order {
                         enum consumer_action action;
                         char *name; /* owned */
                         int64_t sequence;
-                        uint64_t now_realtime_usec;
+                        uint64_t now_realtime_usec, user;
                 } consumer;
                 struct ledger_limits limits;
                 struct ledger_removed removed; /* result of retain */

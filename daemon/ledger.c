@@ -10,6 +10,7 @@
 
 #include "daemon/ledger-query.h"
 #include "daemon/ledger-questions.h"
+#include "daemon/ledger-roll.h"
 #include "daemon/ledger-update.h"
 #include "daemon/ledger-writer.h"
 
@@ -27,6 +28,8 @@ struct ledger {
         char trouble[512];
 
         struct ledger_index index;
+        struct ledger_roll roll;
+        struct ledger_identity identity;
         struct ledger_tally tally;
         struct counters counters;
         uint64_t tally_failed_usec; /* CLOCK_REALTIME; 0: never */
@@ -76,6 +79,8 @@ static int open_database(struct ledger *ledger, const char *path, const char *bo
         r = ledger_db_recover(db, boot_id, now_realtime_usec);
         if (r >= 0)
                 r = ledger_query_index(db, &ledger->index, &ledger->sequence);
+        if (r >= 0)
+                r = ledger_roll_load(db, &ledger->roll, &ledger->identity);
         if (r < 0)
                 return ledger_error(ret_error, r, "%s: cannot be brought up to date: %s (%s)", path,
                                     strerror(-r), ledger_db_error(db));
@@ -139,6 +144,33 @@ int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t
         }
         *ret = take_ptr(ledger);
         return 0;
+}
+
+static int give_id(const char *path, int64_t since, struct ledger_identity *ret, char **ret_error)
+{
+        _cleanup_(ledger_db_freep) struct ledger_db *db = NULL;
+        int r = ledger_db_open_writer(path, &db, ret_error);
+
+        if (r < 0)
+                return r;
+        r = ledger_roll_new_identity(db, since, ret);
+        return r < 0 ? ledger_error(ret_error, r, "%s: gets no new id: %s (%s)", path, strerror(-r),
+                                    ledger_db_error(db))
+                     : 0;
+}
+
+int ledger_give_new_id(const char *path, int64_t since, struct ledger_identity *ret, char **ret_error)
+{
+        int lock = -EBADF, r;
+
+        if (access(path, F_OK) < 0)
+                return ledger_error(ret_error, -errno, "%s: %s", path, strerror(errno));
+        r = lock_file(path, &lock, ret_error);
+        if (r < 0)
+                return r;
+        r = give_id(path, since, ret, ret_error);
+        close(lock);
+        return r;
 }
 
 struct ledger *ledger_free(struct ledger *ledger)
@@ -321,7 +353,7 @@ void ledger_forget(struct ledger *ledger, void *userdata)
 }
 
 int ledger_consumer(struct ledger *ledger, enum consumer_action action, const char *name, int64_t sequence,
-                    uint64_t now_realtime_usec, ledger_done_t done, void *userdata)
+                    uint64_t now_realtime_usec, uint64_t user, ledger_done_t done, void *userdata)
 {
         _cleanup_(ledger_order_freep) struct ledger_order *order = calloc(1, sizeof(*order));
 
@@ -333,6 +365,7 @@ int ledger_consumer(struct ledger *ledger, enum consumer_action action, const ch
         order->work.consumer.action = action;
         order->work.consumer.sequence = sequence;
         order->work.consumer.now_realtime_usec = now_realtime_usec;
+        order->work.consumer.user = user;
         return push(ledger, &order);
 }
 
@@ -371,6 +404,7 @@ static void remember(struct ledger *ledger, struct ledger_order *order)
         ledger->sequence = order->work.sequence;
         ledger_tally_add(&ledger->tally, &order->work.row->record);
         counters_add(&ledger->counters, &order->work.row->record);
+        ledger_roll_closed(&ledger->roll, order->work.sequence, order->work.row->record.end_realtime_usec);
         ledger_index_put_last(&ledger->index, take_ptr(order->work.row));
 }
 
@@ -389,6 +423,10 @@ static void tell(struct ledger *ledger, struct ledger_order *order)
                 ledger_index_put_presence(&ledger->index, take_ptr(order->work.presence));
         if (order->work.r == 0 && order->work.kind == ORDER_FORGET)
                 ledger_index_forget_presence(&ledger->index, order->work.presence);
+        if (order->work.r == 0 && order->work.kind == ORDER_CONSUMER)
+                ledger_roll_ordered(&ledger->roll, order->work.consumer.action, order->work.consumer.name,
+                                    order->work.sequence, order->work.consumer.user,
+                                    order->work.consumer.now_realtime_usec);
         if (order->removed_done)
                 order->removed_done(order->userdata, order->work.r, &order->work.removed);
         else if (order->done)
@@ -484,6 +522,24 @@ const struct counters *ledger_counters(const struct ledger *ledger)
 int64_t ledger_last_sequence(const struct ledger *ledger)
 {
         return ledger->sequence;
+}
+
+bool ledger_consumer_is_of(const struct ledger *ledger, const char *name, uid_t uid)
+{
+        const struct ledger_roll_line *line = ledger_roll_find(&ledger->roll, name);
+
+        return line && line->user == uid;
+}
+
+bool ledger_consumer_lags(const struct ledger *ledger, uint64_t now_realtime_usec,
+                          char ret[static CONSUMER_LAG_TEXT])
+{
+        return ledger_roll_lagging(&ledger->roll, ledger->sequence, now_realtime_usec, ret);
+}
+
+const struct ledger_identity *ledger_identity(const struct ledger *ledger)
+{
+        return &ledger->identity;
 }
 
 void ledger_counts(struct ledger *ledger, uint64_t now_realtime_usec, struct ledger_counts *ret)

@@ -10,7 +10,8 @@
  * Files: daemon/ledger.c (this interface), ledger-writer (thread, queue, group commit), ledger-db and
  * ledger-schema (connection, statements, tables), ledger-row (columns and fields), ledger-update and
  * ledger-query (what is written and read), ledger-index (what is answered from memory), ledger-asker, ledger-history and
- * ledger-stats (what is read for others, in a thread), ledger-retain (consumers, and what is removed).
+ * ledger-stats (what is read for others, in a thread), ledger-retain (consumers, and what is removed), ledger-roll (consumers,
+ * from memory).
  */
 #pragma once
 
@@ -24,7 +25,15 @@
 #define LEDGER_HISTORY_MAX 1000u /* rows of one page */
 #define LEDGER_ORDERS_MAX  4096u /* orders that wait for the disk; a station has one for each slot */
 
+#define LEDGER_ID_SIZE 33 /* 32 hexadecimal digits and a NUL */
+
 struct ledger;
+
+/* Which ledger this is, wherever its rows are copied to: id and sequence together are one row for ever. */
+struct ledger_identity {
+        char id[LEDGER_ID_SIZE];
+        int64_t since; /* numbers up to this one were given under another id; 0: none were */
+};
 
 /* A presence is one stay of a board on a port; it outlives a restart of the daemon, no boot, no replug. */
 struct presence_key {
@@ -166,12 +175,26 @@ int ledger_consumers(struct ledger *ledger, ledger_consumers_t done, void *userd
 
 /*
  * Who copies the ledger elsewhere: registered by name, it is not bereft of a row that it has not acknowledged. sequence: of
- * the last row that it has had (register: where it begins, and no more than that if it is registered already). done gets the
+ * the last row that it has had (register: where it begins, and no more than that if it is registered already). user: of register, a uid that may acknowledge in its name;
+ * USEC_INFINITY: nobody besides, or whoever might before. done gets the
  * sequence up to which it has had the rows, or -ENOENT (not registered), -ERANGE (a number that no row has had yet, or one
  * below what was acknowledged before) or -ENOSPC (LEDGER_CONSUMERS_MAX are registered).
  */
 int ledger_consumer(struct ledger *ledger, enum consumer_action action, const char *name, int64_t sequence,
-                    uint64_t now_realtime_usec, ledger_done_t done, void *userdata);
+                    uint64_t now_realtime_usec, uint64_t user, ledger_done_t done, void *userdata);
+/* From memory: whether this uid may acknowledge in its name. */
+bool ledger_consumer_is_of(const struct ledger *ledger, const char *name, uid_t uid);
+/* From memory: whether one lags, and which of them is furthest behind, in words. */
+bool ledger_consumer_lags(const struct ledger *ledger, uint64_t now_realtime_usec,
+                          char ret[static CONSUMER_LAG_TEXT]);
+/* Borrowed. */
+const struct ledger_identity *ledger_identity(const struct ledger *ledger);
+/*
+ * Of a ledger that nobody has open, restored from an older copy: what it writes from here on must not be taken for the rows that
+ * others have under these numbers already. since: the last number that they have with this very content; -1: all that it has.
+ * Errors as ledger_open().
+ */
+int ledger_give_new_id(const char *path, int64_t since, struct ledger_identity *ret, char **ret_error);
 
 /* Which rows may go: those that ended before before_realtime_usec (0: none for their age), and the oldest of more than
  * rows_max (0: none for their number). */

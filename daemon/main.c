@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/config-values.h"
 #include "daemon/activation.h"
+#include "daemon/ledger.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
 #include "daemon/notify.h"
@@ -35,6 +38,9 @@ static void print_help(void)
              "  --state DIR     the ledger (default: $STATE_DIRECTORY, else " STATE_DIR ")\n"
              "  --engine PATH   the program that flashes one board (default: espdfu-engine beside\n"
              "                  espdfud, else " PKGLIBEXECDIR "/espdfu-engine)\n"
+             "  --new-ledger-id[=NUMBER]  of a ledger that was restored from an older copy: what follows "
+             "has\n"
+             "                  another id; NUMBER: rows above it are copied under that one, too\n"
              "  --verbose       say more\n"
              "  --help, --version\n"
              "\n"
@@ -43,16 +49,23 @@ static void print_help(void)
              "one cancels them.");
 }
 
-/* Returns 0; 1 where nothing is left to do; -EINVAL. */
-static int parse_arguments(int argc, char **argv, struct station_options *options)
+/* Returns 0; 1 where nothing is left to do; -EINVAL. *ret_new_id: no station is wanted, but another id of its ledger. */
+static int parse_arguments(int argc, char **argv, struct station_options *options, bool *ret_new_id,
+                           int64_t *ret_since)
 {
-        enum { CONFIG = 256, SOCKET, STATE, ENGINE, VERBOSE, SHOW_HELP, SHOW_VERSION };
+        enum { CONFIG = 256, SOCKET, STATE, ENGINE, NEW_ID, VERBOSE, SHOW_HELP, SHOW_VERSION };
         static const struct option table[] = {
-                { "config", required_argument, NULL, CONFIG },  { "socket", required_argument, NULL, SOCKET },
-                { "state", required_argument, NULL, STATE },    { "engine", required_argument, NULL, ENGINE },
-                { "verbose", no_argument, NULL, VERBOSE },      { "help", no_argument, NULL, SHOW_HELP },
-                { "version", no_argument, NULL, SHOW_VERSION }, { 0 },
+                { "config", required_argument, NULL, CONFIG },
+                { "socket", required_argument, NULL, SOCKET },
+                { "state", required_argument, NULL, STATE },
+                { "engine", required_argument, NULL, ENGINE },
+                { "new-ledger-id", optional_argument, NULL, NEW_ID },
+                { "verbose", no_argument, NULL, VERBOSE },
+                { "help", no_argument, NULL, SHOW_HELP },
+                { "version", no_argument, NULL, SHOW_VERSION },
+                { 0 },
         };
+        uint64_t since = 0;
         int c;
 
         while ((c = getopt_long(argc, argv, "", table, NULL)) >= 0) {
@@ -69,6 +82,15 @@ static int parse_arguments(int argc, char **argv, struct station_options *option
                         break;
                 case ENGINE:
                         options->engine = optarg;
+                        break;
+                case NEW_ID:
+                        if (optarg && value_number(optarg, 0, INT64_MAX, &since) < 0) {
+                                fprintf(stderr, "espdfud: --new-ledger-id=%s: expected an attempt's number\n",
+                                        optarg);
+                                return -EINVAL;
+                        }
+                        *ret_new_id = true;
+                        *ret_since = optarg ? (int64_t)since : -1;
                         break;
                 case VERBOSE:
                         log_set_max_level(LOG_DEBUG);
@@ -235,6 +257,24 @@ static int start(struct station_options *options)
         return run(options, config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Returns an exit status. */
+static int give_new_id(const char *state_dir, int64_t since)
+{
+        struct ledger_identity identity;
+        _cleanup_(freep) char *error = NULL;
+        char path[PATH_MAX];
+
+        if ((size_t)snprintf(path, sizeof(path), "%s/ledger.sqlite", state_dir) >= sizeof(path))
+                return EXIT_FAILURE;
+        if (ledger_give_new_id(path, since, &identity, &error) < 0) {
+                fprintf(stderr, "espdfud: %s\n", error ? error : "out of memory");
+                return EXIT_FAILURE;
+        }
+        printf("%s: has the id %s now; attempts up to number %" PRId64 " stay those of the id before\n", path,
+               identity.id, identity.since);
+        return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
         char engine[PATH_MAX];
@@ -246,11 +286,15 @@ int main(int argc, char **argv)
                 .socket_path = SOCKET_PATH,
                 .group = "espdfu",
         };
+        int64_t since = -1;
+        bool new_id = false;
         int r;
 
-        r = parse_arguments(argc, argv, &options);
+        r = parse_arguments(argc, argv, &options, &new_id, &since);
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE + 1 : EXIT_SUCCESS;
+        if (new_id)
+                return give_new_id(options.state_dir, since);
         options.socket_fd = activation_socket();
         if (options.socket_fd < -1 || block_signals() < 0)
                 return EXIT_FAILURE;

@@ -101,25 +101,39 @@ static void on_consumer(void *userdata, int r, int64_t id, int64_t sequence)
                 connection_reply(c, json_pack("{s:I}", "sequence", (json_int_t)sequence), false);
 }
 
+/* Who may act; and who was named when the consumer was registered, for this one alone. */
+static bool may_acknowledge(const struct connection *c, const char *name)
+{
+        return c->peer.may_act || c->server->ops->consumer_is_of(c->server->userdata, name, c->peer.uid);
+}
+
 static void order(struct connection *c, enum consumer_action action)
 {
         struct varlink_arguments args = { .object = c->call.parameters };
         const char *name = varlink_arg_text_needed(&args, "consumer");
-        int64_t sequence = 0;
+        int64_t sequence = 0, user = -1;
         int r;
 
-        if (action == CONSUMER_REGISTER)
+        if (action == CONSUMER_REGISTER) {
                 sequence = varlink_arg_int(&args, "sequence", 0, INT64_MAX, 0);
-        else if (action == CONSUMER_ACKNOWLEDGE &&
-                 (sequence = varlink_arg_int(&args, "sequence", 0, INT64_MAX, -1)) < 0 && !args.invalid)
+                user = varlink_arg_int(&args, "user", 0, UINT32_MAX - 1, -1);
+        }
+        if (action == CONSUMER_ACKNOWLEDGE &&
+            (sequence = varlink_arg_int(&args, "sequence", 0, INT64_MAX, -1)) < 0 && !args.invalid)
                 args.invalid = "sequence";
         if (!value_is_name(name, CONSUMER_NAME_MAX) && !args.invalid)
                 args.invalid = "consumer";
+        if (action == CONSUMER_ACKNOWLEDGE && !may_acknowledge(c, name)) {
+                connection_error(c, STATION_INTERFACE ".NotPermitted",
+                                 json_pack("{s:s}", "method", c->call.method));
+                return;
+        }
         if (connection_refuse(c, &args))
                 return;
         if (!c->call.oneway)
                 wait_for_answer(c);
         r = c->server->ops->consumer(c->server->userdata, action, name, sequence,
+                                     user < 0 ? USEC_INFINITY : (uint64_t)user,
                                      c->call.oneway ? NULL : on_consumer, c);
         if (c->call.oneway)
                 connection_reply(c, json_object(), false);

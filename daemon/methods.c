@@ -93,7 +93,7 @@ static const struct method {
         { STATION_INTERFACE ".Counters", method_counters, false },
         { STATION_INTERFACE ".Consumers", method_consumers, false },
         { STATION_INTERFACE ".RegisterConsumer", method_register_consumer, true },
-        { STATION_INTERFACE ".Acknowledge", method_acknowledge, true },
+        { STATION_INTERFACE ".Acknowledge", method_acknowledge, false } /* it looks itself */,
         { STATION_INTERFACE ".UnregisterConsumer", method_unregister_consumer, true },
         { STATION_INTERFACE ".Reload", method_reload, true },
         { STATION_INTERFACE ".Cancel", method_cancel, true },

@@ -63,8 +63,11 @@ struct server_ops {
         int (*consumers)(void *userdata,
                          void (*done)(void *peer, int r, const struct consumer_status *consumers, size_t n),
                          void *peer);
+        /* user: of CONSUMER_REGISTER, a uid; USEC_INFINITY: none is told. */
         int (*consumer)(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
-                        void (*done)(void *peer, int r, int64_t id, int64_t sequence), void *peer);
+                        uint64_t user, void (*done)(void *peer, int r, int64_t id, int64_t sequence), void *peer);
+        /* Whether this uid may acknowledge in the consumer's name. */
+        bool (*consumer_is_of)(void *userdata, const char *name, uid_t uid);
         void (*forget)(void *userdata, void *peer);
         /* 0 also when the configuration is refused: then ret has errors. */
         int (*reload)(void *userdata, struct reload_result *ret);

@@ -26,7 +26,7 @@ static void add_counts(const struct station *station, struct station_status *ret
 static int on_header(void *userdata, struct station_status *ret)
 {
         struct station *station = userdata;
-        char host[STATION_NAME_SIZE];
+        char host[STATION_NAME_SIZE], lagging[CONSUMER_LAG_TEXT];
         int r = free_and_strdup(&ret->name, station_name(station->config, host));
 
         if (r == 0)
@@ -37,6 +37,11 @@ static int on_header(void *userdata, struct station_status *ret)
                 r = free_and_strdup(&ret->ledger_trouble, ledger_trouble(station->world.ledger));
         if (r == 0)
                 r = free_and_strdup(&ret->held, station->holds.station);
+        if (r == 0)
+                r = free_and_strdup(&ret->id, ledger_identity(station->world.ledger)->id);
+        if (r == 0 && ledger_consumer_lags(station->world.ledger, clock_realtime_usec(), lagging))
+                r = free_and_strdup(&ret->lagging, lagging);
+        ret->id_since = ledger_identity(station->world.ledger)->since;
         ret->uptime_usec = clock_boottime_usec() - station->started_usec;
         add_counts(station, ret);
         return r;
@@ -208,12 +213,19 @@ static int on_consumers(void *userdata, ledger_consumers_t done, void *peer)
 }
 
 static int on_consumer(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
-                       ledger_done_t done, void *peer)
+                       uint64_t user, ledger_done_t done, void *peer)
 {
         struct station *station = userdata;
 
-        return ledger_consumer(station->world.ledger, action, name, sequence, clock_realtime_usec(), done,
-                               peer);
+        return ledger_consumer(station->world.ledger, action, name, sequence, clock_realtime_usec(), user,
+                               done, peer);
+}
+
+static bool on_consumer_is_of(void *userdata, const char *name, uid_t uid)
+{
+        struct station *station = userdata;
+
+        return ledger_consumer_is_of(station->world.ledger, name, uid);
 }
 
 static void on_forget(void *userdata, void *peer)
@@ -242,6 +254,7 @@ int station_open_server(struct station *station, const struct station_options *o
                 .stats = on_stats,
                 .consumers = on_consumers,
                 .consumer = on_consumer,
+                .consumer_is_of = on_consumer_is_of,
                 .forget = on_forget,
                 .reload = on_reload,
                 .cancel = station_cancel,

@@ -246,12 +246,13 @@ static void on_subscribe(struct mosquitto *mosquitto, void *userdata, int number
         struct broker *b = userdata;
 
         (void)mosquitto;
+        (void)number;
         (void)properties;
         for (int i = 0; i < n; i++)
                 if (granted[i] >= MQTT_RC_UNSPECIFIED)
                         say_refused(b, "our subscription", granted[i]);
         if (b->events->subscribed && b->state == BROKER_UP)
-                b->events->subscribed(b->userdata, number);
+                b->events->subscribed(b->userdata);
 }
 
 /* ---- a connection's beginning ------------------------------------------------------ */
@@ -567,13 +568,13 @@ int broker_publish(struct broker *b, const char *topic, const void *payload, siz
                 mosquitto_publish_v5(b->mosquitto, ret_number, topic, (int)size, payload, qos, retain, NULL));
 }
 
-int broker_subscribe(struct broker *b, const char *filter, unsigned flags, int *ret_number)
+int broker_subscribe(struct broker *b, const char *filter)
 {
-        int options = flags & BROKER_OTHERS_ONLY ? MQTT_SUB_OPT_NO_LOCAL : 0;
-
         if (b->state != BROKER_UP)
                 return -ENOTCONN;
-        return call_result(mosquitto_subscribe_v5(b->mosquitto, ret_number, filter, 1, options, NULL));
+        return call_result(
+                mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1,
+                                       str_has_prefix(filter, "$share/") ? 0 : MQTT_SUB_OPT_NO_LOCAL, NULL));
 }
 
 int broker_unsubscribe(struct broker *b, const char *filter)

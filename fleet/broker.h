@@ -32,8 +32,8 @@ struct broker_events {
         /* What was published with this number and QoS 1 is with the broker; it may lose it all the same. A broker that
          * refuses it says why: it is said in a line, and refused is true. */
         void (*acknowledged)(void *userdata, int number, bool refused);
-        /* The broker has answered to the subscription of this number. */
-        void (*subscribed)(void *userdata, int number);
+        /* The broker has answered to one more subscription, in their order. */
+        void (*subscribed)(void *userdata);
 };
 
 /* settings are borrowed. client_id: another client with the same one is thrown out by the broker. */
@@ -63,11 +63,8 @@ bool broker_is_choked(const struct broker *broker);
 /* qos 0 or 1; ret_number (may be NULL): for acknowledged(). 0, -ENOTCONN, -EINVAL (a topic, or a size, that cannot be), -ENOMEM. */
 int broker_publish(struct broker *broker, const char *topic, const void *payload, size_t size, int qos,
                    bool retain, int *ret_number);
-/* qos 1. A filter that the broker refuses is said in a line. ret_number (may be NULL): for subscribed(). */
-int broker_subscribe(struct broker *broker, const char *filter, unsigned flags, int *ret_number);
-enum broker_subscribe_flags {
-        BROKER_OTHERS_ONLY = 1 << 0, /* not what we publish ourselves */
-};
+/* qos 1; what we publish ourselves does not come back, but where it is shared ("$share/…"). A filter that the broker refuses is said in a line. */
+int broker_subscribe(struct broker *broker, const char *filter);
 int broker_unsubscribe(struct broker *broker, const char *filter);
 
 /* Says farewell, so that the will is not published, and gives what waits until the time to be sent. Not from an event. */

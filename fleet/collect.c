@@ -68,7 +68,7 @@ static void review_subscription(struct collector *c)
 
         if (!broker_is_up(c->broker) || wanted == c->subscribed)
                 return;
-        if (wanted ? broker_subscribe(c->broker, c->filter, 0, NULL) == 0
+        if (wanted ? broker_subscribe(c->broker, c->filter) == 0
                    : broker_unsubscribe(c->broker, c->filter) == 0)
                 c->subscribed = wanted;
 }
@@ -78,7 +78,7 @@ static void on_up(void *userdata)
         struct collector *c = userdata;
 
         c->subscribed = false;
-        broker_subscribe(c->broker, ALL_DELIVERED, BROKER_OTHERS_ONLY, NULL);
+        broker_subscribe(c->broker, ALL_DELIVERED);
         /* A broker that lost what it kept gets it again: the survey tells all. */
         c->surveyed = false;
 }

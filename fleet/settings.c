@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/config-values.h"
+#include "core/consumer.h"
 #include "core/ini-reader.h"
 #include "core/printable.h"
 #include "fleet/topics.h"
@@ -55,6 +56,11 @@ static int parse_level(const struct setting *setting, const char *value, void *f
         return strpbrk(value, "/+#") ? -EINVAL : parse_text(setting, value, field);
 }
 
+static int parse_consumer(const struct setting *setting, const char *value, void *field)
+{
+        return value_is_name(value, setting->max) ? free_and_strdup(field, value) : -EINVAL;
+}
+
 static int parse_path(const struct setting *setting, const char *value, void *field)
 {
         return value[0] == '/' && value[1] ? parse_text(setting, value, field) : -EINVAL;
@@ -85,6 +91,8 @@ static const struct setting table[] = {
         { "station", "name", parse_level, FIELD(station.name), 0, TOPIC_NAME_MAX,
           "a name of at most 64 bytes, without / + #" },
         PATH("station", "socket", station.socket),
+        { "station", "consumer", parse_consumer, FIELD(station.consumer), 0, CONSUMER_NAME_MAX,
+          "a name: letters, digits and . _ + : @ -" },
         NUMBER("station", "window", station.window, 1, 4096),
         NUMBER("station", "send-again", station.send_again_sec, 1, 3600),
         { "database", "connection", parse_text, FIELD(database.connection), 0, 1024,
@@ -228,6 +236,8 @@ int settings_parse(const char *text, size_t len, enum settings_reader reader, se
                 ret->broker.port = ret->broker.no_tls ? 1883 : 8883;
         if (reading.r == 0 && !ret->collector.group)
                 reading.r = free_and_strdup(&ret->collector.group, "espdfu");
+        if (reading.r == 0 && !ret->station.consumer)
+                reading.r = free_and_strdup(&ret->station.consumer, "mqtt");
         if (reading.r < 0)
                 settings_done(ret);
         return reading.r;
@@ -266,6 +276,7 @@ void settings_done(struct settings *settings)
         free(settings->broker.password_file);
         free(settings->station.name);
         free(settings->station.socket);
+        free(settings->station.consumer);
         free(settings->database.connection);
         free(settings->collector.group);
         *settings = (struct settings){ 0 };

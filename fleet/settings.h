@@ -25,6 +25,7 @@ struct settings {
         struct {
                 char *name;              /* NULL: the station's own */
                 char *socket;            /* NULL: espdfud's */
+                char *consumer;          /* what we are called at the station's ledger */
                 unsigned window;         /* records on their way: sent and not yet delivered */
                 unsigned send_again_sec; /* after which they are sent again, when none was delivered */
         } station;

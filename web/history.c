@@ -9,8 +9,8 @@
 #include "core/attempt-csv.h"
 #include "core/messages.h"
 #include "io/connection.h"
+#include "io/daemon-call.h"
 #include "io/history-query.h"
-#include "web/daemon-call.h"
 #include "web/http.h"
 
 #define LIMIT_DEFAULT 50

@@ -10,8 +10,8 @@
 
 #include "core/messages.h"
 #include "io/connection.h"
+#include "io/daemon-call.h"
 #include "io/say.h"
-#include "web/daemon-call.h"
 
 #define RETRY_FIRST (250 * USEC_PER_MSEC)
 #define RETRY_MAX   (4 * USEC_PER_SEC)

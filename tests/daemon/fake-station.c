@@ -331,7 +331,8 @@ static int fake_consumers(void *userdata,
         const struct consumer_status bridge = { .consumer = TEXT("bridge"),
                                                 .sequence = 2,
                                                 .behind = (uint64_t)s->n_attempts - 2,
-                                                .seen_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC };
+                                                .seen_realtime_usec = UINT64_C(1700000000) * USEC_PER_SEC,
+                                                .user = FAKE_BRIDGE_USER };
 
         if (s->answers_late) {
                 s->late = late_consumers;
@@ -345,8 +346,15 @@ static int fake_consumers(void *userdata,
         return 0;
 }
 
+static bool fake_consumer_is_of(void *userdata, const char *name, uid_t uid)
+{
+        (void)userdata;
+        return streq(name, "bridge") && uid == FAKE_BRIDGE_USER;
+}
+
 static int fake_consumer(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
-                         void (*done)(void *peer, int r, int64_t id, int64_t sequence), void *peer)
+                         uint64_t user, void (*done)(void *peer, int r, int64_t id, int64_t sequence),
+                         void *peer)
 {
         struct fake_station *s = userdata;
         static const char *const actions[] = { "register", "acknowledge", "unregister" };
@@ -358,6 +366,9 @@ static int fake_consumer(void *userdata, enum consumer_action action, const char
         if (s->error)
                 return s->error;
         snprintf(s->ordered, sizeof(s->ordered), "%s %s %lld", actions[action], name, (long long)sequence);
+        if (user != USEC_INFINITY)
+                snprintf(s->ordered, sizeof(s->ordered), "%s %s %lld for %llu", actions[action], name,
+                         (long long)sequence, (unsigned long long)user);
         if (done)
                 done(peer, r, 0, action == CONSUMER_UNREGISTER ? 2 : sequence);
         return 0;
@@ -510,6 +521,7 @@ const struct server_ops fake_station_ops = {
         .stats = fake_stats,
         .consumers = fake_consumers,
         .consumer = fake_consumer,
+        .consumer_is_of = fake_consumer_is_of,
         .forget = fake_forget,
         .reload = fake_reload,
         .cancel = fake_cancel,

@@ -7,9 +7,10 @@
 
 #include "daemon/server.h"
 
-#define FAKE_SLOTS_MAX 200
-#define FAKE_PATH_A2   "pci-0000:00:14.0-usb-0:4.2"
-#define TEXT(s)        ((char *)(uintptr_t)(s)) /* a literal, for a struct that owns its texts otherwise */
+#define FAKE_SLOTS_MAX   200
+#define FAKE_BRIDGE_USER 2000 /* the uid of the consumer "bridge" */
+#define FAKE_PATH_A2     "pci-0000:00:14.0-usb-0:4.2"
+#define TEXT(s)          ((char *)(uintptr_t)(s)) /* a literal, for a struct that owns its texts otherwise */
 
 struct fake_station {
         struct station_status header; /* without slots and policies */

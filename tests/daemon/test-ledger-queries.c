@@ -3,6 +3,7 @@
 #include "tests/daemon/ledger-station.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static int64_t closed_attempt(struct station *s, struct attempt_record *record, struct attempt_record *end)
 {
@@ -249,7 +250,9 @@ static struct answer consumer(struct station *s, enum consumer_action action, co
 {
         struct answer answer = { 0 };
 
-        assert_int_equal(ledger_consumer(s->ledger, action, name, sequence, NOON, take_answer, &answer), 0);
+        assert_int_equal(
+                ledger_consumer(s->ledger, action, name, sequence, NOON, USEC_INFINITY, take_answer, &answer),
+                0);
         wait_for(s, &answer);
         return answer;
 }
@@ -285,6 +288,130 @@ static void test_consumers_are_bounded_in_number(void **state)
         assert_int_equal(consumer(s, CONSUMER_REGISTER, "one-more", 0).r, -ENOSPC);
         assert_int_equal(consumer(s, CONSUMER_REGISTER, "c0", 0).r, 0);
         assert_null(ledger_trouble(s->ledger));
+}
+
+static struct answer register_for(struct station *s, const char *name, int64_t sequence, uint64_t user)
+{
+        struct answer answer = { 0 };
+
+        assert_int_equal(ledger_consumer(s->ledger, CONSUMER_REGISTER, name, sequence, NOON, user,
+                                         take_answer, &answer),
+                         0);
+        wait_for(s, &answer);
+        return answer;
+}
+
+static void test_a_consumers_user_is_known_to_the_next_daemon_too(void **state)
+{
+        struct station *s = *state;
+
+        five_attempts(s);
+        assert_false(ledger_consumer_is_of(s->ledger, "mqtt", 997));
+        assert_int_equal(register_for(s, "mqtt", 2, 997).sequence, 2);
+        assert_true(ledger_consumer_is_of(s->ledger, "mqtt", 997));
+        assert_false(ledger_consumer_is_of(s->ledger, "mqtt", 998));
+        assert_int_equal(register_for(s, "mqtt", 0, USEC_INFINITY).sequence, 2); /* stays who it was */
+        station_restart(s);
+        assert_true(ledger_consumer_is_of(s->ledger, "mqtt", 997));
+        register_for(s, "mqtt", 0, 998);
+        assert_false(ledger_consumer_is_of(s->ledger, "mqtt", 997));
+        assert_true(ledger_consumer_is_of(s->ledger, "mqtt", 998));
+        consumer(s, CONSUMER_REGISTER, "backup", 0);
+        assert_false(ledger_consumer_is_of(s->ledger, "backup", 998));
+        consumer(s, CONSUMER_UNREGISTER, "mqtt", 0);
+        assert_false(ledger_consumer_is_of(s->ledger, "mqtt", 998));
+}
+
+#define DAY_USEC (24 * HOUR_USEC)
+
+static void test_a_consumer_that_has_had_none_for_a_day_lags(void **state)
+{
+        struct station *s = *state;
+        char text[CONSUMER_LAG_TEXT];
+        uint64_t end;
+
+        five_attempts(s); /* the fourth ended at four o'clock and five seconds */
+        end = NOON + 4 * HOUR_USEC + 5 * USEC_PER_SEC;
+        consumer(s, CONSUMER_REGISTER, "bridge", 3);
+        assert_false(ledger_consumer_lags(s->ledger, NOON + DAY_USEC, text));
+        assert_true(ledger_consumer_lags(s->ledger, NOON + DAY_USEC + 1, text));
+        station_restart(s); /* which knows when the row ended that it has not had */
+        assert_int_equal(on_disk(s, "SELECT max(sequence) FROM attempt"), 5);
+        assert_false(ledger_consumer_lags(s->ledger, end + DAY_USEC, text));
+        assert_true(ledger_consumer_lags(s->ledger, end + 2 * DAY_USEC + 1, text));
+        assert_string_equal(text, "consumer bridge is 2 attempts behind, and has had none for 48 h");
+        consumer(s, CONSUMER_ACKNOWLEDGE, "bridge", 5);
+        assert_false(ledger_consumer_lags(s->ledger, end + 30 * DAY_USEC, text));
+        /* An idle month is nobody's fault: it lags from a day after the next attempt on. */
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON + 30 * DAY_USEC, NULL);
+        assert_false(ledger_consumer_lags(s->ledger, NOON + 31 * DAY_USEC, text));
+        assert_true(ledger_consumer_lags(s->ledger, NOON + 34 * DAY_USEC, text));
+        assert_string_equal(text, "consumer bridge is 1 attempt behind, and has had none for 4 days");
+        consumer(s, CONSUMER_UNREGISTER, "bridge", 0);
+        assert_false(ledger_consumer_lags(s->ledger, NOON + 34 * DAY_USEC, text));
+}
+
+static void test_a_consumer_that_is_ten_thousand_behind_lags(void **state)
+{
+        struct station *s = *state;
+        char text[CONSUMER_LAG_TEXT];
+        sqlite3 *db = NULL;
+
+        station_start(s, BOOT, NOON);
+        consumer(s, CONSUMER_REGISTER, "mqtt", 0);
+        station_stop(s);
+        assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
+        assert_int_equal(
+                sqlite3_exec(
+                        db,
+                        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+                        " INSERT INTO attempt (sequence, job, attempt, slot, boot_id, clock_synchronized,"
+                        " start_realtime_usec, end_realtime_usec, verdict)"
+                        " SELECT i, 'j', 1, 'A1', 'b', 1, 1, 1, 'flashed' FROM n",
+                        NULL, NULL, NULL),
+                SQLITE_OK);
+        sqlite3_close(db);
+        station_start(s, BOOT, NOON);
+        assert_false(ledger_consumer_lags(s->ledger, NOON, text));
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, NULL);
+        assert_true(ledger_consumer_lags(s->ledger, NOON, text));
+        assert_string_equal(text, "consumer mqtt is 10001 attempts behind, and has had none for 0 h");
+}
+
+/* ---- which ledger it is ---- */
+
+static void test_a_ledger_has_an_id_for_ever_and_another_one_another(void **state)
+{
+        struct station *s = *state;
+        struct ledger_identity first, given;
+        char *error = NULL;
+
+        five_attempts(s);
+        first = *ledger_identity(s->ledger);
+        assert_int_equal(strspn(first.id, "0123456789abcdef"), 32);
+        assert_int_equal(strlen(first.id), 32);
+        assert_int_equal(first.since, 0);
+        assert_int_equal(ledger_give_new_id(s->path, -1, &given, &error), -EBUSY);
+        free(take_ptr(error));
+        station_restart(s);
+        assert_string_equal(ledger_identity(s->ledger)->id, first.id);
+        station_stop(s);
+
+        assert_int_equal(ledger_give_new_id(s->path, 6, &given, &error), -ERANGE);
+        free(take_ptr(error));
+        assert_int_equal(ledger_give_new_id(s->path, -1, &given, &error), 0);
+        assert_string_not_equal(given.id, first.id);
+        assert_int_equal(given.since, 5);
+        assert_int_equal(ledger_give_new_id(s->path, 2, &given, &error), 0);
+        station_start(s, BOOT, NOON);
+        assert_string_equal(ledger_identity(s->ledger)->id, given.id);
+        assert_int_equal(ledger_identity(s->ledger)->since, 2);
+        station_stop(s);
+        unlink(s->path);
+        assert_int_equal(ledger_give_new_id(s->path, -1, &given, &error), -ENOENT);
+        free(take_ptr(error));
+        station_start(s, BOOT, NOON);
+        assert_string_not_equal(ledger_identity(s->ledger)->id, given.id);
 }
 
 /* ---- retention ---- */
@@ -478,6 +605,10 @@ int main(void)
                 STATION_TEST(test_who_leaves_is_not_told),
                 STATION_TEST(test_consumer_goes_on_where_it_was),
                 STATION_TEST(test_consumers_are_bounded_in_number),
+                STATION_TEST(test_a_consumers_user_is_known_to_the_next_daemon_too),
+                STATION_TEST(test_a_consumer_that_has_had_none_for_a_day_lags),
+                STATION_TEST(test_a_consumer_that_is_ten_thousand_behind_lags),
+                STATION_TEST(test_a_ledger_has_an_id_for_ever_and_another_one_another),
                 STATION_TEST(test_rows_go_by_age_and_the_rest_has_no_gaps),
                 STATION_TEST(test_last_number_stays_and_numbers_never_begin_anew),
                 STATION_TEST(test_rows_above_the_limit_go_in_groups),

@@ -209,6 +209,42 @@ static void test_consumer_registers_acknowledges_and_leaves(void **state)
         hang_up(c);
 }
 
+static void test_a_consumers_user_acknowledges_for_it_and_does_nothing_else(void **state)
+{
+        struct client *c = connect_as(FAKE_BRIDGE_USER, false);
+
+        (void)state;
+        w.station.n_attempts = 50;
+        assert_int_equal(
+                order(c, "Acknowledge", json_pack("{s:s, s:i}", "consumer", "bridge", "sequence", 41)), 41);
+        assert_string_equal(w.station.ordered, "acknowledge bridge 41");
+        ask(c, "Acknowledge", json_pack("{s:s, s:i}", "consumer", "backup", "sequence", 41));
+        expect_error(c, STATION "NotPermitted", "method", STATION "Acknowledge");
+        ask(c, "RegisterConsumer", json_pack("{s:s}", "consumer", "bridge"));
+        expect_error(c, STATION "NotPermitted", "method", STATION "RegisterConsumer");
+        ask(c, "UnregisterConsumer", json_pack("{s:s}", "consumer", "bridge"));
+        expect_error(c, STATION "NotPermitted", "method", STATION "UnregisterConsumer");
+        ask(c, "Reload", NULL);
+        expect_error(c, STATION "NotPermitted", "method", STATION "Reload");
+        assert_string_equal(w.station.ordered, "acknowledge bridge 41");
+        hang_up(c);
+}
+
+static void test_a_consumers_user_is_told_by_who_may_act(void **state)
+{
+        struct client *c = connect_as(0, true);
+
+        (void)state;
+        order(c, "RegisterConsumer", json_pack("{s:s, s:i}", "consumer", "mqtt", "user", 997));
+        assert_string_equal(w.station.ordered, "register mqtt 0 for 997");
+        ask(c, "RegisterConsumer",
+            json_pack("{s:s, s:I}", "consumer", "mqtt", "user", (json_int_t)UINT32_MAX));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "user");
+        ask(c, "RegisterConsumer", json_pack("{s:s, s:s}", "consumer", "mqtt", "user", "root"));
+        expect_error(c, SERVICE "InvalidParameter", "parameter", "user");
+        hang_up(c);
+}
+
 static void test_wrong_orders_about_consumers_say_why(void **state)
 {
         struct client *c = connect_as(0, true);
@@ -243,6 +279,8 @@ int main(void)
                 TEST(test_who_leaves_before_the_answer_is_forgotten),
                 TEST(test_consumers_are_for_everybody_to_see_and_for_some_to_change),
                 TEST(test_consumer_registers_acknowledges_and_leaves),
+                TEST(test_a_consumers_user_acknowledges_for_it_and_does_nothing_else),
+                TEST(test_a_consumers_user_is_told_by_who_may_act),
                 TEST(test_wrong_orders_about_consumers_say_why),
         };
 

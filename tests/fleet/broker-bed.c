@@ -86,7 +86,7 @@ void expect_line(const char *log, const char *text)
 
 /* ---- programs ---- */
 
-pid_t start_program(const char *log, const char *const *argv)
+pid_t fork_program(void)
 {
         size_t i = 0;
 
@@ -94,16 +94,47 @@ pid_t start_program(const char *log, const char *const *argv)
                 i++;
         assert_true(i < PROGRAMS_MAX);
         programs[i] = fork();
-        if (programs[i] == 0) {
-                int fd = open(bed_file(log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
+        if (programs[i] == 0)
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return programs[i];
+}
+
+/* in, out: its ends, or -1. */
+static pid_t launch_program(const char *log, const char *const *argv, int in, int out)
+{
+        const char *path = bed_file(log);
+        pid_t pid = fork_program();
+
+        if (pid == 0) {
+                int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+                if (in >= 0)
+                        dup2(in, STDIN_FILENO);
                 dup2(fd, STDERR_FILENO);
-                dup2(fd, STDOUT_FILENO);
+                dup2(out >= 0 ? out : fd, STDOUT_FILENO);
                 execv(argv[0], (char **)(uintptr_t)argv);
                 _exit(127);
         }
-        return programs[i];
+        return pid;
+}
+
+pid_t start_program(const char *log, const char *const *argv)
+{
+        return launch_program(log, argv, -1, -1);
+}
+
+pid_t start_with_pipes(const char *log, const char *const *argv, FILE **ret_in, FILE **ret_out)
+{
+        int in[2], out[2];
+        pid_t pid;
+
+        assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
+        pid = launch_program(log, argv, in[0], out[1]);
+        close(in[0]);
+        close(out[1]);
+        *ret_in = fdopen(in[1], "w");
+        *ret_out = fdopen(out[0], "r");
+        return pid;
 }
 
 int end_program(pid_t pid, int signal)

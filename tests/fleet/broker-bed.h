@@ -66,6 +66,10 @@ void expect_line(const char *log, const char *text);
 void listen_to_stderr(void);
 unsigned free_port(void);
 
+/* A process of our own program: 0 in it. Ended like a program. */
+pid_t fork_program(void);
+/* The same with pipes to its stdin and from its stdout. */
+pid_t start_with_pipes(const char *log, const char *const *argv, FILE **ret_in, FILE **ret_out);
 /* Turns this client's loop until the condition holds, or 20 s are over: then the test fails. */
 #define turn_until(broker, condition)                                                                        \
         do {                                                                                                 \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "web/daemon-call.h"
+#include "io/daemon-call.h"
 
 #include <stdio.h>
 

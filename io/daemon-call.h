@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is common to all calls of the daemon: limits, and what went wrong, in words for the page and the journal. */
+/* What is common to all calls of the daemon: limits, and what went wrong, in words for a screen and the journal. */
 #pragma once
 
 #include "io/connection.h"
