@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "client/status-change.h"
-#include "client/status-table.h"
+#include "show/status-table.h"
 #include "tests/daemon/fake-station.h"
 
 /* 2026-01-31 09:41:00 UTC */
@@ -121,10 +121,11 @@ static void test_what_is_wrong_stands_below(void **state)
         station.ledger_trouble = TEXT("ledger.sqlite: cannot be written: No space left on device");
         fake.policies[1].unusable = TEXT("/srv/probe.bin: no such file");
         assert_int_equal(status_table_render(&station, &screen, &text), 0);
-        expect_in(text, "\n\npolicy probe cannot be used: /srv/probe.bin: no such file\n"
-                        "attempts cannot be recorded: ledger.sqlite: cannot be written: No space left on device\n"
-                        "the last reload was refused, the configuration before it is in force: "
-                        "line3.conf:14: attempts = 0: expected 1 to 20\n");
+        expect_in(text,
+                  "\n\npolicy probe cannot be used: /srv/probe.bin: no such file\n"
+                  "attempts cannot be recorded: ledger.sqlite: cannot be written: No space left on device\n"
+                  "the last reload was refused, the configuration before it is in force: "
+                  "line3.conf:14: attempts = 0: expected 1 to 20\n");
         assert_null(strstr(text, "policy gizmo"));
         free(text);
 }
