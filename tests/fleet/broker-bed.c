@@ -321,7 +321,7 @@ void start_broker(bool persistent)
                  "%s/passwords\nacl_file "
                  "%s/acl\n"
                  "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n"
-                 "persistence %s\npersistence_location %s/\nautosave_interval 1\n"
+                 "max_queued_messages 100000\npersistence %s\npersistence_location %s/\nautosave_interval 1\n"
                  "listener %u 127.0.0.1\ncafile %s/ca.crt\ncertfile %s/%s.crt\nkeyfile %s/%s.key\n%s"
                  "listener %u 127.0.0.1\n",
                  user ? user->pw_name : "root", bed.dir, bed.dir, persistent ? "true" : "false", bed.dir,
