@@ -102,7 +102,11 @@ static void detail_of_reason(struct broker *b, const char *what, int reason)
 
 static void say_trouble(struct broker *b, const char *text)
 {
-        if (trouble_is(&b->trouble, text, b->now_usec))
+        if (!trouble_is(&b->trouble, text, b->now_usec))
+                return;
+        if (b->settings->retry_max_sec == 0)
+                say_line("broker %s: %s", b->name, text);
+        else
                 say_line("broker %s: %s; tried again, at the latest every %u s", b->name, text,
                          b->settings->retry_max_sec);
 }
@@ -163,7 +167,8 @@ static void library_failed(struct broker *b, int result, int error)
                 connection_ended(b, "no host of this name is found");
                 return;
         case MOSQ_ERR_ERRNO:
-                connection_ended(b, error == EPROTO || error == 0 ? "the connection is lost" : strerror(error));
+                connection_ended(b,
+                                 error == EPROTO || error == 0 ? "the connection is lost" : strerror(error));
                 return;
         default:
                 connection_ended(b, mosquitto_strerror(result));

@@ -197,7 +197,7 @@ static void check_whole(struct reading *reading)
 {
         struct broker_settings *broker = &reading->settings->broker;
 
-        if (!broker->host)
+        if (!broker->host && reading->reader != SETTINGS_FLEET) /* history asks no broker */
                 fault(reading, 0, "host is missing: expected [broker] with host = the broker's name");
         if (reading->reader == SETTINGS_COLLECTOR && !reading->settings->database.connection)
                 fault(reading, 0,

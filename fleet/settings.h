@@ -17,7 +17,7 @@ struct broker_settings {
         char *certificate, *key;    /* the client's; both or none */
         char *user, *password_file; /* both or none */
         unsigned keep_alive_sec;
-        unsigned retry_max_sec; /* the longest wait before it is tried again */
+        unsigned retry_max_sec; /* the longest wait before it is tried again; 0: it is not */
 };
 
 struct settings {
