@@ -70,7 +70,7 @@ int table_choose(struct libscols_table *table, const struct table_choice *choice
         for (size_t i = 0; r == 0 && i < choice->n; i++) {
                 struct libscols_column *column = columns[choice->columns[i]];
 
-                r = scols_column_set_flags(column, 0);
+                r = scols_column_set_flags(column, scols_column_get_flags(column) & SCOLS_FL_RIGHT);
                 if (r == 0)
                         r = scols_table_move_column(table, before, column);
                 before = column;
