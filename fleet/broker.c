@@ -564,13 +564,18 @@ int broker_publish(struct broker *b, const char *topic, const void *payload, siz
                 mosquitto_publish_v5(b->mosquitto, ret_number, topic, (int)size, payload, qos, retain, NULL));
 }
 
-int broker_subscribe(struct broker *b, const char *filter)
+int broker_subscribe(struct broker *b, const char *filter, int qos)
 {
         if (b->state != BROKER_UP)
                 return -ENOTCONN;
-        return call_result(
-                mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1,
-                                       str_has_prefix(filter, "$share/") ? 0 : MQTT_SUB_OPT_NO_LOCAL, NULL));
+        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, qos, 0, NULL));
+}
+
+int broker_unsubscribe(struct broker *b, const char *filter)
+{
+        if (b->state != BROKER_UP)
+                return -ENOTCONN;
+        return call_result(mosquitto_unsubscribe_v5(b->mosquitto, NULL, filter, NULL));
 }
 
 void broker_leave(struct broker *b, uint64_t timeout_usec)

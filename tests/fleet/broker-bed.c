@@ -189,7 +189,7 @@ static const char acl[] = "user collector\n"
                           "topic read espdfu/#\ntopic write espdfu/1/+/delivered\n"
                           "user viewer\ntopic read espdfu/#\n"
                           "pattern write espdfu/1/%u/online\npattern write espdfu/1/%u/station\n"
-                          "pattern write espdfu/1/%u/slot/+\npattern write espdfu/1/%u/job\n"
+                          "pattern readwrite espdfu/1/%u/slot/+\npattern write espdfu/1/%u/job\n"
                           "pattern read espdfu/1/%u/delivered\n";
 
 unsigned free_port(void)

@@ -24,7 +24,7 @@ static void on_up(void *userdata)
 
         c->ups++;
         if (c->filter)
-                assert_int_equal(broker_subscribe(c->broker, c->filter), 0);
+                assert_int_equal(broker_subscribe(c->broker, c->filter, 1), 0);
 }
 
 static void on_down(void *userdata)
