@@ -13,7 +13,7 @@
          USEC_PER_SEC) /* what no slot shows (an attempt that was cancelled before it began) is found so */
 #define CURSOR_USEC                                                                                          \
         (USEC_PER_SEC / 2) /* how often the cursor is written at most: each time waits for the disk */
-#define CURSOR_RETRY     (10 * USEC_PER_SEC) /* after the disk took it not */
+#define CURSOR_RETRY     (5 * USEC_PER_SEC)  /* after the disk took it not */
 #define ACKNOWLEDGE_WAIT (60 * USEC_PER_SEC) /* after the station took it not */
 
 int bridge_records_start(struct bridge *b, const char *state_dir)
