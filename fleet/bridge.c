@@ -34,7 +34,7 @@ static void look_at_retained_slots(struct bridge *b)
 
         /* Until the station is heard nobody knows which slots it has. */
         if (!b->why_away[0] && slots_filter(b, filter) == 0)
-                (void)broker_subscribe(b->broker, filter, 0);
+                (void)broker_subscribe(b->broker, filter);
 }
 
 /* What we publish there comes back: all that was retained has come. */
@@ -52,7 +52,7 @@ static void on_up(void *userdata)
         char topic[TOPIC_SIZE];
 
         if (topic_print(topic, TOPIC_DELIVERED, b->name, NULL) == 0)
-                (void)broker_subscribe(b->broker, topic, 1);
+                (void)broker_subscribe(b->broker, topic);
         look_at_retained_slots(b);
         delivery_broker_up(&b->delivery);
         bridge_state_forgotten(b);
@@ -81,7 +81,7 @@ static void on_message(void *userdata, const struct broker_message *message)
                 bridge_take_retained_slot(b, &topic);
 }
 
-static const struct broker_events broker_events = { on_up, on_down, on_message, NULL };
+static const struct broker_events broker_events = { .up = on_up, .down = on_down, .message = on_message };
 
 static void leave_broker(struct bridge *b, const char *why)
 {

@@ -162,7 +162,7 @@ static void library_failed(struct broker *b, int result, int error)
                 connection_ended(b, "no host of this name is found");
                 return;
         case MOSQ_ERR_ERRNO: /* EPROTO: as libmosquitto calls what TLS met */
-                connection_ended(b, error == EPROTO || error == ECONNRESET || error == EPIPE
+                connection_ended(b, error == 0 || error == EPROTO || error == ECONNRESET || error == EPIPE
                                             ? hung_up(b)
                                             : strerror(error));
                 return;
@@ -244,12 +244,16 @@ static void on_publish(struct mosquitto *mosquitto, void *userdata, int number, 
 static void on_subscribe(struct mosquitto *mosquitto, void *userdata, int number, int n, const int *granted,
                          const mosquitto_property *properties)
 {
+        struct broker *b = userdata;
+
         (void)mosquitto;
         (void)number;
         (void)properties;
         for (int i = 0; i < n; i++)
                 if (granted[i] >= MQTT_RC_UNSPECIFIED)
-                        say_refused(userdata, "our subscription", granted[i]);
+                        say_refused(b, "our subscription", granted[i]);
+        if (b->events->subscribed && b->state == BROKER_UP)
+                b->events->subscribed(b->userdata);
 }
 
 /* ---- a connection's beginning ------------------------------------------------------ */
@@ -501,11 +505,11 @@ int broker_publish(struct broker *b, const char *topic, const void *payload, siz
                 mosquitto_publish_v5(b->mosquitto, ret_number, topic, (int)size, payload, qos, retain, NULL));
 }
 
-int broker_subscribe(struct broker *b, const char *filter, int qos)
+int broker_subscribe(struct broker *b, const char *filter)
 {
         if (b->state != BROKER_UP)
                 return -ENOTCONN;
-        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, qos, 0, NULL));
+        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1, 0, NULL));
 }
 
 int broker_unsubscribe(struct broker *b, const char *filter)

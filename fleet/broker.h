@@ -32,6 +32,8 @@ struct broker_events {
         /* What was published with this number and QoS 1 is with the broker; it may lose it all the same. A broker that
          * refuses it says why: it is said in a line, and refused is true. */
         void (*acknowledged)(void *userdata, int number, bool refused);
+        /* The broker has answered to one more subscription, in their order. */
+        void (*subscribed)(void *userdata);
 };
 
 /* settings are borrowed. client_id: another client with the same one is thrown out by the broker. */
@@ -61,8 +63,8 @@ bool broker_is_choked(const struct broker *broker);
 /* qos 0 or 1; ret_number (may be NULL): for acknowledged(). 0, -ENOTCONN, -EINVAL (a topic, or a size, that cannot be), -ENOMEM. */
 int broker_publish(struct broker *broker, const char *topic, const void *payload, size_t size, int qos,
                    bool retain, int *ret_number);
-/* qos 0 or 1; a filter that the broker refuses is said in a line. What it retains comes first. */
-int broker_subscribe(struct broker *broker, const char *filter, int qos);
+/* qos 1. A filter that the broker refuses is said in a line. What it retains comes first. */
+int broker_subscribe(struct broker *broker, const char *filter);
 int broker_unsubscribe(struct broker *broker, const char *filter);
 
 /* Says farewell, so that the will is not published, and gives what waits until the time to be sent. Not from an event. */

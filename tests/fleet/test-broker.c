@@ -25,7 +25,7 @@ static void on_up(void *userdata)
 
         c->ups++;
         if (c->filter)
-                assert_int_equal(broker_subscribe(c->broker, c->filter, 1), 0);
+                assert_int_equal(broker_subscribe(c->broker, c->filter), 0);
 }
 
 static void on_down(void *userdata)
@@ -53,7 +53,9 @@ static void on_acknowledged(void *userdata, int number, bool refused)
                 c->acknowledged++;
 }
 
-static const struct broker_events events = { on_up, on_down, on_message, on_acknowledged };
+static const struct broker_events events = {
+        .up = on_up, .down = on_down, .message = on_message, .acknowledged = on_acknowledged
+};
 
 static void client_start(struct client *c, const char *user)
 {
