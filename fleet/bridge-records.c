@@ -195,6 +195,8 @@ static void on_acknowledged(void *userdata, const char *error, const json_t *par
         struct bridge *b = userdata;
         char text[TROUBLE_TEXT_MAX];
 
+        if (!error && !parameters)
+                return; /* it is gone */
         if (!error) {
                 b->acknowledged = json_integer_value(json_object_get(parameters, "sequence"));
                 (void)trouble_over(&b->acknowledge_trouble);
