@@ -2,6 +2,7 @@
 /* espdfuctl consumer: who copies the ledger elsewhere. */
 #include <getopt.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 
 #include "client/client.h"
@@ -68,20 +69,41 @@ static int list(bool json, const struct table_choice *choice)
 
 static const struct order {
         const char *name, *method;
-        bool number_needed, number_taken;
+        bool number_needed, number_taken, user_taken;
 } orders[] = {
-        { "register", STATION_INTERFACE ".RegisterConsumer", false, true },
-        { "acknowledge", STATION_INTERFACE ".Acknowledge", true, true },
-        { "unregister", STATION_INTERFACE ".UnregisterConsumer", false, false },
+        { "register", STATION_INTERFACE ".RegisterConsumer", false, true, true },
+        { "acknowledge", STATION_INTERFACE ".Acknowledge", true, true, false },
+        { "unregister", STATION_INTERFACE ".UnregisterConsumer", false, false, false },
 };
 
-static int carry_out(const struct order *order, const char *name, bool has_number, int64_t number)
+/* A user's name, or uid. */
+static bool find_user(const char *text, int64_t *ret)
+{
+        const struct passwd *user = getpwnam(text);
+        uint64_t number;
+
+        if (user) {
+                *ret = user->pw_uid;
+        } else if (value_number(text, 0, UINT32_MAX - 1, &number) == 0) {
+                *ret = (int64_t)number;
+        } else {
+                client_error(
+                        "consumer register: --user %s: expected the name of a user of this machine, or a uid",
+                        text);
+                return false;
+        }
+        return true;
+}
+
+/* number, user: negative: none is told. */
+static int carry_out(const struct order *order, const char *name, int64_t number, int64_t user)
 {
         json_t *parameters = json_pack("{s:s}", "consumer", name), *reply;
         int r;
 
         if (!parameters ||
-            (has_number && json_object_set_new(parameters, "sequence", json_integer(number)) < 0)) {
+            (number >= 0 && json_object_set_new(parameters, "sequence", json_integer(number)) < 0) ||
+            (user >= 0 && json_object_set_new(parameters, "user", json_integer(user)) < 0)) {
                 json_decref(parameters);
                 return client_misread(-ENOMEM);
         }
@@ -95,9 +117,9 @@ static int carry_out(const struct order *order, const char *name, bool has_numbe
         return EXIT_DONE;
 }
 
-static int run(const struct order *order, int n, char **arguments)
+static int run(const struct order *order, int n, char **arguments, const char *user_text)
 {
-        int64_t number = 0;
+        int64_t number = -1, user = -1;
 
         if (n < 1 || (order->number_needed && n < 2) || n > (order->number_taken ? 2 : 1)) {
                 client_error("consumer %s: expected %s", order->name,
@@ -113,28 +135,36 @@ static int run(const struct order *order, int n, char **arguments)
         }
         if (n == 2 && !client_number(arguments[0], arguments[1], 0, INT64_MAX, &number))
                 return EXIT_USAGE;
-        return carry_out(order, arguments[0], n == 2, number);
+        if (user_text && !order->user_taken) {
+                client_error("consumer %s: --user: expected with register alone", order->name);
+                return EXIT_USAGE;
+        }
+        if (user_text && !find_user(user_text, &user))
+                return EXIT_USAGE;
+        return carry_out(order, arguments[0], number, user);
 }
 
 int verb_consumer(int argc, char **argv)
 {
         bool json = false;
         struct table_choice choice = { 0 };
-        const struct client_option options[] = { { "json", .flag = &json }, TABLE_OPTIONS(choice) };
-        const char *what;
+        const char *user = NULL, *what;
+        const struct client_option options[] = { { "json", .flag = &json },
+                                                 { "user", .value = &user },
+                                                 TABLE_OPTIONS(choice) };
         int r;
 
         r = client_options(argc, argv, options, ARRAY_SIZE(options), 3);
         if (r != CLIENT_GO_ON)
                 return r;
         what = optind < argc ? argv[optind] : "";
-        if (streq(what, "list") && optind + 1 == argc) {
+        if (streq(what, "list") && optind + 1 == argc && !user) {
                 r = table_choice_read(&choice, "consumer list", consumer_columns, json);
                 return r == EXIT_DONE ? list(json, &choice) : r;
         }
         for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
                 if (streq(orders[i].name, what) && !json && !table_is_chosen(&choice))
-                        return run(&orders[i], argc - optind - 1, argv + optind + 1);
+                        return run(&orders[i], argc - optind - 1, argv + optind + 1, user);
         client_error("consumer %s: expected list [--json], register, acknowledge or unregister", what);
         return EXIT_USAGE;
 }

@@ -48,7 +48,8 @@ static const struct verb {
           "Show yield, speed and the most frequent errors", verb_stats, "--output COLS", stats_columns },
         { "metrics", "[--output FILE]", "Write the station's figures for Prometheus", verb_metrics },
         { "consumer",
-          "list|register|acknowledge|unregister [NAME [NUMBER]] [--json] [--output COLS] [--noheadings]",
+          "list|register|acknowledge|unregister [NAME [NUMBER]] [--user USER] [--json] [--output COLS] "
+          "[--noheadings]",
           "Say who copies the ledger elsewhere, and what they have had", verb_consumer, "--output COLS",
           consumer_columns },
         { "cancel", "SLOT|PORT…", "End the running or queued job of a slot, for good", verb_cancel },

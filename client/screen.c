@@ -119,6 +119,8 @@ static int find_banners(const struct screen *s, struct banner *banners, size_t *
                 r = add_banner(banners, n, YELLOW, " STATION HELD: %s", station->held);
         if (r == 0 && station->config_error)
                 r = add_banner(banners, n, YELLOW, " RELOAD REFUSED: %s", station->config_error);
+        if (r == 0 && station->lagging)
+                r = add_banner(banners, n, YELLOW, " THE LEDGER IS NOT COPIED: %s", station->lagging);
         for (size_t i = 0; r == 0 && i < station->n_policies; i++)
                 if (station->policies[i].unusable)
                         r = add_banner(banners, n, YELLOW, " POLICY %s CANNOT BE USED: %s",

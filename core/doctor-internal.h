@@ -54,6 +54,7 @@ void find_daemon_refuses(struct examination *e);
 void find_daemon_silent(struct examination *e);
 void find_config_refused(struct examination *e);
 void find_ledger_trouble(struct examination *e);
+void find_consumer_lags(struct examination *e);
 void find_station_held(struct examination *e);
 void find_slot_held(struct examination *e);
 void find_no_policies(struct examination *e);

@@ -44,6 +44,12 @@ void find_ledger_trouble(struct examination *e)
                 doctor_find(e, &everywhere, "%s", e->facts->station->ledger_trouble);
 }
 
+void find_consumer_lags(struct examination *e)
+{
+        if (e->facts->station && e->facts->station->lagging)
+                doctor_find(e, &everywhere, "%s", e->facts->station->lagging);
+}
+
 void find_station_held(struct examination *e)
 {
         if (e->facts->station && e->facts->station->held)

@@ -36,6 +36,7 @@ struct bridge {
         uint64_t header_usec;  /* when it was */
         uint64_t backlog_told; /* with it */
         bool online_waits;
+        struct trouble slots_trouble;
         int64_t last_realtime_usec; /* of the last attempt that a slot has shown */
 
         /* bridge-records.c */

@@ -13,7 +13,7 @@
          USEC_PER_SEC) /* what no slot shows (an attempt that was cancelled before it began) is found so */
 #define CURSOR_USEC                                                                                          \
         (USEC_PER_SEC / 2) /* how often the cursor is written at most: each time waits for the disk */
-#define CURSOR_RETRY     (10 * USEC_PER_SEC) /* after the disk took it not */
+#define CURSOR_RETRY     (5 * USEC_PER_SEC)  /* after the disk took it not */
 #define ACKNOWLEDGE_WAIT (60 * USEC_PER_SEC) /* after the station took it not */
 
 int bridge_records_start(struct bridge *b, const char *state_dir)
@@ -195,6 +195,8 @@ static void on_acknowledged(void *userdata, const char *error, const json_t *par
         struct bridge *b = userdata;
         char text[TROUBLE_TEXT_MAX];
 
+        if (!error && !parameters)
+                return; /* it is gone */
         if (!error) {
                 b->acknowledged = json_integer_value(json_object_get(parameters, "sequence"));
                 (void)trouble_over(&b->acknowledge_trouble);

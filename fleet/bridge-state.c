@@ -154,6 +154,9 @@ static int take_slots(struct bridge *b, const json_t *parameters)
         }
         if (whole)
                 slots_end_whole(b->slots);
+        if (r == -ENOBUFS && trouble_is(&b->slots_trouble, "slots", b->now_usec))
+                say_line("not every slot is published: expected at most %u, with names of 1 to %d bytes",
+                         SLOTS_MAX, TOPIC_NAME_MAX);
         return r == -ENOBUFS ? 0 : r;
 }
 
@@ -185,6 +188,10 @@ int bridge_take_status(struct bridge *b, const json_t *parameters, bool first)
                 r = take_header(b, station);
         if (r == 0)
                 r = take_slots(b, parameters);
+        if (r == 0 && first && !b->id[0])
+                say_line("espdfud %s tells no id of its ledger: no record is sent: expected one as new as "
+                         "this program",
+                         b->version);
         if (r == 0 && first) {
                 b->why_away[0] = '\0';
                 b->changed_realtime_usec = realtime_usec();

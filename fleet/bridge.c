@@ -16,15 +16,34 @@
 
 /* ---- the broker ---- */
 
-/* What it retains of our slots, from an earlier life: those that are no more are removed. */
+/* "espdfu/1/line3/slot/+" */
+static int slots_filter(const struct bridge *b, char ret[static TOPIC_SIZE + 1])
+{
+        char topic[TOPIC_SIZE];
+        int r = topic_print(topic, TOPIC_SLOT, b->name, "x");
+
+        if (r == 0)
+                snprintf(ret, TOPIC_SIZE + 1, "%.*s+", (int)strlen(topic) - 1, topic);
+        return r;
+}
+
+/* What the broker retains of our slots, from an earlier life: those that are no more are removed. */
 static void look_at_retained_slots(struct bridge *b)
 {
-        char topic[TOPIC_SIZE], slots[TOPIC_SIZE + 1];
+        char filter[TOPIC_SIZE + 1];
 
-        if (b->why_away[0] || topic_print(topic, TOPIC_SLOT, b->name, "x") < 0)
-                return; /* until the station is heard nobody knows which slots it has */
-        snprintf(slots, sizeof(slots), "%.*s+", (int)strlen(topic) - 1, topic);
-        (void)broker_subscribe(b->broker, slots);
+        /* Until the station is heard nobody knows which slots it has. */
+        if (!b->why_away[0] && slots_filter(b, filter) == 0)
+                (void)broker_subscribe(b->broker, filter);
+}
+
+/* What we publish there comes back: all that was retained has come. */
+static void retained_slots_are_over(struct bridge *b)
+{
+        char filter[TOPIC_SIZE + 1];
+
+        if (slots_filter(b, filter) == 0)
+                (void)broker_unsubscribe(b->broker, filter);
 }
 
 static void on_up(void *userdata)
@@ -56,11 +75,13 @@ static void on_message(void *userdata, const struct broker_message *message)
                 return;
         if (topic.kind == TOPIC_DELIVERED && message->size > 0)
                 bridge_take_delivered(b, message);
-        else if (topic.kind == TOPIC_SLOT && message->retained && message->size > 0)
+        else if (topic.kind == TOPIC_SLOT && !message->retained)
+                retained_slots_are_over(b);
+        else if (topic.kind == TOPIC_SLOT && message->size > 0)
                 bridge_take_retained_slot(b, &topic);
 }
 
-static const struct broker_events broker_events = { on_up, on_down, on_message, NULL };
+static const struct broker_events broker_events = { .up = on_up, .down = on_down, .message = on_message };
 
 static void leave_broker(struct bridge *b, const char *why)
 {

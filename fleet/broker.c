@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fleet/broker.h"
 
-#include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
 #include "fleet/backoff.h"
-#include "fleet/tls.h"
+#include "fleet/mqtt-client.h"
 #include "fleet/trouble.h"
 #include "io/clock.h"
-#include "io/file.h"
 #include "io/poll.h"
 #include "io/say.h"
 
 #define CONNECT_MAX  (20 * USEC_PER_SEC) /* for TCP, TLS and the broker's welcome together */
 #define STEADY_AFTER (10 * USEC_PER_SEC) /* a connection that held so long was a good one */
 #define RETRY_FIRST  USEC_PER_SEC
-#define PASSWORD_MAX 1024
 #define PACKETS_ONCE 16
 #define NAME_SIZE    288
 
@@ -36,9 +33,7 @@ struct broker {
         char *client_id;
         const struct broker_events *events;
         void *userdata;
-        char *will_topic;
-        void *will;
-        size_t will_size;
+        struct mqtt_will will;
 
         enum broker_state state;
         struct mosquitto *mosquitto; /* NULL in BROKER_WAITING */
@@ -145,20 +140,24 @@ static void connection_ended(struct broker *b, const char *fallback)
                 b->events->down(b->userdata);
 }
 
-#define NO_TLS_THERE "it hung up: expected a broker with TLS at this port that takes our certificate"
+/* The other end is gone without a word. */
+static const char *hung_up(const struct broker *b)
+{
+        return b->state == BROKER_UP ? "the connection is lost"
+               : b->settings->no_tls ? "it hung up before it let us in: expected a broker with MQTT 5, "
+                                       "without TLS, at this port"
+                                     : "it hung up before it let us in: expected a broker with MQTT 5 and "
+                                       "TLS at this port, that "
+                                       "takes our certificate";
+}
 
 /* What libmosquitto's results mean where it has nothing to say itself. error: errno of that moment. */
 static void library_failed(struct broker *b, int result, int error)
 {
         switch (result) {
         case MOSQ_ERR_CONN_LOST:
-                connection_ended(b, b->state == BROKER_UP
-                                            ? "the connection is lost"
-                                            : "it hung up before it let us in: expected a broker with MQTT 5 "
-                                              "that takes this user or certificate");
-                return;
         case MOSQ_ERR_TLS:
-                connection_ended(b, NO_TLS_THERE);
+                connection_ended(b, hung_up(b));
                 return;
         case MOSQ_ERR_KEEPALIVE:
                 connection_ended(b, "it was silent for too long");
@@ -166,9 +165,10 @@ static void library_failed(struct broker *b, int result, int error)
         case MOSQ_ERR_EAI:
                 connection_ended(b, "no host of this name is found");
                 return;
-        case MOSQ_ERR_ERRNO:
-                connection_ended(b,
-                                 error == EPROTO || error == 0 ? "the connection is lost" : strerror(error));
+        case MOSQ_ERR_ERRNO: /* EPROTO: as libmosquitto calls what TLS met */
+                connection_ended(b, error == 0 || error == EPROTO || error == ECONNRESET || error == EPIPE
+                                            ? hung_up(b)
+                                            : strerror(error));
                 return;
         default:
                 connection_ended(b, mosquitto_strerror(result));
@@ -262,82 +262,19 @@ static void on_subscribe(struct mosquitto *mosquitto, void *userdata, int number
 
 /* ---- a connection's beginning ------------------------------------------------------ */
 
-/* What the file has up to its line's end. Text is to be freed. */
-static int read_password(struct broker *b, char **ret)
-{
-        const char *path = b->settings->password_file;
-        _cleanup_(freep) uint8_t *text = NULL;
-        size_t len = 0;
-        int r = file_read(path, PASSWORD_MAX, &text, &len);
-
-        if (r < 0) {
-                snprintf(b->detail, sizeof(b->detail), "password-file = %s: %s", path, strerror(-r));
-                return r;
-        }
-        text[strcspn((char *)text, "\r\n")] = '\0';
-        *ret = (char *)take_ptr(text);
-        return 0;
-}
-
-static int set_user(struct broker *b)
-{
-        _cleanup_(freep) char *password = NULL;
-        int r;
-
-        if (!b->settings->user)
-                return 0;
-        r = read_password(b, &password);
-        if (r < 0)
-                return r;
-        r = mosquitto_username_pw_set(b->mosquitto, b->settings->user, password) == MOSQ_ERR_SUCCESS
-                    ? 0
-                    : -ENOMEM;
-        explicit_bzero(password, strlen(password));
-        return r;
-}
-
-static int set_tls(struct broker *b)
-{
-        SSL_CTX *context = NULL;
-        int r;
-
-        if (b->settings->no_tls)
-                return 0;
-        r = tls_context_new(b->settings, &b->refusal, &context);
-        if (r < 0)
-                return r;
-        r = mosquitto_int_option(b->mosquitto, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) == MOSQ_ERR_SUCCESS &&
-                            mosquitto_void_option(b->mosquitto, MOSQ_OPT_SSL_CTX, context) == MOSQ_ERR_SUCCESS
-                    ? 0
-                    : -ENOMEM;
-        SSL_CTX_free(context);
-        return r;
-}
-
 static int set_up(struct broker *b)
 {
-        int r;
+        int r = mqtt_client_new(b->settings, b->client_id, &b->will, b, &b->refusal, &b->mosquitto);
 
-        b->mosquitto = mosquitto_new(b->client_id, true, b);
-        if (!b->mosquitto)
-                return -ENOMEM;
-        mosquitto_int_option(b->mosquitto, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
-        mosquitto_int_option(b->mosquitto, MOSQ_OPT_TCP_NODELAY, 1);
-        mosquitto_int_option(b->mosquitto, MOSQ_OPT_SEND_MAXIMUM, UINT16_MAX); /* the broker's limit counts */
+        if (r < 0)
+                return r;
         mosquitto_log_callback_set(b->mosquitto, on_log);
         mosquitto_connect_v5_callback_set(b->mosquitto, on_connect);
         mosquitto_disconnect_v5_callback_set(b->mosquitto, on_disconnect);
         mosquitto_message_v5_callback_set(b->mosquitto, on_message);
         mosquitto_publish_v5_callback_set(b->mosquitto, on_publish);
         mosquitto_subscribe_v5_callback_set(b->mosquitto, on_subscribe);
-        r = set_user(b);
-        if (r == 0)
-                r = set_tls(b);
-        if (r == 0 && b->will_topic &&
-            mosquitto_will_set(b->mosquitto, b->will_topic, (int)b->will_size, b->will, 1, true) !=
-                    MOSQ_ERR_SUCCESS)
-                r = -EINVAL;
-        return r;
+        return 0;
 }
 
 static void start(struct broker *b)
@@ -426,8 +363,7 @@ static void step_towards(struct broker *b, short revents)
                 /* What is still to be read may say why. */
                 if (b->state == BROKER_GREETING && !exchange(b))
                         return;
-                connection_ended(b, error == ECONNRESET && b->state == BROKER_GREETING ? NO_TLS_THERE
-                                                                                       : strerror(error));
+                connection_ended(b, error == ECONNRESET || error == EPIPE ? hung_up(b) : strerror(error));
                 return;
         }
         b->state = BROKER_GREETING;
@@ -505,8 +441,8 @@ struct broker *broker_free(struct broker *b)
 {
         drop(b);
         free(b->client_id);
-        free(b->will_topic);
-        free(b->will);
+        free(b->will.topic);
+        free(b->will.payload);
         free(b);
         return NULL;
 }
@@ -515,12 +451,12 @@ int broker_set_will(struct broker *b, const char *topic, const void *payload, si
 {
         _cleanup_(freep) void *copy = malloc(size + 1);
 
-        if (!copy || free_and_strdup(&b->will_topic, topic) < 0)
+        if (!copy || free_and_strdup(&b->will.topic, topic) < 0)
                 return -ENOMEM;
         memcpy(copy, payload, size);
-        free(b->will);
-        b->will = take_ptr(copy);
-        b->will_size = size;
+        free(b->will.payload);
+        b->will.payload = take_ptr(copy);
+        b->will.size = size;
         return 0;
 }
 
@@ -573,13 +509,21 @@ int broker_publish(struct broker *b, const char *topic, const void *payload, siz
                 mosquitto_publish_v5(b->mosquitto, ret_number, topic, (int)size, payload, qos, retain, NULL));
 }
 
-int broker_subscribe(struct broker *b, const char *filter)
+static int subscribe(struct broker *b, const char *filter, int options)
 {
         if (b->state != BROKER_UP)
                 return -ENOTCONN;
-        return call_result(
-                mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1,
-                                       str_has_prefix(filter, "$share/") ? 0 : MQTT_SUB_OPT_NO_LOCAL, NULL));
+        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1, options, NULL));
+}
+
+int broker_subscribe(struct broker *b, const char *filter)
+{
+        return subscribe(b, filter, 0);
+}
+
+int broker_subscribe_to_others(struct broker *b, const char *filter)
+{
+        return subscribe(b, filter, MQTT_SUB_OPT_NO_LOCAL);
 }
 
 int broker_unsubscribe(struct broker *b, const char *filter)

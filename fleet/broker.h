@@ -63,8 +63,10 @@ bool broker_is_choked(const struct broker *broker);
 /* qos 0 or 1; ret_number (may be NULL): for acknowledged(). 0, -ENOTCONN, -EINVAL (a topic, or a size, that cannot be), -ENOMEM. */
 int broker_publish(struct broker *broker, const char *topic, const void *payload, size_t size, int qos,
                    bool retain, int *ret_number);
-/* qos 1; what we publish ourselves does not come back, but where it is shared ("$share/…"). A filter that the broker refuses is said in a line. */
+/* qos 1. A filter that the broker refuses is said in a line. What it retains comes first. */
 int broker_subscribe(struct broker *broker, const char *filter);
+/* The same without what we publish ourselves. Not for what is shared ("$share/…"). */
+int broker_subscribe_to_others(struct broker *broker, const char *filter);
 int broker_unsubscribe(struct broker *broker, const char *filter);
 
 /* Says farewell, so that the will is not published, and gives what waits until the time to be sent. Not from an event. */

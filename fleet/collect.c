@@ -78,7 +78,7 @@ static void on_up(void *userdata)
         struct collector *c = userdata;
 
         c->subscribed = false;
-        broker_subscribe(c->broker, ALL_DELIVERED);
+        (void)broker_subscribe_to_others(c->broker, ALL_DELIVERED);
         /* A broker that lost what it kept gets it again: the survey tells all. */
         c->surveyed = false;
 }

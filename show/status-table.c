@@ -278,6 +278,8 @@ static int print_troubles(const struct station_status *station, const struct tab
         }
         if (r == 0 && station->ledger_trouble)
                 r = print_trouble(f, "attempts cannot be recorded", station->ledger_trouble, &begun);
+        if (r == 0 && station->lagging)
+                r = print_trouble(f, "who copies the ledger lags", station->lagging, &begun);
         if (r == 0 && station->config_error)
                 r = print_trouble(f, "the last reload was refused, the configuration before it is in force",
                                   station->config_error, &begun);

@@ -181,6 +181,8 @@ function drawAlerts(gone) {
     alerts.push(["held", "The station is " + text(station.held) + ". Nothing new begins."]);
   if (station && station.ledger_trouble)
     alerts.push(["", "Attempts cannot be recorded, so nothing is flashed: " + text(station.ledger_trouble)]);
+  if (station && station.lagging)
+    alerts.push(["held", "The record is not copied to where it should be: " + text(station.lagging) + "."]);
   if (station && station.config_error)
     alerts.push(["", "The last reload was refused, the configuration before it is in force: " + text(station.config_error)]);
   for (const policy of policies)

@@ -3,7 +3,7 @@
  * fake-espdfud PATH [peer]: the real server on PATH, with the station of the manual behind it, for tests of the client.
  * With "peer" every client is somebody who may only look. Prints "ready" when it listens, obeys lines on stdin, and ends
  * with stdin:
- *   verdict SLOT WORD (an attempt ended so)   ledger WORDS (trouble; none: no more)   policy NAME
+ *   verdict SLOT WORD (an attempt ended so)   ledger WORDS (trouble; none: no more)   lag WORD (the same)   policy NAME
  *   phase SLOT WORD   remove SLOT   progress SLOT BYTES   refuse   unusable   fail   attempts N   slow-cancel   changed
  */
 #include <stdio.h>
@@ -65,6 +65,9 @@ static void obey(const char *line)
                 end_attempt(slot, word);
         } else if (streq(command, "ledger")) {
                 station.header.ledger_trouble = *slot ? TEXT("No space left on device") : NULL;
+                server_changed(server);
+        } else if (streq(command, "lag")) {
+                station.header.lagging = *slot ? TEXT("consumer bridge is 12345 attempts behind") : NULL;
                 server_changed(server);
         } else if (streq(command, "policy")) {
                 free(take_ptr(policy_name));

@@ -340,6 +340,17 @@ expect_out '"consumer": "bridge"'
 ctl consumer register backup 7
 expect_code 0
 expect_out "backup: registered, has number 7"
+ctl consumer register mqtt --user 2000
+expect_code 0
+expect_out "mqtt: registered, has number 0"
+ctl consumer register mqtt --user root
+expect_code 0
+ctl consumer register mqtt --user nobody-at-all
+expect_code 2
+expect_err "consumer register: --user nobody-at-all: expected the name of a user of this machine, or a uid"
+ctl consumer acknowledge bridge 1 --user root
+expect_code 2
+expect_err "consumer acknowledge: --user: expected with register alone"
 ctl consumer acknowledge bridge 41
 expect_code 0
 expect_out "bridge: registered, has number 41"

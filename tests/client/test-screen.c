@@ -158,6 +158,7 @@ static void test_any_size_is_kept(void **state)
         (void)state;
         fake.header.held = TEXT(long_text);
         fake.header.ledger_trouble = TEXT(long_text);
+        fake.header.lagging = TEXT(long_text);
         fake.slots[0].slot = TEXT(long_text);
         fake.slots[3].last_message = TEXT(long_text);
         fake.slots[0].left_usec = UINT64_C(25) * 3600 * USEC_PER_SEC;

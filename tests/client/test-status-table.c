@@ -119,11 +119,14 @@ static void test_what_is_wrong_stands_below(void **state)
         (void)state;
         station.config_error = TEXT("line3.conf:14: attempts = 0: expected 1 to 20");
         station.ledger_trouble = TEXT("ledger.sqlite: cannot be written: No space left on device");
+        station.lagging = TEXT("consumer mqtt is 12345 attempts behind, and has had none for 26 h");
         fake.policies[1].unusable = TEXT("/srv/probe.bin: no such file");
         assert_int_equal(status_table_render(&station, &screen, &text), 0);
         expect_in(text,
                   "\n\npolicy probe cannot be used: /srv/probe.bin: no such file\n"
                   "attempts cannot be recorded: ledger.sqlite: cannot be written: No space left on device\n"
+                  "who copies the ledger lags: consumer mqtt is 12345 attempts behind, and has had none for "
+                  "26 h\n"
                   "the last reload was refused, the configuration before it is in force: "
                   "line3.conf:14: attempts = 0: expected 1 to 20\n");
         assert_null(strstr(text, "policy gizmo"));

@@ -27,8 +27,8 @@ skip() {
 
 # The units as built, but for the programs, which need not be installed.
 cp "$top/systemd/espdfu-metrics.timer" "$dir"
-for unit in espdfud.service espdfud.socket espdfu-metrics.service espdfu-web.service; do
-        sed 's|^\(Exec[A-Za-z]*\)=[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
+for unit in espdfud.service espdfud.socket espdfu-metrics.service espdfu-mqtt.service espdfu-web.service; do
+        sed 's|^\(Exec[A-Za-z]*\)=[-+]*/[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
 done
 
 every_message_has_its_entry() {
@@ -47,7 +47,8 @@ catalog_compiles() {
 
 units_are_understood() {
         systemd-analyze verify --man=no "$dir/espdfud.service" "$dir/espdfud.socket" \
-                "$dir/espdfu-metrics.service" "$dir/espdfu-metrics.timer" "$dir/espdfu-web.service" && [ ! -s "$dir/out" ]
+                "$dir/espdfu-metrics.service" "$dir/espdfu-metrics.timer" "$dir/espdfu-mqtt.service" \
+                "$dir/espdfu-web.service" && [ ! -s "$dir/out" ]
 }
 
 # In tenths of what `systemd-analyze security` prints.
@@ -64,15 +65,21 @@ sandbox_of_web_is_at_0_9() {
         systemd-analyze security --offline=true --threshold=9 "$dir/espdfu-web.service"
 }
 
+# It speaks to a broker, wherever that is.
+sandbox_of_mqtt_is_at_1_1() {
+        systemd-analyze security --offline=true --threshold=11 "$dir/espdfu-mqtt.service"
+}
+
 users_are_understood() {
         systemd-sysusers --dry-run "$top/systemd/espdfud.sysusers" &&
+                systemd-sysusers --dry-run "$top/systemd/espdfu-mqtt.sysusers" &&
                 systemd-sysusers --dry-run "$top/systemd/espdfu-web.sysusers"
 }
 
 # It may not act on the station, and is nobody's favour: neither its unit nor its user brings it into the group.
-web_is_outside_the_group() {
-        ! grep -E '^(SupplementaryGroups|Group)=' "$dir/espdfu-web.service" | grep -v '^Group=espdfu-web$' &&
-                ! grep -E '^(m|g)' "$top/systemd/espdfu-web.sysusers"
+is_outside_the_group() { # NAME
+        ! grep -E '^(SupplementaryGroups|Group)=' "$dir/$1.service" | grep -v "^Group=$1\$" &&
+                ! grep -E '^(m|g)' "$top/systemd/$1.sysusers"
 }
 
 # core/sandbox.c says what they hide.
@@ -82,7 +89,8 @@ unit_hides_what_the_programs_say() {
 }
 
 holds "what hides images is what the programs say of it" unit_hides_what_the_programs_say
-holds "the page's program is outside the group espdfu" web_is_outside_the_group
+holds "the page's program is outside the group espdfu" is_outside_the_group espdfu-web
+holds "and so is the bridge to a broker" is_outside_the_group espdfu-mqtt
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then
@@ -95,6 +103,7 @@ if command -v systemd-analyze >/dev/null; then
         holds "systemd-analyze security gives the service 1.5 or less" sandbox_is_at_1_5
         holds "and the one that writes figures 2.0 or less" sandbox_of_the_metrics_is_at_2
         holds "systemd-analyze security gives the page's 0.9 or less" sandbox_of_web_is_at_0_9
+        holds "and the bridge to a broker 1.1 or less" sandbox_of_mqtt_is_at_1_1
         holds "systemd-sysusers understands the user" users_are_understood
 else
         skip "units, sandbox, user: no systemd-analyze"

@@ -9,7 +9,7 @@
 #include "fleet/topics.h"
 #include "tests/fleet/broker-bed.h"
 
-#define NUMBERS_MAX 40000
+#define NUMBERS_MAX 50000
 
 /* ---- the station ---- */
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ const char *write_file(const char *name, const char *text)
         FILE *f = fopen(path, "w");
 
         assert_non_null(f);
+        assert_int_equal(fchmod(fileno(f), 0600), 0);
         fputs(text, f);
         assert_int_equal(fclose(f), 0);
         return path;
@@ -168,7 +170,7 @@ static void run(const char *const *argv)
 
 /* One CA that all trust, its broker (localhost, 127.0.0.1) and client; another CA; a broker for another host; one that is over. */
 static const char make_certificates[] =
-        "set -eu; cd \"$1\"\n"
+        "set -eu; umask 077; cd \"$1\"\n"
         "key() { openssl ecparam -name prime256v1 -genkey -noout -out $1.key; }\n"
         "ca() { key $1; openssl req -x509 -new -key $1.key -subj /CN=$1 -days 1 -out $1.crt; }\n"
         "signed() { # NAME NAMES DAYS\n"
@@ -190,7 +192,7 @@ static const char acl[] = "user collector\n"
                           "user viewer\ntopic read espdfu/#\n"
                           "user stations\ntopic readwrite espdfu/#\n"
                           "pattern write espdfu/1/%u/online\npattern write espdfu/1/%u/station\n"
-                          "pattern write espdfu/1/%u/slot/+\npattern write espdfu/1/%u/job\n"
+                          "pattern readwrite espdfu/1/%u/slot/+\npattern write espdfu/1/%u/job\n"
                           "pattern read espdfu/1/%u/delivered\n";
 
 unsigned free_port(void)

@@ -2,6 +2,7 @@
 /* The connection to a real Mosquitto: what goes through it, how it comes back, and what it says when it cannot. */
 #include "tests/fleet/broker-bed.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/clock.h"
@@ -52,7 +53,9 @@ static void on_acknowledged(void *userdata, int number, bool refused)
                 c->acknowledged++;
 }
 
-static const struct broker_events events = { on_up, on_down, on_message, on_acknowledged };
+static const struct broker_events events = {
+        .up = on_up, .down = on_down, .message = on_message, .acknowledged = on_acknowledged
+};
 
 static void client_start(struct client *c, const char *user)
 {
@@ -212,6 +215,11 @@ static void test_each_reason_not_to_come_in_is_one_line(void **state)
         expect_refusal(&c, "password-file = /nowhere/password: No such file or directory");
 
         start_refused(&c);
+        c.settings.password_file = (char *)(uintptr_t)write_file("open.password", "line3\n");
+        assert_int_equal(chmod(c.settings.password_file, 0644), 0);
+        expect_refusal(&c, "everybody may read it: expected chmod o-r");
+
+        start_refused(&c);
         c.settings.ca_file = (char *)(uintptr_t)bed_file("other-ca.crt");
         expect_refusal(
                 &c,
@@ -228,11 +236,12 @@ static void test_each_reason_not_to_come_in_is_one_line(void **state)
 
         start_refused(&c);
         c.settings.port = bed.tls_less; /* speaks MQTT where TLS is expected */
-        expect_refusal(&c, "it hung up: expected a broker with TLS at this port");
+        expect_refusal(&c,
+                       "it hung up before it let us in: expected a broker with MQTT 5 and TLS at this port");
 
         start_refused(&c);
         c.settings.no_tls = true; /* and the other way round */
-        expect_refusal(&c, "it hung up before it let us in");
+        expect_refusal(&c, "it hung up before it let us in: expected a broker with MQTT 5, without TLS");
 
         start_refused(&c);
         c.settings.host = (char *)(uintptr_t) "nowhere.invalid";

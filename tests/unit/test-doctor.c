@@ -378,6 +378,9 @@ static void test_trouble_of_the_whole_station(void **state)
         station.ledger_trouble = TEXT("ledger: disk full");
         expect_only("ledger-trouble", NULL, "ledger: disk full", "df -h /var/lib/espdfu");
         station.ledger_trouble = NULL;
+        station.lagging = TEXT("consumer mqtt is 12345 attempts behind, and has had none for 26 h");
+        expect_only("consumer-lags", NULL, station.lagging, "espdfuctl consumer list");
+        station.lagging = NULL;
         station.held = TEXT("held by joe: new jig");
         slot.phase = PHASE_HELD; /* for the same reason */
         expect_only("station-held", NULL, "held by joe: new jig", "sudo espdfuctl release");
