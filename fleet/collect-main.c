@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* espdfu-collect: its command line. */
+/* espdfu-collect: its command line. Ends with 78 (EX_CONFIG) where its configuration cannot be used. */
 #include <getopt.h>
 #include <stdio.h>
+#include <sysexits.h>
 
 #include "fleet/collect.h"
 #include "fleet/store.h"
@@ -15,20 +16,21 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct command_line {
         const char *config, *database;
-        bool init, schema;
+        bool check, init, schema;
 };
 
 static void usage(FILE *f)
 {
-        fputs("Usage: espdfu-collect [--config FILE] [--init [--database CONNECTION]] | --schema\n"
+        fputs("Usage: espdfu-collect [--config FILE] [--check | --init [--database CONNECTION]] | --schema\n"
               "Takes the records of many flashing stations from an MQTT broker into a PostgreSQL "
               "database.\n\n"
               "  --config FILE          default: " CONFIG_DEFAULT "\n"
+              "  --check                read the configuration, say what is wrong with it, and end\n"
               "  --init                 make the schema in the database, or bring it up to date, and end\n"
               "  --database CONNECTION  do so there, as libpq has it; default: that of the configuration\n"
               "  --schema               print the SQL that --init runs\n"
               "  --help, --version\n\n"
-              "Exit codes: 0 done, 1 failed, 2 usage or configuration. See espdfu-collect(8).\n",
+              "Exit codes: 0 done, 1 failed, 2 usage, 78 configuration. See espdfu-collect(8).\n",
               f);
 }
 
@@ -42,19 +44,19 @@ static int bad_usage(const char *option, const char *what)
 static int take_options(int argc, char **argv, struct command_line *line)
 {
         static const struct option options[] = {
-                { "config", required_argument, NULL, 'c' },
-                { "database", required_argument, NULL, 'd' },
-                { "help", no_argument, NULL, 'h' },
-                { "init", no_argument, NULL, 'i' },
-                { "schema", no_argument, NULL, 's' },
-                { "version", no_argument, NULL, 'v' },
-                { 0 },
+                { "check", no_argument, NULL, 'k' },          { "config", required_argument, NULL, 'c' },
+                { "database", required_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
+                { "init", no_argument, NULL, 'i' },           { "schema", no_argument, NULL, 's' },
+                { "version", no_argument, NULL, 'v' },        { 0 },
         };
         int c;
 
         opterr = 0;
         while ((c = getopt_long(argc, argv, ":h", options, NULL)) >= 0)
                 switch (c) {
+                case 'k':
+                        line->check = true;
+                        break;
                 case 'c':
                         line->config = optarg;
                         break;
@@ -142,8 +144,10 @@ int main(int argc, char **argv)
         if (line.database)
                 return init(line.database);
         if (settings_load(line.config, SETTINGS_COLLECTOR, &settings) < 0)
-                return EXIT_USAGE;
-        if (line.init) {
+                return EX_CONFIG;
+        if (line.check) {
+                r = EXIT_DONE;
+        } else if (line.init) {
                 r = init(settings.database.connection);
         } else {
                 r = collect(&settings);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfu-fleet history: attempts of all stations, out of the central store. */
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,6 +16,57 @@
 
 #define LIMIT_DEFAULT 20
 #define VALUES_MAX    16
+
+/* libpq is looked for when it is wanted: a station that has this program beside its bridge needs no database's library. */
+static struct {
+        __typeof__(PQclear) *clear;
+        __typeof__(PQconnectdbParams) *connectdbParams;
+        __typeof__(PQerrorMessage) *errorMessage;
+        __typeof__(PQfinish) *finish;
+        __typeof__(PQgetResult) *getResult;
+        __typeof__(PQgetvalue) *getvalue;
+        __typeof__(PQresultErrorField) *resultErrorField;
+        __typeof__(PQresultErrorMessage) *resultErrorMessage;
+        __typeof__(PQresultStatus) *resultStatus;
+        __typeof__(PQsendQueryParams) *sendQueryParams;
+        __typeof__(PQsetSingleRowMode) *setSingleRowMode;
+        __typeof__(PQstatus) *status;
+} pq;
+
+static bool load_libpq(void)
+{
+        static const struct {
+                const char *name;
+                void *function;
+        } functions[] = {
+                { "PQclear", &pq.clear },
+                { "PQconnectdbParams", &pq.connectdbParams },
+                { "PQerrorMessage", &pq.errorMessage },
+                { "PQfinish", &pq.finish },
+                { "PQgetResult", &pq.getResult },
+                { "PQgetvalue", &pq.getvalue },
+                { "PQresultErrorField", &pq.resultErrorField },
+                { "PQresultErrorMessage", &pq.resultErrorMessage },
+                { "PQresultStatus", &pq.resultStatus },
+                { "PQsendQueryParams", &pq.sendQueryParams },
+                { "PQsetSingleRowMode", &pq.setSingleRowMode },
+                { "PQstatus", &pq.status },
+        };
+        void *library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+
+        for (size_t i = 0; library && i < ARRAY_SIZE(functions); i++) {
+                void *found = dlsym(library, functions[i].name);
+
+                if (!found)
+                        library = NULL;
+                memcpy(functions[i].function, &found, sizeof(found));
+        }
+        if (!library)
+                say_line("history: libpq, which speaks with PostgreSQL, is missing: expected the package "
+                         "libpq5: %s",
+                         dlerror());
+        return library;
+}
 
 /* The fields of an attempt as History has them, and whose it is. */
 #define SELECT                                                                                               \
@@ -168,8 +220,8 @@ static int take_row(struct listing *listing, const char *station, const char *te
 
 static int database_failed(const PGconn *conn, const PGresult *result)
 {
-        const char *text = result ? PQresultErrorMessage(result) : PQerrorMessage(conn);
-        const char *code = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+        const char *text = result ? pq.resultErrorMessage(result) : pq.errorMessage(conn);
+        const char *code = result ? pq.resultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 
         text += str_has_prefix(text, "ERROR:  ") ? strlen("ERROR:  ") : 0;
         say_line("database: %.*s%s", (int)strcspn(text, "\n"), text,
@@ -183,12 +235,12 @@ static int take_rows(struct listing *listing, PGconn *conn)
         PGresult *result;
         int r = EXIT_DONE;
 
-        while ((result = PQgetResult(conn))) {
-                ExecStatusType status = PQresultStatus(result);
+        while ((result = pq.getResult(conn))) {
+                ExecStatusType status = pq.resultStatus(result);
                 int row = 0;
 
                 if (status == PGRES_SINGLE_TUPLE && r == EXIT_DONE)
-                        row = take_row(listing, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1));
+                        row = take_row(listing, pq.getvalue(result, 0, 0), pq.getvalue(result, 0, 1));
                 if (row == -EPROTO) {
                         say_line("database: an attempt is not understood: expected the store of "
                                  "espdfu-collect");
@@ -198,7 +250,7 @@ static int take_rows(struct listing *listing, PGconn *conn)
                 } else if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK && r == EXIT_DONE) {
                         r = database_failed(conn, result);
                 }
-                PQclear(result);
+                pq.clear(result);
                 if (ferror(stdout))
                         break;
         }
@@ -210,9 +262,10 @@ static int ask(const struct query *q, PGconn *conn, bool json, const struct tabl
         struct listing listing = { .json = json };
         int r = EXIT_DONE;
 
-        if (!PQsendQueryParams(conn, q->text, (int)q->n, NULL, (const char *const *)q->values, NULL, NULL, 0))
+        if (!pq.sendQueryParams(conn, q->text, (int)q->n, NULL, (const char *const *)q->values, NULL, NULL,
+                                0))
                 return database_failed(conn, NULL);
-        PQsetSingleRowMode(conn);
+        pq.setSingleRowMode(conn);
         if (json)
                 fputs("{\"attempts\": [\n", stdout);
         else if (attempt_table_init(&listing.table, true, choice) < 0)
@@ -235,12 +288,12 @@ static int connect_and_ask(const struct query *q, const char *connection, bool j
         const char *const values[] = {
                 "10", "-c statement_timeout=60s", connection ? connection : "", "UTF8", "espdfu-fleet", NULL
         };
-        PGconn *conn = PQconnectdbParams(names, values, 1);
-        int r = conn && PQstatus(conn) == CONNECTION_OK ? ask(q, conn, json, choice)
-                : conn                                  ? database_failed(conn, NULL)
-                                                        : fleet_no_memory();
+        PGconn *conn = pq.connectdbParams(names, values, 1);
+        int r = conn && pq.status(conn) == CONNECTION_OK ? ask(q, conn, json, choice)
+                : conn                                   ? database_failed(conn, NULL)
+                                                         : fleet_no_memory();
 
-        PQfinish(conn);
+        pq.finish(conn);
         return r;
 }
 
@@ -262,6 +315,8 @@ static int list(const char *station, const struct history_query *filter, int64_t
         json_decref(parameters);
         if (r < 0)
                 return fleet_no_memory();
+        if (!load_libpq())
+                return EXIT_FAILED;
         r = fleet_settings(false, &settings);
         if (r != EXIT_DONE)
                 return r;

@@ -288,8 +288,9 @@ int verb_watch(int argc, char **argv)
         sigset_t mask;
         int r = client_options(argc, argv, options, ARRAY_SIZE(options), 0);
 
-        if (r == CLIENT_GO_ON)
-                r = fleet_settings(true, &settings);
+        if (r != CLIENT_GO_ON)
+                return r;
+        r = fleet_settings(true, &settings);
         if (r != EXIT_DONE)
                 return r;
         w.screen = !w.json && table_on_screen();
