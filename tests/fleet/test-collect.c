@@ -27,9 +27,9 @@ static const char *write_collect_conf(const char *name, const char *connection)
         char text[1024];
 
         snprintf(text, sizeof(text),
-                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collector\npassword-file = %s\n"
+                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collect\npassword-file = %s\n"
                  "keep-alive = 5\nretry-max = 1\n[database]\nconnection = %s\nbatch-wait = 20\n",
-                 bed.port, bed_file("ca.crt"), bed_file("collector.password"), connection);
+                 bed.port, bed_file("ca.crt"), bed_file("collect.password"), connection);
         return write_file(name, text);
 }
 

@@ -307,7 +307,7 @@ static void test_questions_go_through_an_index_in_a_long_record(void **state)
 
 static int set_up(void **state)
 {
-        return bed_setup(state) || store_bed_setup(state);
+        return bed_directory(state) || store_bed_setup(state);
 }
 
 static int tear_down(void **state)

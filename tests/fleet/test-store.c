@@ -551,7 +551,7 @@ static void test_what_is_wrong_with_a_connection_is_one_line(void **state)
 
 static int set_up(void **state)
 {
-        return bed_setup(state) || store_bed_setup(state);
+        return bed_directory(state) || store_bed_setup(state);
 }
 
 static int tear_down(void **state)

@@ -25,9 +25,9 @@ static void start_taker(size_t i)
         char text[1024];
 
         snprintf(text, sizeof(text),
-                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collector\npassword-file = %s\n"
+                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collect\npassword-file = %s\n"
                  "keep-alive = 5\nretry-max = 1\n[database]\nconnection = %s\nbatch-wait = 20\n",
-                 bed.port, bed_file("ca.crt"), bed_file("collector.password"), store_bed.connection);
+                 bed.port, bed_file("ca.crt"), bed_file("collect.password"), store_bed.connection);
         argv[2] = write_file("collect.conf", text);
         takers[i] = start_program("collect.log", argv);
 }
