@@ -15,6 +15,7 @@
 
 #define CONNECT_MAX  (20 * USEC_PER_SEC) /* for TCP, TLS and the broker's welcome together */
 #define STEADY_AFTER (10 * USEC_PER_SEC) /* a connection that held so long was a good one */
+#define BRIEF_MAX    3                   /* of others so many are told; then that it is always so */
 #define RETRY_FIRST  USEC_PER_SEC
 #define PACKETS_ONCE 16
 #define NAME_SIZE    288
@@ -39,9 +40,12 @@ struct broker {
         struct mosquitto *mosquitto; /* NULL in BROKER_WAITING */
         uint64_t
                 deadline_usec; /* of BROKER_WAITING: when to try; of the others: when it took too long, or to look after it */
+        unsigned n_brief; /* connections in a row that ended soon after they were made */
         uint64_t up_usec; /* since when */
         struct backoff backoff;
         struct trouble trouble, refused;
+        int first_error; /* errno of the connection's beginning: TLS's first write may have had what the socket had to say */
+        bool explained; /* trouble has what the broker said when it turned us away */
         struct tls_refusal refusal;
         char detail[256];  /* what libmosquitto or the broker said of this connection's end; "": nothing */
         uint64_t now_usec; /* of the step */
@@ -125,30 +129,42 @@ static void drop(struct broker *b)
         b->mosquitto = NULL;
 }
 
-/* fallback: why, where neither OpenSSL nor the broker said it. */
-static void connection_ended(struct broker *b, const char *fallback)
-{
-        bool was_up = b->state == BROKER_UP;
-        const char *why = or_else(b->refusal.text, or_else(b->detail, fallback));
-
-        if (was_up && b->now_usec >= b->up_usec + STEADY_AFTER)
-                backoff_reset(&b->backoff);
-        say_trouble(b, why);
-        drop(b);
-        wait_for_retry(b);
-        if (was_up && b->events->down)
-                b->events->down(b->userdata);
-}
-
 /* The other end is gone without a word. */
 static const char *hung_up(const struct broker *b)
 {
-        return b->state == BROKER_UP ? "the connection is lost"
+        return b->state == BROKER_UP ? b->n_brief < BRIEF_MAX ? "the connection is lost"
+                                                              : "the connection is lost each time soon after "
+                                                                "it was made: another client may have "
+                                                                "the same name, expected one of each"
                : b->settings->no_tls ? "it hung up before it let us in: expected a broker with MQTT 5, "
                                        "without TLS, at this port"
                                      : "it hung up before it let us in: expected a broker with MQTT 5 and "
                                        "TLS at this port, that "
                                        "takes our certificate";
+}
+
+/* fallback: why, where neither OpenSSL nor the broker said it. */
+static void connection_ended(struct broker *b, const char *fallback)
+{
+        bool was_up = b->state == BROKER_UP;
+        bool explained = b->refusal.text[0] || b->detail[0];
+        const char *why = or_else(b->refusal.text, or_else(b->detail, fallback));
+
+        /* A broker that turns us away says why, and hangs up: where we write in between, its words may be lost. It is the same
+         * trouble as before, then. */
+        if (was_up || (!explained && fallback != hung_up(b)))
+                b->explained = false;
+        else if (!explained && b->explained)
+                why = b->trouble.text;
+        else
+                b->explained = explained;
+        if (was_up)
+                b->n_brief++;
+        say_trouble(b, why);
+        drop(b);
+        wait_for_retry(b);
+        if (was_up && b->events->down)
+                b->events->down(b->userdata);
 }
 
 /* What libmosquitto's results mean where it has nothing to say itself. error: errno of that moment. */
@@ -175,6 +191,12 @@ static void library_failed(struct broker *b, int result, int error)
         }
 }
 
+static void trouble_is_over(struct broker *b)
+{
+        if (trouble_over(&b->trouble))
+                say_line("broker %s: connected", b->name);
+}
+
 /* ---- libmosquitto's callbacks ------------------------------------------------------ */
 
 static void on_connect(struct mosquitto *mosquitto, void *userdata, int reason, int flags,
@@ -191,8 +213,8 @@ static void on_connect(struct mosquitto *mosquitto, void *userdata, int reason, 
         }
         b->state = BROKER_UP;
         b->up_usec = b->now_usec;
-        if (trouble_over(&b->trouble))
-                say_line("broker %s: connected", b->name);
+        if (b->n_brief < BRIEF_MAX)
+                trouble_is_over(b);
         if (b->events->up)
                 b->events->up(b->userdata);
 }
@@ -288,6 +310,7 @@ static void start(struct broker *b)
                 connection_ended(b, strerror(-r));
                 return;
         }
+        errno = 0;
         r = mosquitto_connect_async(b->mosquitto, b->settings->host, (int)b->settings->port,
                                     (int)b->settings->keep_alive_sec);
         error = errno;
@@ -295,26 +318,24 @@ static void start(struct broker *b)
                 library_failed(b, r, error);
                 return;
         }
+        b->first_error = error;
         b->state = BROKER_REACHING;
         b->deadline_usec = b->now_usec + CONNECT_MAX;
 }
 
 /* ---- steps ------------------------------------------------------------------------- */
 
-/*
- * libmosquitto takes an end in the middle of TLS's handshake for a reason to wait on: 0, or an errno. at_end: where the other
- * end is just gone (TLS's first write has had the error of a connection that was refused).
- */
-static int socket_error(int fd, int at_end)
+/* libmosquitto takes an end in the middle of TLS's handshake for a reason to wait on: 0, or an errno. */
+static int socket_error(const struct broker *b)
 {
-        int error = 0;
+        int fd = mosquitto_socket(b->mosquitto), error = 0;
         socklen_t size = sizeof(error);
         char byte;
 
         if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
                 return errno;
         if (error == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-                error = at_end;
+                error = b->first_error == ECONNREFUSED ? ECONNREFUSED : ECONNRESET;
         return error;
 }
 
@@ -324,11 +345,23 @@ static void look_after(struct broker *b)
         b->deadline_usec = b->now_usec + b->settings->keep_alive_sec * USEC_PER_SEC / 8;
 }
 
+static bool has_more_to_read(const struct broker *b)
+{
+        struct pollfd pfd = { .fd = mosquitto_socket(b->mosquitto), .events = POLLIN };
+
+        return pfd.fd >= 0 && poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLIN) != 0;
+}
+
 /* Whether it goes on. */
 static bool exchange(struct broker *b)
 {
         int r = mosquitto_loop_read(b->mosquitto, PACKETS_ONCE), error = errno;
 
+        /* What it says when it turns us away is read before we write to who is gone. */
+        if (r == MOSQ_ERR_SUCCESS && b->state == BROKER_GREETING && has_more_to_read(b)) {
+                r = mosquitto_loop_read(b->mosquitto, PACKETS_ONCE);
+                error = errno;
+        }
         if (r == MOSQ_ERR_SUCCESS && mosquitto_socket(b->mosquitto) >= 0) {
                 r = mosquitto_loop_write(b->mosquitto, PACKETS_ONCE);
                 error = errno;
@@ -357,8 +390,7 @@ static void step_towards(struct broker *b, short revents)
                                                       "and tls as it has it");
                 return;
         }
-        error = socket_error(mosquitto_socket(b->mosquitto),
-                             b->state == BROKER_REACHING ? ECONNREFUSED : ECONNRESET);
+        error = socket_error(b);
         if (error != 0 && (b->state == BROKER_REACHING || tls)) {
                 /* What is still to be read may say why. */
                 if (b->state == BROKER_GREETING && !exchange(b))
@@ -384,9 +416,17 @@ void broker_step(struct broker *b, short revents, uint64_t now_usec)
                 step_towards(b, revents);
                 return;
         case BROKER_UP:
+                if (!exchange(b))
+                        return;
+                look_after(b);
+                if (now_usec >= b->up_usec + STEADY_AFTER) {
+                        b->n_brief = 0;
+                        backoff_reset(&b->backoff);
+                        trouble_is_over(b);
+                }
+                return;
         case BROKER_LEAVING:
-                if (exchange(b))
-                        look_after(b);
+                (void)exchange(b);
                 return;
         }
 }

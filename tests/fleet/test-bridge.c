@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "io/clock.h"
@@ -277,6 +280,110 @@ static void test_why_it_cannot_come_in_is_one_line(void **state)
         bed.certificate = NULL;
 }
 
+static void test_two_bridges_of_one_name_say_that_they_are(void **state)
+{
+        const char *argv[] = { ESPDFU_MQTT, "--config", bed_file("mqtt.conf"), "--state", bed.dir, NULL };
+
+        (void)state;
+        begin("");
+        collect_until(strstr(collector.online, "\"online\":true"));
+        start_program("second.log", argv);
+        expect_line("bridge.log", "each time soon after it was made: another client may have the same name");
+}
+
+/* Listens in espdfud's place, and answers everything with this; in a process of its own. */
+static pid_t start_nonsense(const char *answer)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char call[4096];
+        pid_t pid;
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", bed_file("socket"));
+        assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(listen(listening, 8), 0);
+        pid = fork_program();
+        while (pid == 0) {
+                int fd = accept(listening, NULL, NULL);
+
+                if (recv(fd, call, sizeof(call), 0) > 0)
+                        (void)send(fd, answer, strlen(answer) + 1, MSG_NOSIGNAL);
+                (void)recv(fd, call, sizeof(call), 0); /* until it hangs up */
+                close(fd);
+        }
+        close(listening);
+        return pid;
+}
+
+static void test_what_is_no_espdfud_is_told_and_a_real_one_is_found(void **state)
+{
+        static const char *const nonsense[] = { "HTTP/1.1 400", "{}", "{\"parameters\":{}}",
+                                                "{\"parameters\":{\"station\":{\"name\":\"line3\"}}}",
+                                                "{\"parameters\":{\"station\":7,\"slots\":[]}}" };
+
+        (void)state;
+        start_broker(false);
+        start_collector();
+        configure_bridge("name = line3\n");
+        start_bridge();
+        collect_until(strstr(collector.online, "no espdfud listens")); /* it has a name, so it can say so */
+        for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
+                pid_t pid = start_nonsense(nonsense[i]);
+
+                collect_until(strstr(collector.online, "is not an espdfud that we understand"));
+                end_program(pid, SIGKILL);
+                unlink(bed_file("socket"));
+                collect_until(strstr(collector.online, "no espdfud listens"));
+        }
+        start_station();
+        tell_station("record 3");
+        expect_all_delivered(3);
+        stop_bridge();
+}
+
+/* What systemd would be told next, after this; fails after 20 s. */
+static void expect_notified(int fd, const char *text)
+{
+        char said[4096];
+        ssize_t n;
+
+        do {
+                n = recv(fd, said, sizeof(said) - 1, 0);
+                if (n < 0)
+                        fail_msg("waited for %s", text);
+                said[MAX(n, (ssize_t)0)] = '\0';
+        } while (!strstr(said, text));
+}
+
+static void test_systemd_is_told_how_it_is(void **state)
+{
+        const struct timeval patience = { .tv_sec = 20 };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        (void)state;
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", bed_file("notify"));
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+        setenv("NOTIFY_SOCKET", address.sun_path, 1);
+        setenv("WATCHDOG_USEC", "300000", 1);
+        configure_bridge("");
+        start_bridge();
+        unsetenv("NOTIFY_SOCKET");
+        unsetenv("WATCHDOG_USEC");
+        expect_notified(fd, "READY=1");
+        expect_notified(fd, "STATUS=no espdfud listens");
+        start_station();
+        expect_notified(fd, ": Connection refused");
+        start_broker(false);
+        expect_notified(fd, "STATUS=line3: connected to localhost:");
+        expect_notified(fd, "WATCHDOG=1");
+        expect_notified(fd, "WATCHDOG=1");
+        stop_bridge();
+        expect_notified(fd, "STOPPING=1");
+        close(fd);
+}
+
 /* ---- what the station is ---- */
 
 static void test_slots_are_told_and_those_that_are_no_more_are_taken_away(void **state)
@@ -400,6 +507,9 @@ int main(int argc, char **argv)
                 STORY(test_without_a_collector_nothing_counts_as_delivered),
                 STORY(test_a_store_that_is_new_gets_all_that_is_left),
                 STORY(test_why_it_cannot_come_in_is_one_line),
+                STORY(test_two_bridges_of_one_name_say_that_they_are),
+                STORY(test_what_is_no_espdfud_is_told_and_a_real_one_is_found),
+                STORY(test_systemd_is_told_how_it_is),
                 STORY(test_slots_are_told_and_those_that_are_no_more_are_taken_away),
                 STORY(test_progress_is_gathered_and_a_phase_is_told_at_once),
                 STORY(test_a_station_that_gets_another_name_has_other_topics),
