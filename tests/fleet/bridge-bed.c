@@ -101,9 +101,10 @@ void configure_bridge(const char *extra)
 
         snprintf(text, sizeof(text),
                  "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = line3\npassword-file = %s\n"
-                 "keep-alive = 5\nretry-max = 1\n[station]\nsocket = %s\nsend-again = 1\n%s",
+                 "keep-alive = 5\nretry-max = 1\n[station]\nsocket = %s\n%s%s",
                  fleet.relay > 0 ? fleet.relay_port : bed.port, bed_file("ca.crt"),
-                 bed_file("line3.password"), bed_file("socket"), extra);
+                 bed_file("line3.password"), bed_file("socket"),
+                 strstr(extra, "send-again") ? "" : "send-again = 1\n", extra);
         write_file("mqtt.conf", text);
         mkdir(bed_file("state"), 0700);
 }

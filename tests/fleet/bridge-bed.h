@@ -25,7 +25,7 @@ int64_t station_answer(void);
 
 /* ---- the bridge ---- */
 
-/* Its configuration: through the relay, where one runs. extra: further lines of [station]. */
+/* Its configuration: through the relay, where one runs. extra: further lines of [station], where send-again is 1 else. */
 void configure_bridge(const char *extra);
 void start_bridge(void);
 /* SIGTERM: it must exit with 0. */
