@@ -103,7 +103,8 @@ static void write_station(struct writer *w, const struct station_status *s,
         sample(w, NULL, NULL, s->config_error != NULL);
         family(w, "espdfu_ledger_trouble", "gauge", "1: attempts cannot be recorded, so that none begins.");
         sample(w, NULL, NULL, s->ledger_trouble != NULL);
-        family(w, "espdfu_consumer_lagging", "gauge", "1: who copies the ledger elsewhere is too far behind.");
+        family(w, "espdfu_consumer_lagging", "gauge",
+               "1: who copies the ledger elsewhere is too far behind.");
         sample(w, NULL, NULL, s->lagging != NULL);
         family(w, "espdfu_policy_usable", "gauge",
                "1: the policy's image can be flashed; 0: why not, status says.");

@@ -14,7 +14,7 @@ struct consumer_status {
         int64_t sequence;            /* of the last row that it has had; 0: none */
         uint64_t behind;             /* rows that it has not had */
         uint64_t seen_realtime_usec; /* when it said so */
-        uint64_t user;               /* uid of who may acknowledge in its name; USEC_INFINITY: nobody besides */
+        uint64_t user; /* uid of who may acknowledge in its name; USEC_INFINITY: nobody besides */
 };
 void consumers_free(struct consumer_status *consumers, size_t n);
 

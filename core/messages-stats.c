@@ -90,10 +90,8 @@ int station_stats_from_json(const json_t *parameters, struct station_stats *ret)
 /* ---- consumers ---- */
 
 static const struct field consumer_fields[] = {
-        FIELD(TEXT, consumer_status, consumer),
-        FIELD(I64, consumer_status, sequence),
-        FIELD(U64, consumer_status, behind),
-        FIELD(U64, consumer_status, seen_realtime_usec),
+        FIELD(TEXT, consumer_status, consumer),     FIELD(I64, consumer_status, sequence),
+        FIELD(U64, consumer_status, behind),        FIELD(U64, consumer_status, seen_realtime_usec),
         FIELD(USEC_OR_NULL, consumer_status, user),
 };
 

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "daemon/ledger-lock.h"
 #include "daemon/ledger-query.h"
 #include "daemon/ledger-questions.h"
 #include "daemon/ledger-roll.h"
@@ -37,32 +38,6 @@ struct ledger {
 };
 
 /* ---- opening and closing ---- */
-
-/* A second daemon would close the first one's open rows as interrupted; so the file has a lock beside it. */
-static int lock_file(const char *path, int *ret, char **ret_error)
-{
-        _cleanup_(freep) char *lock = NULL;
-        int fd, r;
-
-        if (asprintf(&lock, "%s-lock", path) < 0) {
-                lock = NULL;
-                return -ENOMEM;
-        }
-        fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-        if (fd < 0)
-                return ledger_error(ret_error, -errno, "%s: cannot be created: %s", lock, strerror(errno));
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-                close(fd);
-                return ledger_error(
-                        ret_error, r, "%s: %s", path,
-                        r == -EBUSY ? "in use by another espdfud: stop that one, or give this one its own "
-                                      "state directory"
-                                    : strerror(-r));
-        }
-        *ret = fd;
-        return 0;
-}
 
 static int tell_completed(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 static int tell_answers(sd_event_source *source, int fd, uint32_t revents, void *userdata);
@@ -106,7 +81,7 @@ static int open_all(struct ledger *ledger, const char *path, sd_event *event, co
 {
         int r;
 
-        r = lock_file(path, &ledger->lock_fd, ret_error);
+        r = ledger_lock(path, &ledger->lock_fd, ret_error);
         if (r < 0)
                 return r;
         r = open_database(ledger, path, boot_id, now_realtime_usec, ret_error);
@@ -144,33 +119,6 @@ int ledger_open(const char *path, sd_event *event, const char *boot_id, uint64_t
         }
         *ret = take_ptr(ledger);
         return 0;
-}
-
-static int give_id(const char *path, int64_t since, struct ledger_identity *ret, char **ret_error)
-{
-        _cleanup_(ledger_db_freep) struct ledger_db *db = NULL;
-        int r = ledger_db_open_writer(path, &db, ret_error);
-
-        if (r < 0)
-                return r;
-        r = ledger_roll_new_identity(db, since, ret);
-        return r < 0 ? ledger_error(ret_error, r, "%s: gets no new id: %s (%s)", path, strerror(-r),
-                                    ledger_db_error(db))
-                     : 0;
-}
-
-int ledger_give_new_id(const char *path, int64_t since, struct ledger_identity *ret, char **ret_error)
-{
-        int lock = -EBADF, r;
-
-        if (access(path, F_OK) < 0)
-                return ledger_error(ret_error, -errno, "%s: %s", path, strerror(errno));
-        r = lock_file(path, &lock, ret_error);
-        if (r < 0)
-                return r;
-        r = give_id(path, since, ret, ret_error);
-        close(lock);
-        return r;
 }
 
 struct ledger *ledger_free(struct ledger *ledger)

@@ -65,7 +65,8 @@ struct server_ops {
                          void *peer);
         /* user: of CONSUMER_REGISTER, a uid; USEC_INFINITY: none is told. */
         int (*consumer)(void *userdata, enum consumer_action action, const char *name, int64_t sequence,
-                        uint64_t user, void (*done)(void *peer, int r, int64_t id, int64_t sequence), void *peer);
+                        uint64_t user, void (*done)(void *peer, int r, int64_t id, int64_t sequence),
+                        void *peer);
         /* Whether this uid may acknowledge in the consumer's name. */
         bool (*consumer_is_of)(void *userdata, const char *name, uid_t uid);
         void (*forget)(void *userdata, void *peer);

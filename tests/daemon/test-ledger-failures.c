@@ -238,7 +238,8 @@ static void test_ledger_of_an_older_espdfu_keeps_its_presences(void **state)
         station_stop(s);
         run_sql(s, "ALTER TABLE presence DROP COLUMN reset_usec;"
                    "ALTER TABLE presence DROP COLUMN board;"
-                   "DROP TABLE ledger; ALTER TABLE consumer DROP COLUMN uid; DROP TABLE board_data; DROP INDEX attempt_by_place; DROP INDEX attempt_dated; PRAGMA "
+                   "DROP TABLE ledger; ALTER TABLE consumer DROP COLUMN uid; DROP TABLE board_data; DROP "
+                   "INDEX attempt_by_place; DROP INDEX attempt_dated; PRAGMA "
                    "user_version = 2");
         station_start(s, BOOT, NOON);
         assert_int_equal(ledger_presence(s->ledger, &presence_a, NULL), VERDICT_FLASHED);

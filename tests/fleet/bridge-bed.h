@@ -25,7 +25,7 @@ int64_t station_answer(void);
 
 /* ---- the bridge ---- */
 
-/* Its configuration: through the relay, where one runs. extra: further lines of [station]. */
+/* Its configuration: through the relay, where one runs. extra: further lines of [station], where send-again is 1 else. */
 void configure_bridge(const char *extra);
 void start_bridge(void);
 /* SIGTERM: it must exit with 0. */
@@ -74,6 +74,8 @@ void start_collector(void);
 void stop_collector(void);
 /* A turn of its loop, at most 10 ms. */
 void collect(void);
+/* For so long, at least. */
+void collect_for(uint64_t usec);
 #define collect_until(condition)                                                                             \
         do {                                                                                                 \
                 uint64_t collect_end_ = monotonic_usec() + 60 * USEC_PER_SEC;                                \
@@ -88,6 +90,8 @@ void collect(void);
 void expect_all_delivered(int64_t n);
 /* The last text of this slot; "" where it is empty or was never heard. */
 const char *slot_text(const char *name);
-/* For a test: all of it, and nothing of it. */
+/* All of it: broker, station, bridge (as configure_bridge()), collector. */
+void begin(const char *extra);
+/* For cmocka, around each test. */
 int fleet_setup(void **state);
 int fleet_teardown(void **state);

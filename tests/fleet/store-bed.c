@@ -142,6 +142,32 @@ int store_bed_teardown(void **state)
         return getenv("KEEP_BED") ? 0 : end_program(start_program("store-setup.log", argv), 0);
 }
 
+int beds_setup(void **state)
+{
+        return bed_setup(state) || store_bed_setup(state);
+}
+
+int store_alone_setup(void **state)
+{
+        return bed_directory(state) || store_bed_setup(state);
+}
+
+int beds_teardown(void **state)
+{
+        return store_bed_teardown(state) || bed_teardown(state);
+}
+
+const char *write_collect_conf(const char *name, const char *connection)
+{
+        char text[1024];
+
+        snprintf(text, sizeof(text),
+                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collect\npassword-file = %s\n"
+                 "keep-alive = 5\nretry-max = 1\n[database]\nconnection = %s\nbatch-wait = 20\n",
+                 bed.port, bed_file("ca.crt"), bed_file("collect.password"), connection);
+        return write_file(name, text);
+}
+
 /* ---- SQL ---- */
 
 void sql_in(const char *connection)

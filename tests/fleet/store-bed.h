@@ -19,6 +19,14 @@ extern struct store_bed store_bed;
 int store_bed_setup(void **state);
 int store_bed_teardown(void **state);
 
+/* The broker's bed and this one together, and what removes them; and this one alone. */
+int beds_setup(void **state);
+int store_alone_setup(void **state);
+int beds_teardown(void **state);
+
+/* A configuration of espdfu-collect's between the two. Its path, as bed_file(). */
+const char *write_collect_conf(const char *name, const char *connection);
+
 void start_database(void);
 /* As by `systemctl stop`; and its processes end where they are, as by a crash: it recovers when it starts. */
 void stop_database(void);

@@ -22,17 +22,6 @@ static pid_t collectors[8];        /* that run; 0: free */
 
 /* ---- vocabulary ---- */
 
-static const char *write_collect_conf(const char *name, const char *connection)
-{
-        char text[1024];
-
-        snprintf(text, sizeof(text),
-                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collect\npassword-file = %s\n"
-                 "keep-alive = 5\nretry-max = 1\n[database]\nconnection = %s\nbatch-wait = 20\n",
-                 bed.port, bed_file("ca.crt"), bed_file("collect.password"), connection);
-        return write_file(name, text);
-}
-
 static pid_t start_collector_of(const char *connection, const char *log)
 {
         const char *argv[] = { ESPDFU_COLLECT, "--config", NULL, NULL };
@@ -563,16 +552,6 @@ static void test_ten_thousand_records_a_minute(void **state)
         stop_collector(collector);
 }
 
-static int set_up(void **state)
-{
-        return bed_setup(state) || store_bed_setup(state);
-}
-
-static int tear_down(void **state)
-{
-        return store_bed_teardown(state) || bed_teardown(state);
-}
-
 #define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(int argc, char **argv)
@@ -600,5 +579,5 @@ int main(int argc, char **argv)
         };
 
         cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, beds_setup, beds_teardown);
 }

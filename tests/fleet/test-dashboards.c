@@ -257,16 +257,6 @@ static void test_dashboard_of_the_metrics_shows_what_espdfuctl_tells(void **stat
         json_decref(board);
 }
 
-static int set_up(void **state)
-{
-        return bed_directory(state) || store_bed_setup(state);
-}
-
-static int tear_down(void **state)
-{
-        return store_bed_teardown(state) || bed_teardown(state);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -275,5 +265,5 @@ int main(void)
                 cmocka_unit_test(test_dashboard_of_the_metrics_shows_what_espdfuctl_tells),
         };
 
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, store_alone_setup, beds_teardown);
 }

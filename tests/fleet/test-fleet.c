@@ -543,12 +543,7 @@ static int set_up(void **state)
 {
         setenv("LC_ALL", "C.UTF-8", 1);
         setenv("TZ", "UTC", 1);
-        return bed_setup(state) || store_bed_setup(state);
-}
-
-static int tear_down(void **state)
-{
-        return store_bed_teardown(state) || bed_teardown(state);
+        return beds_setup(state);
 }
 
 #define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -572,5 +567,5 @@ int main(int argc, char **argv)
         };
 
         cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, set_up, beds_teardown);
 }

@@ -305,16 +305,6 @@ static void test_questions_go_through_an_index_in_a_long_record(void **state)
                      "'00000000000000000000000000000070' AND r.sequence > 1000 ORDER BY 1 LIMIT 10000");
 }
 
-static int set_up(void **state)
-{
-        return bed_directory(state) || store_bed_setup(state);
-}
-
-static int tear_down(void **state)
-{
-        return store_bed_teardown(state) || bed_teardown(state);
-}
-
 #define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(int argc, char **argv)
@@ -329,5 +319,5 @@ int main(int argc, char **argv)
         };
 
         cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, store_alone_setup, beds_teardown);
 }

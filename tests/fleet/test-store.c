@@ -549,16 +549,6 @@ static void test_what_is_wrong_with_a_connection_is_one_line(void **state)
         expect_no_schema("hostt=x", "invalid connection option \"hostt\"");
 }
 
-static int set_up(void **state)
-{
-        return bed_directory(state) || store_bed_setup(state);
-}
-
-static int tear_down(void **state)
-{
-        return store_bed_teardown(state) || bed_teardown(state);
-}
-
 #define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -590,5 +580,5 @@ int main(void)
                 story(test_what_is_wrong_with_a_connection_is_one_line),
         };
 
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, store_alone_setup, beds_teardown);
 }

@@ -22,13 +22,7 @@ static unsigned seed;
 static void start_taker(size_t i)
 {
         const char *argv[] = { ESPDFU_COLLECT, "--config", NULL, NULL };
-        char text[1024];
-
-        snprintf(text, sizeof(text),
-                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = collect\npassword-file = %s\n"
-                 "keep-alive = 5\nretry-max = 1\n[database]\nconnection = %s\nbatch-wait = 20\n",
-                 bed.port, bed_file("ca.crt"), bed_file("collect.password"), store_bed.connection);
-        argv[2] = write_file("collect.conf", text);
+        argv[2] = write_collect_conf("collect.conf", store_bed.connection);
         takers[i] = start_program("collect.log", argv);
 }
 
@@ -217,7 +211,7 @@ static void test_everything_is_killed_and_cut_off_at_random_and_both_ends_are_eq
         calm_relay();
         expect_both_ends_equal(n);
         printf("%" PRId64 " records; killed: broker %u, bridge %u, collector %u, database %u; broker silent "
-                          "%u; the way cut at "
+               "%u; the way cut at "
                "random\n",
                n, happened[0], happened[1], happened[2], happened[3], happened[4]);
         stop_bridge();
@@ -247,16 +241,6 @@ static void test_figure_of_the_whole_way(void **state)
         stop_bridge();
 }
 
-static int set_up(void **state)
-{
-        return bed_setup(state) || store_bed_setup(state);
-}
-
-static int tear_down(void **state)
-{
-        return store_bed_teardown(state) || bed_teardown(state);
-}
-
 #define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(int argc, char **argv)
@@ -268,5 +252,5 @@ int main(int argc, char **argv)
         };
 
         cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
-        return cmocka_run_group_tests(tests, set_up, tear_down);
+        return cmocka_run_group_tests(tests, beds_setup, beds_teardown);
 }
