@@ -113,7 +113,7 @@ static void expect_both_ends_equal(int64_t n)
                         line);
 }
 
-static int begin(void **state)
+static int begin_story(void **state)
 {
         const char *given = getenv("ESPDFU_FLEET_SEED");
 
@@ -123,7 +123,7 @@ static int begin(void **state)
         return fleet_setup(state);
 }
 
-static int end(void **state)
+static int end_story(void **state)
 {
         for (size_t i = 0; i < ARRAY_SIZE(takers); i++)
                 if (takers[i])
@@ -241,7 +241,7 @@ static void test_figure_of_the_whole_way(void **state)
         stop_bridge();
 }
 
-#define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define story(test) cmocka_unit_test_setup_teardown(test, begin_story, end_story)
 
 int main(int argc, char **argv)
 {
