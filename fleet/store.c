@@ -117,6 +117,13 @@ static const char *advice(const char *code)
         return "";
 }
 
+/* Warnings of the server's. */
+static void on_notice(void *userdata, const char *text)
+{
+        (void)userdata;
+        say_line("database: %.*s", (int)strcspn(text, "\n"), text);
+}
+
 /* ---- a connection's end ------------------------------------------------------------ */
 
 static void wait_for_retry(struct store *s, enum store_state state)
@@ -198,6 +205,7 @@ static void prepare(struct store *s)
                 went_away(s);
                 return;
         }
+        PQsetNoticeProcessor(s->conn, on_notice, NULL);
         PQsetnonblocking(s->conn, 1);
         if (!PQsendQuery(s->conn, text)) {
                 connection_failed(s);
