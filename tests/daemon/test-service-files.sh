@@ -112,6 +112,7 @@ if command -v systemd-analyze >/dev/null; then
         holds "and the one that writes figures 2.0 or less" sandbox_of_the_metrics_is_at_2
         holds "systemd-analyze security gives the page's 0.9 or less" sandbox_of_web_is_at_0_9
         holds "and the bridge to a broker 1.1 or less" sandbox_of_mqtt_is_at_1_1
+        holds "and so is the collector's" sandbox_of_collect_is_at_1_1
         holds "systemd-sysusers understands the user" users_are_understood
 else
         skip "units, sandbox, user: no systemd-analyze"
