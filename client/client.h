@@ -2,10 +2,11 @@
 /* What the verbs of espdfuctl have in common: how they end, where the daemon is, how a call is made. */
 #pragma once
 
-#include "client/exit.h"
 #include "client/say.h"
 #include "core/messages.h"
 #include "io/connection.h"
+#include "show/exit.h"
+#include "show/options.h"
 
 #define REPLY_TIMEOUT (10 * USEC_PER_SEC)
 
@@ -40,25 +41,8 @@ int verb_status(int argc, char **argv);
 
 /* The columns of their tables, by the names that --output has for them; NULL at the end. */
 extern const char *const consumer_columns[];
-extern const char *const history_columns[];
 extern const char *const list_columns[];
 extern const char *const stats_columns[];
-
-/* A verb's long option: one of flag and value is set. --help, and its short form, are understood everywhere. */
-struct client_option {
-        const char *name;
-        bool *flag;         /* becomes true */
-        const char **value; /* takes an argument; borrowed from argv */
-};
-
-/* Reads a verb's command line. CLIENT_GO_ON with the arguments from argv[optind] on, at most max_arguments of them; else an
- * exit code, and all is said. */
-#define CLIENT_GO_ON (-1)
-int client_options(int argc, char **argv, const struct client_option *options, size_t n, int max_arguments);
-/* The usage of a verb on stdout, from main()'s table; returns EXIT_DONE. */
-int client_help(const char *verb);
-/* One option that is a whole number; false, and said so, if text is not one from min to max. */
-bool client_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret);
 
 /* They say what is wrong and return an exit code; EXIT_DONE with the result. parameters are taken over; NULL: none. */
 int client_open(struct connection **ret); /* nothing is called yet */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/config-check.h"
 #include "client/config-check-data.h"
-#include "client/exit.h"
 #include "client/say.h"
 #include "client/service-view.h"
 #include "core/config-keys.h"
@@ -10,6 +9,7 @@
 #include "io/config-dir.h"
 #include "io/file.h"
 #include "io/image-signature.h"
+#include "show/exit.h"
 
 static const char help[] = "usage: espdfuctl config check [DIR]\n"
                            "       espdfuctl config keys\n"

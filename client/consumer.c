@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "client/client.h"
-#include "client/table-choice.h"
 #include "core/config-values.h"
+#include "show/table-choice.h"
 
 /* ---- list ---- */
 

@@ -4,9 +4,9 @@
 
 #include "client/client.h"
 #include "client/doctor-facts.h"
-#include "client/table.h"
 #include "core/config-values.h"
 #include "core/text.h"
+#include "show/table.h"
 
 static const char *colour_of(enum doctor_severity severity)
 {

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "client/client.h"
-#include "client/table.h"
 #include "core/text.h"
+#include "show/table.h"
 
 /* s, escaped, or what stands for nothing; NULL when out of memory. */
 static char *shown(const char *s, const char *nothing)

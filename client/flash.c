@@ -192,9 +192,10 @@ int verb_flash(int argc, char **argv)
         }
         /* It goes by a descriptor, which no ssh carries. */
         if (image && client_host) {
-                client_error("flash: --image: not with --host: copy the file there, then ssh %s espdfuctl flash "
-                             "… --image …",
-                             client_host);
+                client_error(
+                        "flash: --image: not with --host: copy the file there, then ssh %s espdfuctl flash "
+                        "… --image …",
+                        client_host);
                 return EXIT_USAGE;
         }
         r = image ? read_image(image, &given) : EXIT_DONE;

@@ -5,9 +5,9 @@
 
 #include "client/client.h"
 #include "client/image-verbs.h"
-#include "client/table.h"
 #include "core/digest.h"
 #include "core/text.h"
+#include "show/table.h"
 
 static void print_help(FILE *out)
 {

@@ -2,9 +2,9 @@
 /* Between client/image.c and its sub-verbs. */
 #pragma once
 
-#include "client/exit.h"
 #include "client/say.h"
 #include "core/image.h"
+#include "show/exit.h"
 
 /* argv[0] is the whole name, for getopt's messages: "espdfuctl image build". Each returns an exit code. */
 int image_build_main(int argc, char **argv);

@@ -7,7 +7,7 @@
 #include "client/devices.h"
 #include "client/station-view.h"
 #include "client/status-pick.h"
-#include "client/table-choice.h"
+#include "show/table-choice.h"
 
 enum column { PORT, ID, MODE, CHIP, SERIAL, NODE, RIGHTS, PATH, SLOT, STATION, N_COLUMNS };
 

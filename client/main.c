@@ -12,7 +12,8 @@
 #include "client/filters.h"
 #include "client/image.h"
 #include "client/remote.h"
-#include "client/status-table.h"
+#include "show/attempt-table.h"
+#include "show/status-table.h"
 
 static const struct verb {
         const char *name, *arguments, *help;
@@ -40,7 +41,7 @@ static const struct verb {
           "Ask a board, without writing to it, whether its ROM is what espdfu takes it for", verb_probe,
           .here = true },
         { "history", FILTER_USAGE " [--limit N|--all] [--json] [--output COLS] [--noheadings]",
-          "List attempts, the newest first", verb_history, "--output COLS", history_columns },
+          "List attempts, the newest first", verb_history, "--output COLS", attempt_columns },
         { "export", "--format csv|json " FILTER_USAGE " [--output FILE]",
           "Write attempts with all their fields, the oldest first", verb_export },
         { "stats", FILTER_USAGE " [--json] [--output COLS] [--noheadings]",

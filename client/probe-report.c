@@ -6,9 +6,9 @@
 #include <sys/utsname.h>
 
 #include "client/client.h"
-#include "client/table.h"
 #include "core/hex.h"
 #include "core/text.h"
+#include "show/table.h"
 
 #define ANSWER_COLUMNS 60 /* longer answers are cut in the table; one that differs stands below in full */
 

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "client/devices.h"
-#include "client/exit.h"
 #include "client/say.h"
 #include "io/clock.h"
 #include "io/engine-path.h"
+#include "show/exit.h"
 
 #define ENGINE_TIMEOUT                                                                                       \
         (60 * USEC_PER_SEC) /* it has limits of its own; this is for one that the kernel holds */

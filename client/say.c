@@ -3,8 +3,8 @@
 
 #include <stdarg.h>
 
-#include "client/exit.h"
 #include "core/text.h"
+#include "show/exit.h"
 
 static void say(FILE *out, const char *before, const char *fmt, va_list ap) _printf_(3, 0);
 

@@ -2,10 +2,10 @@
 #include <ctype.h>
 #include <inttypes.h>
 
-#include "client/columns.h"
 #include "client/screen-internal.h"
-#include "client/status-table.h"
 #include "core/text.h"
+#include "show/columns.h"
+#include "show/status-table.h"
 
 #define PHASE_WIDTH   13 /* " DOWNLOADING " */
 #define PERCENT_WIDTH 5

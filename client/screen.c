@@ -5,9 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "client/columns.h"
 #include "client/screen-internal.h"
 #include "core/text.h"
+#include "show/columns.h"
 
 #define FAILURES_SHOWN 5
 #define FAILURES_FEW   2  /* where slots want the lines */

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "client/failures.h"
-#include "client/table.h"
+#include "show/table.h"
 
 struct screen {
         const struct station_status *station;

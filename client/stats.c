@@ -5,7 +5,7 @@
 
 #include "client/client.h"
 #include "client/filters.h"
-#include "client/table-choice.h"
+#include "show/table-choice.h"
 
 #define STATS_TIMEOUT (10 * 60 * USEC_PER_SEC) /* a record of many years, on a slow disk */
 

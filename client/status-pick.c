@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client/status-pick.h"
 
-#include "client/exit.h"
 #include "client/say.h"
+#include "show/exit.h"
 
 static bool is_called(const char *where, const char *slot, const char *port, const char *path)
 {

@@ -13,8 +13,8 @@
 #include "client/feed.h"
 #include "client/screen.h"
 #include "client/status-change.h"
-#include "client/terminal.h"
 #include "core/text.h"
+#include "show/terminal.h"
 
 #define FAILURES_RECALLED 100 /* attempts of the record that are looked at */
 #define RECALL_TIMEOUT    (2 * USEC_PER_SEC)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "client/status-pick.h"
-#include "client/status-table.h"
 #include "client/status-watch.h"
+#include "show/status-table.h"
 
 static int print_status(struct station_status *station, const struct table_choice *choice)
 {

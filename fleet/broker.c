@@ -82,7 +82,11 @@ static void detail_of_reason(struct broker *b, const char *what, int reason)
 
 static void say_trouble(struct broker *b, const char *text)
 {
-        if (trouble_is(&b->trouble, text, b->now_usec))
+        if (!trouble_is(&b->trouble, text, b->now_usec))
+                return;
+        if (b->settings->retry_max_sec == 0)
+                say_line("broker %s: %s", b->name, text);
+        else
                 say_line("broker %s: %s; tried again, at the latest every %u s", b->name, text,
                          b->settings->retry_max_sec);
 }
@@ -503,11 +507,21 @@ int broker_publish(struct broker *b, const char *topic, const void *payload, siz
                 mosquitto_publish_v5(b->mosquitto, ret_number, topic, (int)size, payload, qos, retain, NULL));
 }
 
-int broker_subscribe(struct broker *b, const char *filter)
+static int subscribe(struct broker *b, const char *filter, int options)
 {
         if (b->state != BROKER_UP)
                 return -ENOTCONN;
-        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1, 0, NULL));
+        return call_result(mosquitto_subscribe_v5(b->mosquitto, NULL, filter, 1, options, NULL));
+}
+
+int broker_subscribe(struct broker *b, const char *filter)
+{
+        return subscribe(b, filter, 0);
+}
+
+int broker_subscribe_to_others(struct broker *b, const char *filter)
+{
+        return subscribe(b, filter, MQTT_SUB_OPT_NO_LOCAL);
 }
 
 int broker_unsubscribe(struct broker *b, const char *filter)

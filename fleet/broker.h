@@ -65,6 +65,8 @@ int broker_publish(struct broker *broker, const char *topic, const void *payload
                    bool retain, int *ret_number);
 /* qos 1. A filter that the broker refuses is said in a line. What it retains comes first. */
 int broker_subscribe(struct broker *broker, const char *filter);
+/* The same without what we publish ourselves. Not for what is shared ("$share/…"). */
+int broker_subscribe_to_others(struct broker *broker, const char *filter);
 int broker_unsubscribe(struct broker *broker, const char *filter);
 
 /* Says farewell, so that the will is not published, and gives what waits until the time to be sent. Not from an event. */

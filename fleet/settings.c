@@ -98,6 +98,7 @@ static const struct setting table[] = {
         { "database", "connection", parse_text, FIELD(database.connection), 0, 1024,
           "what libpq connects with" },
         NUMBER("database", "batch", database.batch, 1, 10000),
+        NUMBER("database", "batch-wait", database.batch_wait_msec, 1, 10000),
         { "collector", "group", parse_level, FIELD(collector.group), 0, TOPIC_NAME_MAX,
           "a name of at most 64 bytes, without / + #" },
 };
@@ -196,8 +197,12 @@ static void check_whole(struct reading *reading)
 {
         struct broker_settings *broker = &reading->settings->broker;
 
-        if (!broker->host)
+        if (!broker->host && reading->reader != SETTINGS_FLEET) /* history asks no broker */
                 fault(reading, 0, "host is missing: expected [broker] with host = the broker's name");
+        if (reading->reader == SETTINGS_COLLECTOR && !reading->settings->database.connection)
+                fault(reading, 0,
+                      "connection is missing: expected [database] with connection = what libpq "
+                      "connects with");
         if (!broker->certificate != !broker->key)
                 fault(reading, 0, "%s without %s: expected both, or none",
                       broker->key ? "key" : "certificate", broker->key ? "certificate" : "key");
@@ -213,7 +218,7 @@ static void set_defaults(struct settings *settings)
         *settings = (struct settings){
                 .broker = { .keep_alive_sec = 30, .retry_max_sec = 60 },
                 .station = { .window = 256, .send_again_sec = 30 },
-                .database = { .batch = 500 },
+                .database = { .batch = 500, .batch_wait_msec = 100 },
         };
 }
 

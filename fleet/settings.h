@@ -17,7 +17,7 @@ struct broker_settings {
         char *certificate, *key;    /* the client's; both or none */
         char *user, *password_file; /* both or none */
         unsigned keep_alive_sec;
-        unsigned retry_max_sec; /* the longest wait before it is tried again */
+        unsigned retry_max_sec; /* the longest wait before it is tried again; 0: it is not */
 };
 
 struct settings {
@@ -30,8 +30,9 @@ struct settings {
                 unsigned send_again_sec; /* after which they are sent again, when none was delivered */
         } station;
         struct {
-                char *connection; /* libpq's */
-                unsigned batch;   /* records in a transaction */
+                char *connection;         /* libpq's */
+                unsigned batch;           /* records in a transaction, at most */
+                unsigned batch_wait_msec; /* how long the first of them waits for others */
         } database;
         struct {
                 char *group; /* of the shared subscription */

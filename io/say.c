@@ -8,13 +8,14 @@
 
 void say_line(const char *format, ...)
 {
+        _cleanup_(freep) char *line = NULL;
         _cleanup_(freep) char *escaped = NULL;
-        char line[1024];
         va_list ap;
 
         va_start(ap, format);
-        vsnprintf(line, sizeof(line), format, ap);
+        if (vasprintf(&line, format, ap) < 0)
+                line = NULL;
         va_end(ap);
-        escaped = text_escape(line);
+        escaped = line ? text_escape(line) : NULL;
         fprintf(stderr, "%s: %s\n", program_invocation_short_name, escaped ? escaped : "out of memory");
 }

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "client/columns.h"
 #include "client/screen.h"
+#include "show/columns.h"
 #include "tests/daemon/fake-station.h"
 
 /* 2026-01-31 09:41:00 UTC */

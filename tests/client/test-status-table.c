@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "client/status-change.h"
-#include "client/status-table.h"
+#include "show/status-table.h"
 #include "tests/daemon/fake-station.h"
 
 /* 2026-01-31 09:41:00 UTC */

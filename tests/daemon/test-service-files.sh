@@ -27,7 +27,8 @@ skip() {
 
 # The units as built, but for the programs, which need not be installed.
 cp "$top/systemd/espdfu-metrics.timer" "$dir"
-for unit in espdfud.service espdfud.socket espdfu-metrics.service espdfu-mqtt.service espdfu-web.service; do
+for unit in espdfud.service espdfud.socket espdfu-metrics.service espdfu-collect.service espdfu-mqtt.service \
+        espdfu-web.service; do
         sed 's|^\(Exec[A-Za-z]*\)=[-+]*/[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
 done
 
@@ -47,7 +48,8 @@ catalog_compiles() {
 
 units_are_understood() {
         systemd-analyze verify --man=no "$dir/espdfud.service" "$dir/espdfud.socket" \
-                "$dir/espdfu-metrics.service" "$dir/espdfu-metrics.timer" "$dir/espdfu-mqtt.service" \
+                "$dir/espdfu-metrics.service" "$dir/espdfu-metrics.timer" "$dir/espdfu-collect.service" \
+                "$dir/espdfu-mqtt.service" \
                 "$dir/espdfu-web.service" && [ ! -s "$dir/out" ]
 }
 
@@ -70,8 +72,13 @@ sandbox_of_mqtt_is_at_1_1() {
         systemd-analyze security --offline=true --threshold=11 "$dir/espdfu-mqtt.service"
 }
 
+sandbox_of_collect_is_at_1_1() {
+        systemd-analyze security --offline=true --threshold=11 "$dir/espdfu-collect.service"
+}
+
 users_are_understood() {
         systemd-sysusers --dry-run "$top/systemd/espdfud.sysusers" &&
+                systemd-sysusers --dry-run "$top/systemd/espdfu-collect.sysusers" &&
                 systemd-sysusers --dry-run "$top/systemd/espdfu-mqtt.sysusers" &&
                 systemd-sysusers --dry-run "$top/systemd/espdfu-web.sysusers"
 }
@@ -91,6 +98,7 @@ unit_hides_what_the_programs_say() {
 holds "what hides images is what the programs say of it" unit_hides_what_the_programs_say
 holds "the page's program is outside the group espdfu" is_outside_the_group espdfu-web
 holds "and so is the bridge to a broker" is_outside_the_group espdfu-mqtt
+holds "and so is the collector" is_outside_the_group espdfu-collect
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then

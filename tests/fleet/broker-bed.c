@@ -184,12 +184,15 @@ static const char make_certificates[] =
         "signed elsewhere DNS:elsewhere.example 1\n"
         "signed over DNS:localhost,IP:127.0.0.1 -1\n"
         "touch passwords; chmod 600 passwords\n"
-        "for user in line3 line4 collector viewer; do\n"
+        "for user in line3 line4 collect collector stations viewer; do\n"
         "  mosquitto_passwd -b passwords $user $user; echo $user >$user.password; done\n";
 
-static const char acl[] = "user collector\n"
+static const char acl[] = "user collect\n" /* as in docs/examples/fleet/mosquitto.acl */
+                          "topic read espdfu/+/+/job\ntopic readwrite espdfu/1/+/delivered\n"
+                          "user collector\n"
                           "topic read espdfu/#\ntopic write espdfu/1/+/delivered\n"
                           "user viewer\ntopic read espdfu/#\n"
+                          "user stations\ntopic readwrite espdfu/#\n"
                           "pattern write espdfu/1/%u/online\npattern write espdfu/1/%u/station\n"
                           "pattern readwrite espdfu/1/%u/slot/+\npattern write espdfu/1/%u/job\n"
                           "pattern read espdfu/1/%u/delivered\n";
@@ -206,15 +209,21 @@ unsigned free_port(void)
         return ntohs(address.sin_port);
 }
 
-int bed_setup(void **state)
+int bed_directory(void **state)
 {
-        const char *argv[] = { SHELL, "-c", make_certificates, "sh", bed.dir, NULL };
-
         (void)state;
         signal(SIGPIPE, SIG_IGN);
         setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
         snprintf(bed.dir, sizeof(bed.dir), "/tmp/test-fleet.XXXXXX");
         assert_non_null(mkdtemp(bed.dir));
+        return 0;
+}
+
+int bed_setup(void **state)
+{
+        const char *argv[] = { SHELL, "-c", make_certificates, "sh", bed.dir, NULL };
+
+        bed_directory(state);
         run(argv);
         write_file("acl", acl);
         bed.port = free_port();
@@ -322,7 +331,7 @@ void start_broker(bool persistent)
                  "%s/passwords\nacl_file "
                  "%s/acl\n"
                  "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n"
-                 "persistence %s\npersistence_location %s/\nautosave_interval 1\n"
+                 "max_queued_messages 100000\npersistence %s\npersistence_location %s/\nautosave_interval 1\n"
                  "listener %u 127.0.0.1\ncafile %s/ca.crt\ncertfile %s/%s.crt\nkeyfile %s/%s.key\n%s"
                  "listener %u 127.0.0.1\n",
                  user ? user->pw_name : "root", bed.dir, bed.dir, persistent ? "true" : "false", bed.dir,

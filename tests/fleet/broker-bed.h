@@ -3,7 +3,8 @@
  * The vocabulary of the fleet's tests: a real Mosquitto on a port of 127.0.0.1, with TLS, passwords and an ACL, that is killed
  * and started again; and clients of it that are fleet/broker.c with a loop. Nothing of the system's own broker is touched.
  *
- * Users and their passwords are the same word: "line3" is station line3's bridge, "collector", "viewer" (may read all).
+ * Users and their passwords are the same word: "line3" is station line3's bridge, "collector", "viewer" (may read all),
+ * "stations" (all bridges in one), "collect" (espdfu-collect, which may do no more than it must).
  */
 #pragma once
 
@@ -33,6 +34,8 @@ extern struct bed bed;
 /* For cmocka's group: a directory, certificates (a minute old, a day long), passwords; nothing started. And all of it removed,
  * with every program that start_program() started. */
 int bed_setup(void **state);
+/* The directory alone, for who wants no broker. */
+int bed_directory(void **state);
 int bed_teardown(void **state);
 
 /* Waits until it takes connections. persistent: what is retained and queued is written to disk each second, so that a killed

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/terminal.h"
+#include "show/terminal.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/status-table.h"
+#include "show/status-table.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * it. */
 #pragma once
 
-#include "client/table.h"
+#include "show/table.h"
 
 #define TABLE_COLUMNS_MAX 32
 

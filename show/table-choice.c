@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/table-choice.h"
+#include "show/table-choice.h"
 
 #include <stdio.h>
 #include <strings.h>
 
-#include "client/exit.h"
-#include "client/say.h"
+#include "io/say.h"
+#include "show/exit.h"
 
 static int unknown_column(const char *verb, const char *word, const char *const *ids)
 {
@@ -13,7 +13,7 @@ static int unknown_column(const char *verb, const char *word, const char *const 
 
         for (size_t i = 0; ids[i]; i++)
                 snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i > 0 ? ", " : "", ids[i]);
-        client_error("%s: --output '%s': expected some of %s, with commas between them", verb, word, list);
+        say_line("%s: --output '%s': expected some of %s, with commas between them", verb, word, list);
         return EXIT_USAGE;
 }
 
@@ -27,7 +27,7 @@ static int add_column(struct table_choice *choice, const char *verb, const char 
                 return unknown_column(verb, word, ids);
         for (size_t i = 0; i < choice->n; i++)
                 if (choice->columns[i] == column) {
-                        client_error("%s: --output: %s twice: expected each column once", verb, word);
+                        say_line("%s: --output: %s twice: expected each column once", verb, word);
                         return EXIT_USAGE;
                 }
         choice->columns[choice->n++] = column;
@@ -40,7 +40,7 @@ int table_choice_read(struct table_choice *choice, const char *verb, const char 
         char *rest = copy, *word;
 
         if (json && table_is_chosen(choice)) {
-                client_error("%s: --json has all fields: expected without --output and --noheadings", verb);
+                say_line("%s: --json has all fields: expected without --output and --noheadings", verb);
                 return EXIT_USAGE;
         }
         while ((word = strsep(&rest, ","))) {
@@ -70,7 +70,7 @@ int table_choose(struct libscols_table *table, const struct table_choice *choice
         for (size_t i = 0; r == 0 && i < choice->n; i++) {
                 struct libscols_column *column = columns[choice->columns[i]];
 
-                r = scols_column_set_flags(column, 0);
+                r = scols_column_set_flags(column, scols_column_get_flags(column) & SCOLS_FL_RIGHT);
                 if (r == 0)
                         r = scols_table_move_column(table, before, column);
                 before = column;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/columns.h"
+#include "show/columns.h"
 
 #include <wchar.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client/table.h"
+#include "show/table.h"
 
 #include <inttypes.h>
 #include <langinfo.h>
@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/columns.h"
 #include "core/chip.h"
 #include "core/text.h"
+#include "show/columns.h"
 
 #define SEPARATOR "  " /* between two columns */
 #define MINUTE    (60 * USEC_PER_SEC)

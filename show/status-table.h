@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "client/table-choice.h"
+#include "show/table-choice.h"
 
 /* The whole text, lines ended by '\n'; to be freed. 0 or -ENOMEM. */
 int status_table_render(const struct station_status *station, const struct table_style *style, char **ret);

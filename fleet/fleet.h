@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the verbs of espdfu-fleet have in common. */
+#pragma once
+
+#include "fleet/settings.h"
+#include "show/exit.h"
+#include "show/options.h"
+
+/* main()'s way to call them. argv[0] is the verb. They return an exit code. */
+int verb_status(int argc, char **argv);
+int verb_watch(int argc, char **argv);
+int verb_history(int argc, char **argv);
+
+/* The configuration, to be released; what a verb does not need of it may be missing. EXIT_DONE, or all is said. */
+int fleet_settings(bool needs_broker, struct settings *ret);
+int fleet_no_memory(void);

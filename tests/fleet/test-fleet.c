@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The real espdfu-fleet with a real Mosquitto and a real PostgreSQL: two hundred stations with forty slots each in one picture. */
+#include "tests/fleet/store-bed.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fleet/topics.h"
+#include "fleet/view.h"
+#include "io/clock.h"
+#include "tests/fleet/records.h"
+
+#define STATIONS 200
+#define SLOTS    40
+
+/* ---- vocabulary ---- */
+
+static struct broker_settings settings;
+static struct broker *voice; /* of all stations */
+static unsigned acknowledged, published;
+
+static void on_acknowledged(void *userdata, int number, bool refused)
+{
+        (void)userdata, (void)number;
+        assert_false(refused);
+        acknowledged++;
+}
+
+static void station_says(enum topic_kind kind, const char *station, const char *slot, const char *text)
+{
+        char topic[TOPIC_SIZE];
+
+        assert_int_equal(topic_print(topic, kind, station, slot), 0);
+        assert_int_equal(broker_publish(voice, topic, text, strlen(text), 1, true, NULL), 0);
+        published++;
+        while (published - acknowledged > 100)
+                turn(voice);
+}
+
+static void all_is_said(void)
+{
+        turn_until(voice, published == acknowledged);
+}
+
+static void station_is_online(const char *station, bool online)
+{
+        char text[512];
+
+        snprintf(text, sizeof(text),
+                 "{\"online\":%s,\"station_id\":\"%032x\",\"station\":\"%s\",\"version\":\"0.1.0\",\"since_"
+                 "realtime_usec\":"
+                 "1764236460000000,\"message\":%s}",
+                 online ? "true" : "false", 7u, station,
+                 online ? "null" : "\"espdfu-mqtt is gone, or the way to it\"");
+        station_says(TOPIC_ONLINE, station, NULL, text);
+}
+
+static void station_has_done(const char *station, unsigned flashed, unsigned failed, const char *held)
+{
+        char text[1024];
+
+        snprintf(text, sizeof(text),
+                 "{\"name\":\"%s\",\"version\":\"0.1.0\",\"uptime_usec\":1,\"flashed_today\":%u,\"failed_"
+                 "today\":%u,"
+                 "\"first_pass_today\":%u,\"flashed_last_hour\":%u,\"running\":3,\"waiting\":1,\"failed\":2,"
+                 "\"config_error\":null,\"ledger_trouble\":null,\"held\":%s%s%s,\"slots\":%d,\"station_id\":"
+                 "\"%032x\","
+                 "\"realtime_usec\":1764236470000000,\"backlog\":5,\"from_the_future\":1}",
+                 station, flashed, failed, flashed / 2, flashed / 8, held ? "\"" : "", held ? held : "null",
+                 held ? "\"" : "", SLOTS, 7u);
+        station_says(TOPIC_STATION, station, NULL, text);
+}
+
+static void slot_is(const char *station, const char *slot, const char *phase, const char *message)
+{
+        char text[1024];
+
+        snprintf(text, sizeof(text),
+                 "{\"slot\":\"%s\",\"port\":\"1-4.1\",\"path\":null,\"chip\":\"esp32s3\",\"mac\":\"7c:df:a1:"
+                 "0b:00:12\","
+                 "\"policy\":\"gizmo\",\"image_name\":\"gizmo\",\"image_version\":\"1.4.2\",\"data_file\":"
+                 "null,"
+                 "\"phase\":\"%s\",\"bytes_done\":500,\"bytes_total\":1000,\"rate\":41000,\"left_usec\":"
+                 "1200000,"
+                 "\"elapsed_usec\":1,\"attempt\":1,\"attempts_max\":3,\"message\":%s%s%s,\"last_verdict\":"
+                 "\"flashed\","
+                 "\"last_realtime_usec\":1764236470000000,\"last_message\":null,\"realtime_usec\":1}",
+                 slot, phase, message ? "\"" : "", message ? message : "null", message ? "\"" : "");
+        station_says(TOPIC_SLOT, station, slot, text);
+}
+
+/* What it printed, to be freed; its exit code. */
+static int fleet(char **ret, const char *const *arguments)
+{
+        const char *argv[24] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf") };
+        size_t n = 3;
+        int status;
+
+        while (*arguments)
+                argv[n++] = *arguments++;
+        write_file("fleet.out", "");
+        status = end_program(start_program("fleet.out", argv), 0);
+        *ret = text_of(bed_file("fleet.out"));
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+#define FLEET(ret, ...) fleet((ret), (const char *const[]){ __VA_ARGS__, NULL })
+
+static char *expect_done(const char *const *arguments)
+{
+        char *text;
+        int code = fleet(&text, arguments);
+
+        if (code != 0)
+                fail_msg("exit code %d: %s", code, text);
+        return text;
+}
+
+#define DONE(...) expect_done((const char *const[]){ __VA_ARGS__, NULL })
+
+/* The cells of a table's rows with one blank between them: how wide columns are is libsmartcols' business. */
+static char *squeezed(char *text)
+{
+        char *to = text;
+
+        for (const char *from = text; *from; from++)
+                if (*from != ' ' ||
+                    (to > text && to[-1] != ' ' && to[-1] != '\n' && from[1] != '\n' && from[1]))
+                        *to++ = *from;
+                else if (from[1] == '\n' && to > text && to[-1] == ' ')
+                        to--;
+        *to = '\0';
+        return text;
+}
+
+/* The columns, without their headings. */
+#define CELLS(columns, ...) squeezed(DONE(__VA_ARGS__, "--output", (columns), "--noheadings"))
+
+static unsigned lines_of(const char *text)
+{
+        unsigned n = 0;
+
+        for (; *text; text++)
+                n += *text == '\n';
+        return n;
+}
+
+static void expect_in(const char *text, const char *expected)
+{
+        if (!strstr(text, expected))
+                fail_msg("\"%s\" is not in:\n%s", expected, text);
+}
+
+static void expect_not_in(const char *text, const char *unexpected)
+{
+        if (strstr(text, unexpected))
+                fail_msg("\"%s\" is in:\n%s", unexpected, text);
+}
+
+static void expect_in_order(const char *text, const char *first, const char *second)
+{
+        expect_in(text, first);
+        expect_in(text, second);
+        assert_true(strlen(strstr(text, first)) > strlen(strstr(text, second)));
+}
+
+static void write_fleet_conf(const char *password)
+{
+        char text[1024];
+
+        snprintf(text, sizeof(text),
+                 "[broker]\nhost = localhost\nport = %u\nca-file = %s\nuser = viewer\npassword-file = "
+                 "%s\n[database]\n"
+                 "connection = %s\n",
+                 bed.port, bed_file("ca.crt"), bed_file(password), store_bed.connection);
+        write_file("fleet.conf", text);
+}
+
+static int begin(void **state)
+{
+        static const struct broker_events events = { .acknowledged = on_acknowledged };
+
+        (void)state;
+        start_broker(false);
+        settings = settings_of("stations");
+        acknowledged = published = 0;
+        assert_int_equal(broker_new(&settings, "voice", &events, NULL, &voice), 0);
+        turn_until(voice, broker_is_up(voice));
+        write_fleet_conf("viewer.password");
+        return 0;
+}
+
+static int end(void **state)
+{
+        (void)state;
+        voice = broker_free(voice);
+        kill_broker();
+        return 0;
+}
+
+/* ---- status ---- */
+
+static void big_fleet(void)
+{
+        char station[16], slot[8];
+
+        for (unsigned i = 0; i < STATIONS; i++) {
+                snprintf(station, sizeof(station), "line%u", i);
+                station_is_online(station, i != 17);
+                station_has_done(station, i == 3 ? 0 : 100, i == 3 ? 0 : i % 10,
+                                 i == 5 ? "held by joe: new jig" : NULL);
+                for (unsigned k = 0; k < SLOTS; k++) {
+                        snprintf(slot, sizeof(slot), "S%u", k);
+                        slot_is(station, slot, k % 2 ? "flashed" : "downloading", NULL);
+                }
+        }
+        all_is_said();
+}
+
+static void test_two_hundred_stations_are_a_row_each_in_under_a_second(void **state)
+{
+        _cleanup_(freep) char *text = NULL, *again = NULL;
+        uint64_t began, usec;
+
+        (void)state;
+        big_fleet();
+        began = monotonic_usec();
+        text = DONE("status");
+        usec = monotonic_usec() - began;
+        printf("espdfu-fleet status of %d stations with %d slots each: %u ms\n", STATIONS, SLOTS,
+               (unsigned)(usec / 1000));
+        assert_true(usec < USEC_PER_SEC);
+        assert_int_equal(lines_of(text),
+                         STATIONS + 3); /* what they are together, a line without anything, headings */
+        expect_in(text, "200 stations, 199 online   running 600   today 19900 flashed, 897 failed, yield "
+                        "95.7 %, first pass "
+                        "47.8 %   1000 records on their way\n\nSTATION");
+        expect_in(text, "\nline9 ");
+        expect_in_order(text, "\nline9 ", "\nline10 ");
+        expect_in(text, "espdfu-mqtt is gone, or the way to it\n");
+        expect_in(text, "held by joe: new jig\n");
+        again = CELLS("station,online,done,failed,yield,first,backlog,note", "status");
+        assert_int_equal(lines_of(again), STATIONS);
+        expect_in(again, "line2 yes 100 2 98.0 % 49.0 % 5\n");
+        expect_in(again, "line3 yes 0 0 5\n");
+        expect_in(again, "line17 no 100 7 93.5 % 46.7 % 5 espdfu-mqtt is gone, or the "
+                         "way to it\n");
+}
+
+static void test_slots_of_one_station_are_those_of_its_own_status(void **state)
+{
+        _cleanup_(freep) char *text = NULL, *rows = NULL;
+
+        (void)state;
+        station_is_online("line3", true);
+        station_has_done("line3", 10, 1, NULL);
+        slot_is("line3", "A2", "downloading", NULL);
+        slot_is("line3", "A10", "failed", "board left at 24 kB");
+        slot_is("line3", "A+1", "flashed", NULL);
+        slot_is("line4", "B1", "flashed", NULL);
+        all_is_said();
+        text = DONE("status", "--station", "line3");
+        expect_in(text, "line3   up 0.0 s   today 10 flashed, first pass 45.5 %, 1 boards/h   running 3, "
+                        "waiting 1, failed 2\n");
+        expect_in(text, "board left at 24 kB");
+        expect_in_order(text, "\nA+1 ", "\nA2 ");
+        expect_in_order(text, "\nA2 ", "\nA10 ");
+        expect_not_in(text, "B1");
+        rows = CELLS("slot,phase", "status", "--station", "line3");
+        assert_string_equal(rows, "A+1 flashed\nA2 downloading\nA10 failed\n");
+}
+
+static void test_station_that_is_offline_says_since_when_and_why(void **state)
+{
+        _cleanup_(freep) char *text = NULL;
+
+        (void)state;
+        station_has_done("line3", 10, 1, NULL);
+        station_is_online("line3", false);
+        slot_is("line3", "A1", "downloading", NULL);
+        all_is_said();
+        text = DONE("status", "--station", "line3");
+        expect_in(text, "offline since 2025-11-27 09:41: espdfu-mqtt is gone, or the way to it\nline3   up ");
+}
+
+static void test_station_and_slot_that_are_no_more_are_not_shown(void **state)
+{
+        _cleanup_(freep) char *text = NULL, *slots = NULL;
+
+        (void)state;
+        station_is_online("line3", true);
+        station_has_done("line3", 1, 0, NULL);
+        station_is_online("line4", true);
+        slot_is("line3", "A1", "empty", NULL);
+        slot_is("line3", "A2", "empty", NULL);
+        station_says(TOPIC_ONLINE, "line4", NULL, "");
+        station_says(TOPIC_SLOT, "line3", "A2", "");
+        all_is_said();
+        text = CELLS("station", "status");
+        assert_string_equal(text, "line3\n");
+        slots = CELLS("slot", "status", "--station", "line3");
+        assert_string_equal(slots, "A1\n");
+}
+
+static void test_json_is_what_was_heard_whole(void **state)
+{
+        _cleanup_(freep) char *text = NULL;
+        json_t *all, *station;
+
+        (void)state;
+        station_is_online("line3", true);
+        station_has_done("line3", 1, 0, NULL);
+        slot_is("line3", "A1", "flashed", NULL);
+        all_is_said();
+        text = DONE("status", "--station", "line3", "--json");
+        all = json_loads(text, 0, NULL);
+        station = json_array_get(json_object_get(all, "stations"), 0);
+        assert_string_equal(json_string_value(json_object_get(station, "station")), "line3");
+        assert_true(json_is_true(json_object_get(json_object_get(station, "online"), "online")));
+        assert_int_equal(
+                json_integer_value(json_object_get(json_object_get(station, "status"), "from_the_future")),
+                1);
+        assert_string_equal(json_string_value(json_object_get(
+                                    json_object_get(json_object_get(station, "slots"), "A1"), "phase")),
+                            "flashed");
+        json_decref(all);
+}
+
+static void test_what_no_station_of_ours_says_is_not_shown(void **state)
+{
+        _cleanup_(freep) char *text = NULL;
+
+        (void)state;
+        station_says(TOPIC_ONLINE, "line3", NULL, "nonsense");
+        station_says(TOPIC_STATION, "line4", NULL, "[1,2]");
+        station_says(TOPIC_STATION, "line5", NULL, "{\"flashed_today\":\"many\",\"backlog\":-1}");
+        station_says(TOPIC_ONLINE, "line6", NULL, "{\"online\":false,\"message\":\"\\u001b[2Jgone\"}");
+        all_is_said();
+        text = CELLS("station,online,done,note", "status");
+        assert_string_equal(text, "line5 no its bridge was not heard\nline6 no <1b>[2Jgone\n");
+}
+
+static void test_empty_fleet_says_so_and_unknown_station_is_an_error(void **state)
+{
+        _cleanup_(freep) char *text = NULL, *unknown = NULL, *wrong = NULL;
+
+        (void)state;
+        text = DONE("status");
+        assert_string_equal(
+                text, "No station: the broker keeps nothing of espdfu's, or this user may not read it.\n");
+        assert_int_equal(FLEET(&unknown, "status", "--station", "nobody"), 1);
+        assert_string_equal(unknown,
+                            "espdfu-fleet: status: no station nobody: the broker keeps nothing of it\n");
+        assert_int_equal(FLEET(&wrong, "status", "--output", "colour"), 2);
+        expect_in(wrong, "status: --output 'colour': expected some of station, online, slots, ");
+}
+
+static void test_broker_that_refuses_or_is_away_is_one_line(void **state)
+{
+        _cleanup_(freep) char *refused = NULL, *away = NULL;
+
+        (void)state;
+        write_fleet_conf("line3.password");
+        assert_int_equal(FLEET(&refused, "status"), 3);
+        assert_int_equal(lines_of(refused), 1);
+        expect_in(refused, "it refuses us: Not authorized");
+        expect_not_in(refused, "tried again");
+        stop_broker();
+        assert_int_equal(FLEET(&away, "status"), 3);
+        assert_int_equal(lines_of(away), 1);
+        expect_in(away, "Connection refused");
+        start_broker(false);
+}
+
+/* ---- watch ---- */
+
+static void test_watch_prints_what_happens(void **state)
+{
+        const char *argv[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", "--station",
+                               "line3",      NULL };
+        pid_t watch;
+
+        (void)state;
+        station_is_online("line3", true);
+        all_is_said();
+        write_file("watch.out", "");
+        watch = start_program("watch.out", argv);
+        expect_line("watch.out", " line3 online");
+        slot_is("line3", "A1", "failed", "board left at 24 kB");
+        all_is_said();
+        expect_line("watch.out", " line3 A1 failed: board left at 24 kB");
+        station_is_online("line3", false);
+        all_is_said();
+        expect_line("watch.out", " line3 offline: espdfu-mqtt is gone, or the way to it");
+        assert_int_equal(end_program(watch, SIGINT), 0);
+}
+
+static void test_watch_as_json_is_a_line_for_each_message(void **state)
+{
+        const char *argv[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", "--json", NULL };
+        pid_t watch;
+
+        (void)state;
+        station_is_online("line3", true);
+        all_is_said();
+        write_file("watch.out", "");
+        watch = start_program("watch.out", argv);
+        expect_line("watch.out",
+                    "{\"station\":\"line3\",\"kind\":\"online\",\"slot\":null,\"payload\":{\"online\":true,");
+        station_says(TOPIC_ONLINE, "line3", NULL, "");
+        all_is_said();
+        expect_line("watch.out",
+                    "{\"station\":\"line3\",\"kind\":\"online\",\"slot\":null,\"payload\":null}");
+        assert_int_equal(end_program(watch, SIGTERM), 0);
+}
+
+static void test_watch_on_a_terminal_is_a_picture_that_follows(void **state)
+{
+        const char *argv[] = { ON_TERMINAL, "100", "20", ESPDFU_FLEET, "--config", bed_file("fleet.conf"),
+                               "watch",     NULL };
+        FILE *keys, *screen;
+        char line[4096] = "";
+        pid_t watch;
+
+        (void)state;
+        station_is_online("line3", true);
+        station_has_done("line3", 41, 0, NULL);
+        all_is_said();
+        setenv("TERM", "xterm", 1);
+        watch = start_with_pipes("watch.err", argv, &keys, &screen);
+        while (!strstr(line, "line3") || !strstr(line, " 41 "))
+                assert_non_null(fgets(line, sizeof(line), screen));
+        station_has_done("line3", 4242, 0, NULL);
+        all_is_said();
+        while (!strstr(line, "4242"))
+                assert_non_null(fgets(line, sizeof(line), screen));
+        fputs("key q\n", keys);
+        fflush(keys);
+        while (fgets(line, sizeof(line), screen))
+                ;
+        fclose(keys);
+        fclose(screen);
+        assert_int_equal(end_program(watch, 0), 0);
+}
+
+/* ---- history ---- */
+
+static void store_has(const char *id, const char *name, int64_t sequence, const char *field, json_t *value)
+{
+        char *payload = record_payload(id, sequence, sequence - 1, NULL, NULL);
+        json_t *record = json_loads(payload, 0, NULL);
+        int64_t at = 1764236460 + sequence * 60;
+
+        free(payload);
+        if (field)
+                json_object_set_new(record, field, value);
+        json_object_set_new(record, "start_time", json_sprintf("%lld", 0LL));
+        sql("INSERT INTO espdfu.station (station_id, name) VALUES ('%s', '%s') ON CONFLICT DO NOTHING", id,
+            name);
+        payload = json_dumps(record, JSON_COMPACT);
+        for (char *quote = payload; (quote = strchr(quote, '\'')); quote++)
+                *quote = '"';
+        sql("SELECT espdfu.add_records(jsonb_build_array('%s'::jsonb || jsonb_build_object('start_time', "
+            "to_timestamp(%lld), "
+            "'end_time', to_timestamp(%lld))))",
+            payload, (long long)at, (long long)at + 10);
+        free(payload);
+        json_decref(record);
+}
+
+static void test_history_is_chosen_as_espdfuctl_does(void **state)
+{
+        const char *init[] = { ESPDFU_COLLECT, "--init", "--database", store_bed.connection, NULL };
+        static const char a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", b[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+        char *text;
+
+        (void)state;
+        setenv("TZ", "UTC", 1);
+        assert_int_equal(end_program(start_program("init.log", init), 0), 0);
+        store_has(a, "line3", 1, NULL, NULL);
+        store_has(a, "line3", 2, "slot", json_string("A2"));
+        store_has(b, "line4", 1, "mac", json_string("7c:df:a1:0b:00:99"));
+        store_has(b, "line4", 3, "verdict", json_string("flashed"));
+        store_has(b, "line4", 4, "image_name", json_string("probe"));
+#define ROWS(expected, ...)                                                                                  \
+        do {                                                                                                 \
+                text = CELLS("station,time,slot", "history", __VA_ARGS__);                                   \
+                assert_string_equal(text, expected);                                                         \
+                free(text);                                                                                  \
+        } while (0)
+        ROWS("line4 2025-11-27 09:45 A1\nline4 2025-11-27 09:44 A1\nline3 2025-11-27 09:43 A2\n"
+             "line3 2025-11-27 09:42 A1\nline4 2025-11-27 09:42 A1\n",
+             "--all");
+        ROWS("line4 2025-11-27 09:45 A1\n", "--limit", "1");
+        ROWS("line3 2025-11-27 09:43 A2\nline3 2025-11-27 09:42 A1\n", "--station", "line3");
+        ROWS("line3 2025-11-27 09:43 A2\nline3 2025-11-27 09:42 A1\n", "--station", a);
+        ROWS("line3 2025-11-27 09:43 A2\n", "--slot", "A2");
+        ROWS("line4 2025-11-27 09:42 A1\n", "--mac", "7C-DF-A1-0B-00-99");
+        ROWS("line4 2025-11-27 09:44 A1\n", "--verdict", "flashed");
+        ROWS("line4 2025-11-27 09:45 A1\n", "--image", "probe");
+        ROWS("line4 2025-11-27 09:45 A1\n", "--image", "6192AB", "--limit", "1");
+        ROWS("line4 2025-11-27 09:45 A1\n", "--since", "2025-11-27 09:45");
+        ROWS("line3 2025-11-27 09:42 A1\nline4 2025-11-27 09:42 A1\n", "--until", "2025-11-27 09:43");
+        text = DONE("history", "--slot", "nothing");
+        assert_string_equal(text, "No attempt.\n");
+        free(text);
+        text = DONE("history", "--station", "line3", "--limit", "1", "--json");
+        {
+                json_t *all = json_loads(text, 0, NULL);
+                json_t *attempt = json_array_get(json_object_get(all, "attempts"), 0);
+
+                assert_int_equal(json_integer_value(json_object_get(attempt, "start_realtime_usec")),
+                                 1764236580000000);
+                assert_string_equal(json_string_value(json_object_get(attempt, "fleet_station")), "line3");
+                assert_string_equal(json_string_value(json_object_get(attempt, "station_id")), a);
+                assert_int_equal(json_integer_value(json_object_get(attempt, "transfers")), 21);
+                json_decref(all);
+        }
+        free(text);
+}
+
+static void test_history_without_its_database_is_one_line(void **state)
+{
+        _cleanup_(freep) char *text = NULL, *empty = NULL;
+        char conf[256];
+
+        (void)state;
+        write_file("fleet.conf", "[database]\nconnection = host=/nowhere dbname=espdfu\n");
+        assert_int_equal(FLEET(&text, "history"), 3);
+        assert_int_equal(lines_of(text), 1);
+        expect_in(
+                text,
+                "espdfu-fleet: database: connection to server on socket \"/nowhere/.s.PGSQL.5432\" failed: ");
+        snprintf(conf, sizeof(conf), "[database]\nconnection = %s\n", new_database("empty"));
+        write_file("fleet.conf", conf);
+        assert_int_equal(FLEET(&empty, "history"), 3);
+        expect_in(empty, "relation \"espdfu.record\" does not exist");
+}
+
+static int set_up(void **state)
+{
+        setenv("LC_ALL", "C.UTF-8", 1);
+        setenv("TZ", "UTC", 1);
+        return beds_setup(state);
+}
+
+#define story(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(int argc, char **argv)
+{
+        const struct CMUnitTest tests[] = {
+                story(test_two_hundred_stations_are_a_row_each_in_under_a_second),
+                story(test_slots_of_one_station_are_those_of_its_own_status),
+                story(test_station_that_is_offline_says_since_when_and_why),
+                story(test_station_and_slot_that_are_no_more_are_not_shown),
+                story(test_json_is_what_was_heard_whole),
+                story(test_what_no_station_of_ours_says_is_not_shown),
+                story(test_empty_fleet_says_so_and_unknown_station_is_an_error),
+                story(test_broker_that_refuses_or_is_away_is_one_line),
+                story(test_watch_prints_what_happens),
+                story(test_watch_as_json_is_a_line_for_each_message),
+                story(test_watch_on_a_terminal_is_a_picture_that_follows),
+                story(test_history_is_chosen_as_espdfuctl_does),
+                story(test_history_without_its_database_is_one_line),
+        };
+
+        cmocka_set_test_filter(argc > 1 ? argv[1] : NULL);
+        return cmocka_run_group_tests(tests, set_up, beds_teardown);
+}
