@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "fleet/backoff.h"
+#include "fleet/broker-words.h"
 #include "fleet/mqtt-client.h"
 #include "fleet/trouble.h"
 #include "io/clock.h"
@@ -58,26 +59,6 @@ static const char *or_else(const char *text, const char *other)
 
 /* ---- what there is to say --------------------------------------------------------- */
 
-/* What helps against it, by the broker's reason code. */
-static const char *advice(int reason)
-{
-        static const struct {
-                int reason;
-                const char *text;
-        } table[] = {
-                { MQTT_RC_BAD_USERNAME_OR_PASSWORD, ": expected another user or password-file" },
-                { MQTT_RC_NOT_AUTHORIZED,
-                  ": expected another user, password-file or certificate, or an ACL that allows it" },
-                { MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION, ": expected a broker with MQTT 5" },
-                { MQTT_RC_SESSION_TAKEN_OVER, ": another client has the same name; expected one of each" },
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-                if (table[i].reason == reason)
-                        return table[i].text;
-        return "";
-}
-
 /* libmosquitto's own words of trouble; of OpenSSL's "error:0A000086:SSL routines::certificate verify failed" the last part. */
 static void on_log(struct mosquitto *mosquitto, void *userdata, int level, const char *text)
 {
@@ -96,7 +77,7 @@ static void on_log(struct mosquitto *mosquitto, void *userdata, int level, const
 static void detail_of_reason(struct broker *b, const char *what, int reason)
 {
         snprintf(b->detail, sizeof(b->detail), "%s: %s%s", what, mosquitto_reason_string(reason),
-                 advice(reason));
+                 broker_advice(reason));
 }
 
 static void say_trouble(struct broker *b, const char *text)
@@ -132,15 +113,8 @@ static void drop(struct broker *b)
 /* The other end is gone without a word. */
 static const char *hung_up(const struct broker *b)
 {
-        return b->state == BROKER_UP ? b->n_brief < BRIEF_MAX ? "the connection is lost"
-                                                              : "the connection is lost each time soon after "
-                                                                "it was made: another client may have "
-                                                                "the same name, expected one of each"
-               : b->settings->no_tls ? "it hung up before it let us in: expected a broker with MQTT 5, "
-                                       "without TLS, at this port"
-                                     : "it hung up before it let us in: expected a broker with MQTT 5 and "
-                                       "TLS at this port, that "
-                                       "takes our certificate";
+        return b->state == BROKER_UP ? broker_lost_words(b->n_brief >= BRIEF_MAX)
+                                     : broker_hung_up_words(!b->settings->no_tls);
 }
 
 /* fallback: why, where neither OpenSSL nor the broker said it. */
@@ -167,28 +141,12 @@ static void connection_ended(struct broker *b, const char *fallback)
                 b->events->down(b->userdata);
 }
 
-/* What libmosquitto's results mean where it has nothing to say itself. error: errno of that moment. */
+/* A result of libmosquitto's; error: errno of that moment. */
 static void library_failed(struct broker *b, int result, int error)
 {
-        switch (result) {
-        case MOSQ_ERR_CONN_LOST:
-        case MOSQ_ERR_TLS:
-                connection_ended(b, hung_up(b));
-                return;
-        case MOSQ_ERR_KEEPALIVE:
-                connection_ended(b, "it was silent for too long");
-                return;
-        case MOSQ_ERR_EAI:
-                connection_ended(b, "no host of this name is found");
-                return;
-        case MOSQ_ERR_ERRNO: /* EPROTO: as libmosquitto calls what TLS met */
-                connection_ended(b, error == 0 || error == EPROTO || error == ECONNRESET || error == EPIPE
-                                            ? hung_up(b)
-                                            : strerror(error));
-                return;
-        default:
-                connection_ended(b, mosquitto_strerror(result));
-        }
+        const char *words = broker_result_words(result, error);
+
+        connection_ended(b, words ? words : hung_up(b));
 }
 
 static void trouble_is_over(struct broker *b)
@@ -247,7 +205,7 @@ static void say_refused(struct broker *b, const char *what, int reason)
         char text[TROUBLE_TEXT_MAX];
 
         snprintf(text, sizeof(text), "%s is refused: %s%s", what, mosquitto_reason_string(reason),
-                 advice(reason));
+                 broker_advice(reason));
         if (trouble_is(&b->refused, text, b->now_usec))
                 say_line("broker %s: %s", b->name, text);
 }
