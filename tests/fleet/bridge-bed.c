@@ -58,6 +58,8 @@ void kill_station(void)
         end_station(SIGKILL);
 }
 
+static void order(const char *format, va_list ap) _printf_(1, 0);
+
 static void order(const char *format, va_list ap)
 {
         vfprintf(fleet.orders, format, ap);
