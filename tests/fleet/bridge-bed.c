@@ -58,6 +58,8 @@ void kill_station(void)
         end_station(SIGKILL);
 }
 
+static void order(const char *format, va_list ap) _printf_(1, 0);
+
 static void order(const char *format, va_list ap)
 {
         vfprintf(fleet.orders, format, ap);
@@ -393,6 +395,13 @@ int fleet_teardown(void **state)
         unlink(bed_file("ledger.sqlite-wal"));
         unlink(bed_file("ledger.sqlite-shm"));
         unlink(bed_file("state/cursor"));
+        if (getenv("KEEP_BED")) {
+                static unsigned n;
+                char name[32];
+
+                snprintf(name, sizeof(name), "bridge-%u.log", ++n);
+                rename(bed_file("bridge.log"), bed_file(name));
+        }
         unlink(bed_file("bridge.log"));
         unlink(bed_file("mosquitto.db"));
         return 0;

@@ -37,12 +37,14 @@ static void test_why_it_cannot_come_in_is_one_line(void **state)
 static void test_two_bridges_of_one_name_say_that_they_are(void **state)
 {
         const char *argv[] = { ESPDFU_MQTT, "--config", bed_file("mqtt.conf"), "--state", bed.dir, NULL };
+        pid_t second;
 
         (void)state;
         begin("");
         collect_until(strstr(collector.online, "\"online\":true"));
-        start_program("second.log", argv);
+        second = start_program("second.log", argv);
         expect_line("bridge.log", "each time soon after it was made: another client may have the same name");
+        end_program(second, SIGKILL);
 }
 
 /* Listens in espdfud's place, and answers everything with this; in a process of its own. */
