@@ -284,7 +284,7 @@ int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeou
 int client_ask_with(const char *method, json_t *parameters, int fd, uint64_t timeout_usec, json_t **ret)
 {
         _cleanup_(connection_closep) struct connection *c = NULL;
-        struct varlink_reply reply;
+        struct varlink_reply reply = { 0 };
         int r;
 
         r = call_with(method, parameters, false, fd, &c);

@@ -46,7 +46,7 @@ static const struct question {
 
 static int ask(struct connection *connection, const struct question *question, struct answers *a)
 {
-        struct varlink_reply reply;
+        struct varlink_reply reply = { 0 };
         int r = connection_send(connection, question->method, NULL, false);
 
         r = r == 0 ? client_reply(connection, &reply)

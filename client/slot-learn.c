@@ -363,9 +363,9 @@ static int keep_port(struct learning *l, const char *name, struct slot_status *s
         if (!ports)
                 return out_of_memory();
         l->ports = ports;
-        ports[l->n_ports] = (struct named_port){ .name = strdup(name),
-                                                 .path = take_ptr(slot->path),
-                                                 .port = take_ptr(slot->port) };
+        ports[l->n_ports] = (struct named_port){ .name = strdup(name) };
+        ports[l->n_ports].path = take_ptr(slot->path);
+        ports[l->n_ports].port = take_ptr(slot->port);
         if (!ports[l->n_ports++].name)
                 return out_of_memory();
         return EXIT_DONE;

@@ -213,8 +213,8 @@ static void request_failed(struct dfu *dfu, const struct dfu_flight *flight, enu
 
         if (dfu->stage == DFU_STAGE_DETACH) {
                 detach_failed(dfu, how);
-        } else if (dfu->stage == DFU_STAGE_ABORT) {
-                dfu_enter(dfu, DFU_STAGE_END); /* cancelled all the same */
+        } else if (dfu->stage == DFU_STAGE_ABORT) { /* NOLINT(bugprone-branch-clone): the order counts */
+                dfu_enter(dfu, DFU_STAGE_END);      /* cancelled all the same */
         } else if (how == DFU_GONE) {
                 if (dfu->stage == DFU_STAGE_CAUSE)
                         dfu->verdict = VERDICT_NONE; /* the bus error was the board leaving */

@@ -56,7 +56,7 @@ static bool take_line(struct ini_reader *reader, struct ini_line *ret)
 
 static char line_at(const struct ini_line *line, size_t i)
 {
-        return i < line->len ? line->text[i] : '\0';
+        return (char)(i < line->len ? line->text[i] : '\0');
 }
 
 static size_t skip_space(const struct ini_line *line, size_t i)

@@ -339,9 +339,10 @@ int images_get(struct images *images, const struct config_policy *policy, const 
                 r = add(images, policy, &entry);
         if (r == 0)
                 r = refresh(entry, policy, keys);
-        if (r < 0)
+        if (r != 0)
                 return r;
         if (!entry->copy) {
+                /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): refresh() leaves a copy, or why there is none */
                 *ret_why = strdup(entry->why);
                 return *ret_why ? 1 : -ENOMEM;
         }

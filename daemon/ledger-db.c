@@ -283,8 +283,9 @@ int ledger_db_open_reader(const char *path, struct ledger_db **ret, char **ret_e
         int rc, r;
 
         r = connect_to(path, READER_BUSY_MSEC, &db, ret_error);
-        if (r < 0)
+        if (r != 0)
                 return r;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what could not be opened has returned */
         rc = sqlite3_exec(db->sqlite, "PRAGMA query_only = 1", NULL, NULL, NULL);
         if (rc != SQLITE_OK)
                 return ledger_error(ret_error, ledger_db_errno(db, rc), "%s: cannot be read: %s", path,

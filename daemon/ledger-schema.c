@@ -141,7 +141,7 @@ static int migrate(struct ledger_db *db, int64_t version)
 /* Reads only: a database that is not ours stays as it is. */
 static int check_owner(struct ledger_db *db, int64_t *ret_version, char **ret_error)
 {
-        int64_t application_id, version, objects;
+        int64_t application_id = 0, version = 0, objects = 0;
         int r;
 
         r = read_integer(db, "SELECT count(*) FROM sqlite_schema", &objects);

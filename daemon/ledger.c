@@ -409,7 +409,7 @@ static int tell_completed(sd_event_source *source, int fd, uint32_t revents, voi
         eventfd_read(fd, &ignored);
         ledger_writer_progress(ledger->writer, &progress);
         memcpy(ledger->trouble, progress.trouble, sizeof(ledger->trouble));
-        while (ledger->n_told < progress.completed) {
+        while (ledger->orders && ledger->n_told < progress.completed) {
                 _cleanup_(ledger_order_freep) struct ledger_order *order = ledger->orders;
 
                 ledger->orders = order->next;

@@ -96,6 +96,7 @@ static int lock_state(const char *dir)
         char path[PATH_MAX];
         int fd;
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): an option that wants an argument has one */
         if (mkdir(dir, 0750) < 0 && errno != EEXIST) {
                 log_error("state directory %s cannot be made: %m; --state DIR names another one", dir);
                 return -errno;
@@ -214,7 +215,7 @@ static int prepare_socket(struct station_options *options, char **ret_inherited)
                 if (r < 0)
                         return r;
         }
-        return streq(options->socket_path, SOCKET_PATH) ? socket_dir_check(options->socket_path) : 0;
+        return streq_ptr(options->socket_path, SOCKET_PATH) ? socket_dir_check(options->socket_path) : 0;
 }
 
 /* Returns an exit status. */

@@ -119,7 +119,7 @@ static const char *no_place(const struct server *server, const struct server_pee
 /* Takes fd over. */
 static void admit(struct server *server, int fd)
 {
-        struct server_peer peer;
+        struct server_peer peer = { 0 };
         struct connection *c;
         const char *why = NULL;
         int r;

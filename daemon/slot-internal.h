@@ -163,4 +163,4 @@ void slot_data_note_presence(struct slot *slot);
 /* The job has taken a step: what it does not need any more is free again. */
 void slot_data_stepped(struct slot *slot);
 /* Which file the next board of this policy gets here, as a sentence behind *message. */
-int slot_data_explain(const struct slot *slot, const char *policy, char **message);
+int slot_data_explain(const struct slot *slot, const char *name, char **message);

@@ -193,7 +193,7 @@ static int flash(const struct arguments *a, struct channel *channel, int signal_
         r = download_new(board, &payload, channel, signal_fd, &download);
         if (r == 0)
                 r = download_run(download, &dfu);
-        if (r < 0)
+        if (r != 0)
                 return r;
         memcpy(message->text, dfu->message, MIN(sizeof(message->text), sizeof(dfu->message)));
         message->bytes_done = dfu->bytes_done;
