@@ -19,12 +19,16 @@
 
 /* Messages taken in one go: the loop belongs to other boards too. */
 #define MESSAGES_AT_ONCE 8
+/* It has ten a second to say. What the kernel kept while the daemon stood still, some hundreds, comes at once. */
+#define MESSAGES_BEFORE   1000
+#define MESSAGES_A_SECOND 20
 
 struct runner {
         pid_t pid; /* 0: reaped */
         int pidfd;
         int channel;
-        bool heard_nonsense;
+        const char *misbehaved; /* how, or NULL */
+        uint64_t begin_usec, n_messages;
         sd_event_source *channel_source, *child_source;
         const struct runner_ops *ops;
         void *userdata;
@@ -70,31 +74,47 @@ struct runner *runner_free(struct runner *runner)
 
 /* ---- what it says ---- */
 
-/* Takes one message. Returns 1, 0 when there is none (now, or any more), or -EBADMSG. */
-static int take_message(struct runner *runner)
+static void misbehaves(struct runner *runner, const char *how)
+{
+        runner->misbehaved = how;
+        sd_event_source_set_enabled(runner->channel_source, SD_EVENT_OFF);
+        runner_kill(runner);
+}
+
+static bool says_too_much(struct runner *runner)
+{
+        uint64_t now = runner->begin_usec;
+
+        sd_event_now(sd_event_source_get_event(runner->channel_source), CLOCK_MONOTONIC, &now);
+        return ++runner->n_messages >
+               MESSAGES_BEFORE + (now - runner->begin_usec) / USEC_PER_SEC * MESSAGES_A_SECOND;
+}
+
+/* Takes one message. Returns false when there is none (now, or any more), or when it is the last that is taken. */
+static bool take_message(struct runner *runner)
 {
         uint8_t packet[ENGINE_MESSAGE_SIZE + 1]; /* one more: a longer packet shows */
         struct engine_message message;
         ssize_t n = recv(runner->channel, packet, sizeof(packet), MSG_DONTWAIT);
 
         if (n <= 0)
-                return 0;
-        if (engine_message_decode(packet, (size_t)n, &message) < 0)
-                return -EBADMSG;
+                return false;
+        if (engine_message_decode(packet, (size_t)n, &message) < 0) {
+                misbehaves(runner, "it sent a message that is none");
+                return false;
+        }
+        if (says_too_much(runner)) {
+                misbehaves(runner, "it sent more messages than an engine has to say");
+                return false;
+        }
         runner->ops->said(runner->userdata, &message);
-        return 1;
+        return true;
 }
 
 static void take_messages(struct runner *runner, unsigned max)
 {
-        int r = 1;
-
-        while (r > 0 && max-- > 0 && !runner->heard_nonsense)
-                r = take_message(runner);
-        if (r == -EBADMSG) {
-                runner->heard_nonsense = true;
-                runner_kill(runner);
-        }
+        while (max-- > 0 && !runner->misbehaved && take_message(runner))
+                ;
 }
 
 static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -112,8 +132,12 @@ static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *u
 
 static void describe_end(const struct runner *runner, const siginfo_t *si, char *buf, size_t size)
 {
-        if (runner->heard_nonsense)
-                snprintf(buf, size, "it sent a message that is none");
+        if (runner->misbehaved)
+                snprintf(buf, size, "%s", runner->misbehaved);
+        else if (si->si_code != CLD_EXITED && si->si_status == SIGSYS)
+                snprintf(buf, size,
+                         "killed by SIGSYS: it made a system call that it is not confined to; the kernel's "
+                         "log has its number (journalctl -k)");
         else if (si->si_code == CLD_EXITED)
                 snprintf(buf, size, "exit status %d", si->si_status);
         else
@@ -124,7 +148,7 @@ static void describe_end(const struct runner *runner, const siginfo_t *si, char 
 static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
         struct runner *runner = userdata;
-        char how[64];
+        char how[160];
 
         (void)source;
         runner->pid = 0; /* sd-event reaps it */
@@ -231,6 +255,8 @@ int runner_start(sd_event *event, const struct runner_order *order, const struct
         close(pair[1]);
         if (r == 0)
                 r = watch(runner, event);
+        if (r >= 0)
+                r = sd_event_now(event, CLOCK_MONOTONIC, &runner->begin_usec);
         if (r < 0)
                 return r;
         *ret = take_ptr(runner);
