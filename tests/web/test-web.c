@@ -494,8 +494,7 @@ static void test_daemon_that_talks_nonsense_is_told_and_survived(void **state)
                 "HTTP/1.1 400 Bad Request",
                 "{}",
                 "{\"parameters\":{\"station\":7,\"slots\":\"none\"},\"continues\":true}",
-                "{\"parameters\":{\"station\":{\"name\":\"x\"},\"slots\":[{\"slot\":{}}]},\"continues\":"
-                "true}",
+                "{\"continues\":true,\"parameters\":{\"station\":{\"name\":\"x\"},\"slots\":[{}]}}",
                 "{\"error\":\"org.varlink.service.MethodNotFound\"}",
         };
         struct stream s = watch(NULL);
