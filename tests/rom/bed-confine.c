@@ -3,13 +3,18 @@
  * Part of what is preloaded into the programs of a bed. umockdev carries out an ioctl by talking to the bed through a socket,
  * which the engine's filter knows nothing of. So here, and here alone, a filter that is about to be installed gets these calls
  * besides; all others end the engine in the bed as in life. The engine itself has no switch for it.
- * Under valgrind, which makes system calls of its own in the name of the program, no filter is installed.
+ * Under valgrind, which makes system calls of its own in the name of the program, no filter is installed. With
+ * ESPDFU_BED_DUMPABLE programs stay dumpable, so that the bench may look at their memory without being root.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <seccomp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -46,4 +51,19 @@ EXPORT int seccomp_load(const scmp_filter_ctx filter)
         if (r == 0 && getenv("UMOCKDEV_DIR"))
                 r = add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(access), 0, NULL);
         return r == 0 ? load(filter) : r;
+}
+
+/* Always with four more, as the kernel has it. */
+EXPORT int prctl(int option, ...)
+{
+        unsigned long args[4];
+        va_list ap;
+
+        va_start(ap, option);
+        for (size_t i = 0; i < 4; i++)
+                args[i] = va_arg(ap, unsigned long);
+        va_end(ap);
+        if (option == PR_SET_DUMPABLE && getenv("ESPDFU_BED_DUMPABLE"))
+                return 0;
+        return (int)syscall(SYS_prctl, option, args[0], args[1], args[2], args[3]);
 }
