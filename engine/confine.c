@@ -150,10 +150,9 @@ static int allow_memory(scmp_filter_ctx filter)
         const struct scmp_arg_cmp map[] = { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
                                             argument_is(3, MAP_PRIVATE | MAP_ANONYMOUS) };
         const struct scmp_arg_cmp remap[] = { argument_is(3, MREMAP_MAYMOVE) };
-        int r = allow(filter, SCMP_SYS(mmap), ARRAY_SIZE(map), map);
+        /* Where there is mmap2(), mmap() is an older one whose arguments lie in memory, where they are not seen. */
+        int r = allow(filter, SCMP_SYS(mmap2) >= 0 ? SCMP_SYS(mmap2) : SCMP_SYS(mmap), ARRAY_SIZE(map), map);
 
-        if (r == 0)
-                r = allow(filter, SCMP_SYS(mmap2), ARRAY_SIZE(map), map);
         return r == 0 ? allow(filter, SCMP_SYS(mremap), ARRAY_SIZE(remap), remap) : r;
 }
 
@@ -249,14 +248,14 @@ static int install(const struct confinement *c)
 
 /* ---- limits ---- */
 
-static int limit(__rlimit_resource_t resource, rlim_t value)
+static int limit(__rlimit_resource_t resource, rlim_t value, rlim_t hard)
 {
-        struct rlimit now, wanted = { value, value };
+        struct rlimit now, wanted;
 
         if (getrlimit(resource, &now) < 0)
                 return -errno;
         wanted.rlim_cur = MIN(value, now.rlim_max);
-        wanted.rlim_max = wanted.rlim_cur;
+        wanted.rlim_max = MIN(hard, now.rlim_max);
         return setrlimit(resource, &wanted) < 0 ? -errno : 0;
 }
 
@@ -282,6 +281,7 @@ static int limit_all(const struct confinement *c)
                 { RLIMIT_NPROC, 0 },
                 { RLIMIT_MEMLOCK, 0 },
                 { RLIMIT_MSGQUEUE, 0 },
+                { RLIMIT_STACK, CONFINE_STACK_MAX },
                 { RLIMIT_NOFILE, (rlim_t)highest(c) + 1 }, /* no less: poll() looks at it */
 #ifndef ESPDFU_SANITIZERS                                  /* which have terabytes, most of them of nothing */
                 { RLIMIT_DATA, CONFINE_DATA_MAX },
@@ -289,10 +289,11 @@ static int limit_all(const struct confinement *c)
                 /* Answers and errors may be sent into a file; an engine that has a daemon writes none. */
                 { RLIMIT_FSIZE, c->output < 0 ? 0 : RLIM_INFINITY },
         };
-        int r = 0;
+        /* SIGXCPU, and SIGKILL where it does not listen. */
+        int r = limit(RLIMIT_CPU, CONFINE_CPU_MAX, CONFINE_CPU_MAX + 10);
 
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(limits); i++)
-                r = limit(limits[i].resource, limits[i].value);
+                r = limit(limits[i].resource, limits[i].value, limits[i].value);
         return r;
 }
 

@@ -10,6 +10,9 @@
 
 #define CONFINE_USB_FDS_MAX 8
 #define CONFINE_DATA_MAX    (64 * MIB) /* bytes of private memory; the image is shared and not counted */
+#define CONFINE_STACK_MAX   (8 * MIB)
+#define CONFINE_CPU_MAX                                                                                      \
+        900 /* seconds of a processor; 64 MiB of image are some ten, models' boards in tests many more */
 
 /* What is open by then, and all that it will need. */
 struct confinement {

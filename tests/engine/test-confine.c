@@ -542,6 +542,8 @@ static void test_others_of_its_user_cannot_look_into_it(void **state)
                 expect_line(text, "Max processes             0                    0 ");
                 expect_line(text, "Max open files            4                    4 ");
                 expect_line(text, "Max locked memory         0                    0 ");
+                expect_line(text, "Max cpu time              900                  910 ");
+                expect_line(text, "Max stack size            8388608              8388608 ");
                 free(text);
         }
         kill(pid, SIGKILL);
