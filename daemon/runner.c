@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/last-words.h"
 #include "daemon/log.h"
 
 /* Where the engine finds its descriptors. */
@@ -27,6 +28,7 @@ struct runner {
         pid_t pid; /* 0: reaped */
         int pidfd;
         int channel;
+        int last_words;
         const char *misbehaved; /* how, or NULL */
         uint64_t begin_usec, n_messages;
         sd_event_source *channel_source, *child_source;
@@ -66,6 +68,8 @@ struct runner *runner_free(struct runner *runner)
         sd_event_source_disable_unref(runner->child_source);
         if (runner->channel >= 0)
                 close(runner->channel);
+        if (runner->last_words >= 0)
+                close(runner->last_words);
         if (runner->pidfd >= 0)
                 close(runner->pidfd);
         free(runner);
@@ -154,6 +158,7 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
         runner->pid = 0; /* sd-event reaps it */
         /* What it said last is in the socket still: no more than the kernel lets stand there. */
         take_messages(runner, 1024);
+        last_words_tell(runner->last_words, runner->ops->wrote, runner->userdata);
         describe_end(runner, si, how, sizeof(how));
         runner->ops->ended(runner->userdata, how);
         return 0;
@@ -181,7 +186,7 @@ static bool place_fd(int fd, int number)
 
 /* In the child, between fork and exec: only what is safe there. It has the daemon's socket and locks until then, so it ends
  * with the daemon from its first moment on: the next one would take it for a daemon that lives. */
-static _Noreturn void become_engine(const struct runner_order *order, pid_t daemon, int channel,
+static _Noreturn void become_engine(const struct runner_order *order, pid_t daemon, int channel, int errors,
                                     char *const argv[])
 {
         sigset_t none;
@@ -195,13 +200,13 @@ static _Noreturn void become_engine(const struct runner_order *order, pid_t daem
         int program = fcntl(order->program->fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
 
         channel = fcntl(channel, F_DUPFD_CLOEXEC, CHILD_FDS_END);
-        if (image >= 0 && program >= 0 && channel >= 0 && place_fd(channel, CHILD_CHANNEL_FD) &&
-            place_fd(image, CHILD_IMAGE_FD))
+        if (image >= 0 && program >= 0 && channel >= 0 && place_fd(errors, STDERR_FILENO) &&
+            place_fd(channel, CHILD_CHANNEL_FD) && place_fd(image, CHILD_IMAGE_FD))
                 execveat(program, "", argv, environ, AT_EMPTY_PATH);
         _exit(127);
 }
 
-static int spawn(struct runner *runner, const struct runner_order *order, int channel)
+static int spawn(struct runner *runner, const struct runner_order *order, int channel, int errors)
 {
         char expect[sizeof("303a:0002")], channel_fd[12], image_fd[12];
         const char *argv[16] = { order->program->path, "--node",   order->node,  "--expect", expect,
@@ -222,7 +227,7 @@ static int spawn(struct runner *runner, const struct runner_order *order, int ch
                 return -errno;
         }
         if (runner->pid == 0)
-                become_engine(order, daemon, channel, (char *const *)argv);
+                become_engine(order, daemon, channel, errors, (char *const *)argv);
         runner->pidfd = pidfd_open(runner->pid, 0);
         return runner->pidfd < 0 ? -errno : 0;
 }
@@ -241,17 +246,21 @@ int runner_start(sd_event *event, const struct runner_order *order, const struct
                  void *userdata, struct runner **ret)
 {
         _cleanup_(runner_freep) struct runner *runner = calloc(1, sizeof(*runner));
-        int pair[2], r;
+        int pair[2], errors, r;
 
         if (!runner)
                 return -ENOMEM;
-        runner->pidfd = runner->channel = -EBADF;
+        runner->pidfd = runner->channel = runner->last_words = -EBADF;
         runner->ops = ops;
         runner->userdata = userdata;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         runner->channel = pair[0];
-        r = spawn(runner, order, pair[1]);
+        r = last_words_open(&runner->last_words, &errors);
+        if (r == 0) {
+                r = spawn(runner, order, pair[1], errors);
+                close(errors);
+        }
         close(pair[1]);
         if (r == 0)
                 r = watch(runner, event);

@@ -151,6 +151,46 @@ static void test_it_cannot_make_its_daemon_believe_nonsense(void **state)
         come_to_an_end();
 }
 
+/* All that it writes is told as what it is, escaped, and no more of it than a screen or two. */
+static void test_it_cannot_speak_in_the_journal_for_its_daemon(void **state)
+{
+        unsigned n = 0;
+        const char *p;
+
+        (void)state;
+        take_over_to("forge-journal", NULL);
+        expect_its_end("exit status 3");
+        expect_log(&line, "warning: " BAD ": its engine wrote: <2>espdfud: 1-4.2: flashed<1b>[2J\n");
+        expect_log(&line, "warning: " BAD ": its engine wrote: … and more\n");
+        p = bed_output(line.daemon);
+        while ((p = strstr(p, "<2>espdfud: 1-4.2: flashed"))) {
+                n++;
+                p++;
+        }
+        assert_in_range(n, 2, 64);
+        assert_null(strchr(bed_output(line.daemon), '\x1b'));
+        come_to_an_end();
+}
+
+/* That of an operator who asks what the board is. */
+static void test_it_cannot_speak_to_a_terminal(void **state)
+{
+        g_autofree char *socket = line_path(&line, "socket");
+        const char *argv[] = { ESPDFUCTL,  "--socket",        socket, "probe", BAD,
+                               "--engine", TAKEN_OVER_ENGINE, NULL };
+        static const char *const environment[] = { "ESPDFU_BACKDOOR=forge-journal", NULL };
+        struct bed_child *child;
+
+        (void)state;
+        take_over_to("lie", NULL);
+        expect_phase(&line, BAD, PHASE_FLASHED);
+        child = bed_spawn(line.bed, argv, &(struct bed_spawn_options){ .environment = environment });
+        assert_int_equal(bed_wait_child(child, PATIENCE), 1);
+        expect_said(bed_output(child), "says what is no answer: <2>espdfud: 1-4.2: flashed<1b>[2J");
+        assert_null(strchr(bed_output(child), '\x1b'));
+        come_to_an_end();
+}
+
 /* ---- what it can do, to its own board -------------------------------------------- */
 
 static void test_it_can_hold_its_own_slot_until_somebody_cancels(void **state)
@@ -188,6 +228,8 @@ int main(void)
                 TEST(test_it_cannot_grow_without_end),
                 TEST(test_it_cannot_flood_its_daemon),
                 TEST(test_it_cannot_make_its_daemon_believe_nonsense),
+                TEST(test_it_cannot_speak_in_the_journal_for_its_daemon),
+                TEST(test_it_cannot_speak_to_a_terminal),
                 TEST(test_it_can_hold_its_own_slot_until_somebody_cancels),
                 TEST(test_it_can_lie_about_its_own_board),
         };
