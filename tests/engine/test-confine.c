@@ -294,9 +294,24 @@ static bool is_asked_for(int call)
 static bool may_be_called(const char *name)
 {
         static const char *const names[] = {
-                "brk",        "clock_gettime",   "close",          "exit", "exit_group", "getpid",
-                "gettid",     "gettimeofday",    "munmap",         "poll", "ppoll",      "readlink",
-                "readlinkat", "restart_syscall", "rt_sigprocmask", "time",
+                "brk",
+                "clock_gettime",
+                "clock_gettime64",
+                "close",
+                "exit",
+                "exit_group",
+                "getpid",
+                "gettid",
+                "gettimeofday",
+                "munmap",
+                "poll",
+                "ppoll",
+                "ppoll_time64",
+                "readlink",
+                "readlinkat",
+                "restart_syscall",
+                "rt_sigprocmask",
+                "time",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
