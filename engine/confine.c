@@ -211,6 +211,8 @@ static int fill(scmp_filter_ctx filter, const struct confinement *c)
 {
         int r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
+        if (r == 0)
+                r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(harmless); i++)
                 r = allow(filter, harmless[i], 0, NULL);
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(by_descriptor); i++)
