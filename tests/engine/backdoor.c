@@ -5,6 +5,7 @@
  * call or message, once it has claimed the board; that of another chip is honest.
  */
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/usbdevice_fs.h>
 #include <poll.h>
 #include <signal.h>
@@ -56,7 +57,12 @@ static int say(const struct engine_message *message, int flags)
 static void open_path(const struct board *board)
 {
         (void)board;
+#ifdef ESPDFU_SANITIZERS /* which open by openat(), to report */
+        syscall(SYS_openat2, AT_FDCWD, path(), &(struct open_how){ .flags = O_RDWR },
+                sizeof(struct open_how));
+#else
         syscall(SYS_openat, AT_FDCWD, path(), O_RDWR);
+#endif
 }
 
 static void local_socket(const struct board *board)
