@@ -45,10 +45,22 @@ sub figure_of {
         return $number * (defined $unit ? $units{$unit} // return : 1);
 }
 
+# A row of a table, or a paragraph: what is named in it belongs together.
+my (@units, $goes_on);
 while (my $line = <>) {
-        my $file;
-        $line_number++;
-        # In the order of the line: `file`, then `test_…` and "stories" of it.
+        chomp $line;
+        if ($goes_on && $line =~ m/^[^|#\s-]|^  \S/) {
+                $units[-1][1] .= " $line" =~ s/ +/ /r;
+        } else {
+                push @units, [$., $line];
+        }
+        $goes_on = $line =~ m/^[^|#]/;
+}
+
+for my $unit (@units) {
+        my ($file, $line);
+        ($line_number, $line) = @$unit;
+        # In the order of the text: `file`, then `test_…` and "stories" of it.
         while ($line =~ m/`([^`]+)`|"([^"]+)"/g) {
                 my ($code, $story) = ($1, $2);
                 if (defined $story) {
