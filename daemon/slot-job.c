@@ -141,6 +141,13 @@ static void on_engine_said(void *userdata, const struct engine_message *message)
         slot_job_event(userdata, &(struct job_event){ .type = JOB_EV_ENGINE_SAID, .message = message });
 }
 
+static void on_engine_wrote(void *userdata, const char *line)
+{
+        struct slot *slot = userdata;
+
+        log_slot(LOG_WARNING, slot->name, slot->job_id, NULL, "its engine wrote: %s", line);
+}
+
 static void on_engine_ended(void *userdata, const char *how)
 {
         struct slot *slot = userdata;
@@ -151,7 +158,9 @@ static void on_engine_ended(void *userdata, const char *how)
 
 static void start_engine(struct slot *slot)
 {
-        static const struct runner_ops ops = { .said = on_engine_said, .ended = on_engine_ended };
+        static const struct runner_ops ops = { .said = on_engine_said,
+                                               .wrote = on_engine_wrote,
+                                               .ended = on_engine_ended };
         struct runner_order order = {
                 .program = &slot->world->engine,
                 .node = slot->board->node,

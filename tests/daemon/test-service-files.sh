@@ -55,13 +55,27 @@ sandbox_is_at_1_5() {
         systemd-analyze security --offline=true --threshold=15 "$dir/espdfud.service"
 }
 
-sandbox_of_the_metrics_is_at_2() {
-        systemd-analyze security --offline=true --threshold=20 "$dir/espdfu-metrics.service"
+sandbox_of_the_metrics_is_at_0_9() {
+        systemd-analyze security --offline=true --threshold=9 "$dir/espdfu-metrics.service"
 }
 
 # It speaks to a network: no more than that may be open.
 sandbox_of_web_is_at_0_9() {
         systemd-analyze security --offline=true --threshold=9 "$dir/espdfu-web.service"
+}
+
+# What systemd-analyze misses ("✗ PrivateUsers= …", "✗ User=/DynamicUser= …") is named in a comment of the unit.
+what_is_left_out_has_its_reason() {
+        for unit in espdfud.service espdfu-metrics.service espdfu-web.service; do
+                systemd-analyze security --no-pager --offline=true "$dir/$unit" | sed -n 's/^✗ \([A-Za-z]*=\).*/\1/p' |
+                        sort -u >"$dir/missed"
+                [ -s "$dir/missed" ] || return 1
+                while read -r directive; do
+                        grep -q "^#.*\<$directive" "$dir/$unit" || echo "$unit: no reason for the lack of $directive"
+                done <"$dir/missed"
+        done >"$dir/without"
+        cat "$dir/without"
+        [ ! -s "$dir/without" ]
 }
 
 users_are_understood() {
@@ -93,8 +107,9 @@ fi
 if command -v systemd-analyze >/dev/null; then
         holds "systemd understands the units, every line of them" units_are_understood
         holds "systemd-analyze security gives the service 1.5 or less" sandbox_is_at_1_5
-        holds "and the one that writes figures 2.0 or less" sandbox_of_the_metrics_is_at_2
+        holds "and the one that writes figures 0.9 or less" sandbox_of_the_metrics_is_at_0_9
         holds "systemd-analyze security gives the page's 0.9 or less" sandbox_of_web_is_at_0_9
+        holds "what is left out has its reason in the unit" what_is_left_out_has_its_reason
         holds "systemd-sysusers understands the user" users_are_understood
 else
         skip "units, sandbox, user: no systemd-analyze"
