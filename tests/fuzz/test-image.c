@@ -49,8 +49,8 @@ static void check_image(const struct image *image, size_t len)
 
                 must(file->first_member == next && file->n_members > 0);
                 must((uint64_t)file->address + file->size <= image->flash_size);
-                must(is_printable(file->name) && is_printable(file->partition) && is_printable(file->app_name) &&
-                     is_printable(file->app_version));
+                must(is_printable(file->name) && is_printable(file->partition) &&
+                     is_printable(file->app_name) && is_printable(file->app_version));
                 next += file->n_members;
         }
         must(next == image->n_members);
