@@ -66,6 +66,8 @@ static void take_request(struct chaos *c, const struct dfu_action *a)
         check(c, a->tag < DFU_DEPTH_MAX, "a tag out of range");
         for (size_t i = 0; i < c->n; i++)
                 check(c, c->flights[i].tag != a->tag, "a tag twice in flight");
+        if (c->requests[DFU_DNLOAD] == 1 && c->dfu.bytes_done == 0)
+                check(c, c->n == 0, "something behind the first block before it was taken");
         if (a->request == DFU_ABORT || a->request == DFU_CLRSTATUS)
                 check(c, c->n == 0, "ABORT or CLRSTATUS with something in flight");
         check(c, a->request < DFU_REQUEST_MAX_, "no request");

@@ -60,6 +60,8 @@ static void check_submission(const struct host *host, const struct dfu_action *a
                 assert_int_not_equal(host->queue[i].action.tag, a->tag);
         if (a->request == DFU_ABORT || a->request == DFU_CLRSTATUS)
                 assert_int_equal(host->n, 0);
+        if (host->dnloads == 1 && host->dfu.bytes_done == 0)
+                assert_int_equal(host->n, 0); /* the first block's end is known before anything follows */
         if (a->request != DFU_DNLOAD)
                 return;
         assert_true(a->length <= p->transfer_size);
@@ -129,7 +131,7 @@ static bool pump(struct host *host)
                 dfu_next(&host->dfu, host->now_usec, &action);
                 switch (action.type) {
                 case DFU_DO_WAIT:
-                        if (host->dfu.stage == DFU_STAGE_SEND && !host->draining &&
+                        if (host->dfu.stage == DFU_STAGE_SEND && !host->draining && host->dfu.bytes_done > 0 &&
                             host->n < host->dfu.params.depth && host->dfu.next_offset < host->dfu.params.size)
                                 host->starved++;
                         return false;
