@@ -285,7 +285,7 @@ void host_meets_with(struct host *host, const struct rom_config *config, struct 
         };
 }
 
-void host_meets(struct host *host, const struct rom_config *config)
+void host_small_image(struct sample_image *ret)
 {
         const struct sample_spec spec = {
                 .pid = 0x0002,
@@ -293,9 +293,15 @@ void host_meets(struct host *host, const struct rom_config *config)
                 .files = { { "a.bin", 0x1000, 5000, 3 }, { "b.bin", 0x8000, 700, 5 } },
                 .n_files = 2,
         };
+
+        sample_image_make(&spec, ret);
+}
+
+void host_meets(struct host *host, const struct rom_config *config)
+{
         struct sample_image image;
 
-        sample_image_make(&spec, &image);
+        host_small_image(&image);
         host_meets_with(host, config, &image);
 }
 

@@ -79,6 +79,8 @@ struct host {
 
 /* In DFU mode and dfuIDLE, with a small image for it: 160 blocks. Virtual time begins at an hour. */
 void host_meets(struct host *host, const struct rom_config *config);
+/* That image. */
+void host_small_image(struct sample_image *ret);
 /* The same with an image of the caller's, which is moved. */
 void host_meets_with(struct host *host, const struct rom_config *config, struct sample_image *image);
 void host_done(struct host *host);
