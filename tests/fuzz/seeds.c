@@ -74,7 +74,7 @@ static void give_payload(const struct seeds *seeds, const struct bytes *image)
 
         while (len > 0 && image->data[len - 1] == 0)
                 len--;
-        give(seeds, image->data, len);
+        give(seeds, image->data, (len + 1 + 3) / 4 * 4); /* the NUL of the trailer, and its padding */
 }
 
 static void image_seeds(const struct seeds *seeds)
