@@ -77,11 +77,36 @@ static void give_payload(const struct seeds *seeds, const struct bytes *image)
         give(seeds, image->data, (len + 1 + 3) / 4 * 4); /* the NUL of the trailer, and its padding */
 }
 
+/* All kinds of files, each as small as it can be: fuzzing is as fast as what it plays with is small. */
+static struct bytes tiny_image(void)
+{
+        static const struct fixture_partition partitions[] = {
+                { 1, 2, 0x9000, 0x6000, "nvs" },
+                { 0, 0, 0x10000, 0x100000, "factory" },
+        };
+        struct bytes table = fixture_partition_table(partitions, ARRAY_SIZE(partitions));
+        struct bytes app = fixture_esp_image_of_size(0x0002, "gizmo", "1.4.2", 1), image;
+        struct fixture_archive a;
+
+        fixture_archive_init(&a);
+        fixture_archive_add(&a, "pt.bin", 0x8000, table.data, 128);
+        fixture_archive_add(&a, "nvs.bin", 0x9000, "12345", 5);
+        fixture_archive_add(&a, "app.bin", 0x10000, app.data, app.len);
+        image = fixture_archive_make(&a);
+        fixture_archive_done(&a);
+        bytes_done(&table);
+        bytes_done(&app);
+        return image;
+}
+
 static void image_seeds(const struct seeds *seeds)
 {
         struct bytes image = fixture_board_image(chip_by_name("esp32s2"));
         struct fixture_archive a;
 
+        give_payload(seeds, &image);
+        bytes_done(&image);
+        image = tiny_image();
         give_payload(seeds, &image);
         bytes_done(&image);
         fixture_archive_small(&a);

@@ -4,8 +4,8 @@
  * does not matter: what becomes a question of the socket is one that the daemon understands. And the cursor that all
  * bytes from outside are read with, which never leaves them.
  */
-#include "core/csv.h"
 #include "core/chip.h"
+#include "core/csv.h"
 #include "core/cursor.h"
 #include "core/history.h"
 #include "core/time-words.h"
