@@ -323,6 +323,9 @@ static void next_to_send(struct dfu *dfu, uint64_t now_usec, struct dfu_action *
 
         if (in_flight(dfu) >= dfu->params.depth)
                 return;
+        /* A device that fails to take the first block would take the second for it: no archive, a raw write. */
+        if (dfu->bytes_done == 0 && in_flight(dfu) > 0)
+                return;
         if (dfu->since_status >= dfu->params.status_every || (all_sent && dfu->since_status > 0))
                 submit_status(dfu, now_usec, ret);
         else if (!all_sent)

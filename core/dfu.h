@@ -3,8 +3,8 @@
  * The host side of DFU, sans I/O and without a clock: says which request comes next, is told how each ended, and comes
  * to a verdict. One machine, two profiles that differ in what may be in flight:
  *
- *   rom    the mask ROM: blocks stand in the bus's queue one behind the other, a GETSTATUS queued among them now and
- *          then like a block; bwPollTimeout (always 256 ms) is not waited for.
+ *   rom    the mask ROM: once the first block is taken they stand in the bus's queue one behind the other, a GETSTATUS
+ *          queued among them now and then like a block; bwPollTimeout (always 256 ms) is not waited for.
  *   dfu11  any other DFU 1.1 device, to the letter: one request at a time, GETSTATUS after each block, bwPollTimeout
  *          obeyed.
  *
@@ -17,7 +17,8 @@
  *                          result                      GETSTATUS: dfuIDLE, OK is `flashed`; nothing else is
  *
  * On a failure, a cancel or a time-out everything in flight is cancelled and reaped first (drain). Only then may ABORT
- * or CLRSTATUS follow: a DNLOAD that stands behind one begins a raw write at flash address 0.
+ * or CLRSTATUS follow: a DNLOAD that stands behind one begins a raw write at flash address 0. So does the second block
+ * where the device did not get the first: nothing is queued behind that.
  *
  * The driver: dfu_start() or dfu_start_detach(); then, until DFU_DO_END: carry out what dfu_next() says until it says
  * DFU_DO_WAIT; report each completion by dfu_completed(); call dfu_expired() when dfu_deadline() has passed.

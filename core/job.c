@@ -337,7 +337,7 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
                 return JOB_DO_NOTHING;
         if (job_is_cancelled_by_person(job) && !job->final && job->attempt < job->params.attempts_max)
                 return job_record_cancel(job, now_usec); /* the row that says so came too early */
-        if (may_retry(job)) {
+        if (!job->final && may_retry(job)) {
                 job->state = JOB_QUEUED;
                 job->phase = PHASE_QUEUED;
                 job->not_before_usec = now_usec + job_retry_delay(job);

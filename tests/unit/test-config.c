@@ -4,8 +4,7 @@
 
 #include "core/config-keys.h"
 #include "tests/unit/config-text.h"
-
-#define SHA "6192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6fFF"
+#include "tests/unit/samples.h"
 
 static void test_nothing_said_gives_the_defaults(void **state)
 {
@@ -35,19 +34,7 @@ static void test_nothing_said_gives_the_defaults(void **state)
 
 static void test_everything_said_arrives(void **state)
 {
-        _cleanup_(config_freep) struct config *config = read_text(
-                "[station]\nname = line3-a\njobs-max = 12\nreattach-time = 500ms\nreturn-time = "
-                "1min\nstop-time = 2min\n"
-                "[slot A1]\npath = pci-0000:00:14.0-usb-0:4.1\n"
-                "[slot A2]\nport = 1-4.2\n"
-                "[hub left]\npath = pci-0000:00:14.0-usb-0:4\njobs-max = 8\n"
-                "[hub right]\nport = 1-5\n"
-                "[policy gizmo]\nchip = esp32s3\nslot = A*\nport = 1-*\npath = pci-*\nserial = 7c:*\nmode = "
-                "any\n"
-                "image = /srv/gizmo.bin\nsha256 = " SHA
-                "\naction = hold\nattempts = 20\nretry-delay = 1500ms\n"
-                "after = reset\nreflash = never\nsignature = required\n",
-                "");
+        _cleanup_(config_freep) struct config *config = read_text(CONFIG_EVERYTHING, "");
         const struct config_policy *gizmo = &config->policies[0];
 
         (void)state;
@@ -225,7 +212,8 @@ static void test_all_errors_of_a_file_are_told_in_one_go(void **state)
                 "line3.conf:4: jobs-max = many: expected 0 (no limit) to 1024\n"
                 "line3.conf:5: [slot A1: expected ] at its end\n"
                 "line3.conf:9: atempts = 0: unknown key in [policy gizmo], perhaps attempts: expected chip, "
-                "slot, port, path, serial, mode, image, sha256, signature, board-data, action, attempts, retry-delay, "
+                "slot, port, path, serial, mode, image, sha256, signature, board-data, action, attempts, "
+                "retry-delay, "
                 "after or reflash\n"
                 "line3.conf:10: attempts = 0: expected 1 to 20\n"
                 "line3.conf:7: [policy gizmo]: action = flash: expected an image key beside it\n"

@@ -460,6 +460,33 @@ static void test_sigterm_after_the_verdict_changes_nothing(void **state)
         host_done(&host);
 }
 
+/* A board that did not take the first block takes the next one for the first: that is no archive, and goes raw to flash
+ * address 0. On a bus that runs on behind a failed transfer nothing may stand there. */
+static void test_first_block_that_fails_is_not_followed_by_the_second(void **state)
+{
+        enum { REFUSED, LOST, CANCELLED, BROKEN, N_WAYS };
+
+        (void)state;
+        for (unsigned way = 0; way < N_WAYS; way++) {
+                struct host host;
+
+                host_meets(&host, &s2);
+                host.late = 1000;
+                if (way == REFUSED || way == LOST)
+                        host_fault(&host, ROM_AT_BLOCK, 0, 1, way == REFUSED ? ROM_DO_STALL : ROM_DO_LOSE, 0);
+                if (way == CANCELLED)
+                        host.cancel_at = 2;
+                if (way == BROKEN)
+                        host.broken_at = 2; /* the first is GETSTATUS */
+                host.broken_with = DFU_BUS_ERROR;
+                download(&host);
+                expect_no_harm(&host);
+                assert_int_equal(host.dnloads, 1);
+                expect_next_attempt_flashes(&host);
+                host_done(&host);
+        }
+}
+
 /* ---- everything, everywhere ---- */
 
 static void test_every_fault_at_every_request_ends_truly(void **state)
@@ -539,6 +566,7 @@ int main(void)
                 cmocka_unit_test(test_sigterm_when_nothing_comes_back_sends_no_abort),
                 cmocka_unit_test(test_sigterm_whose_abort_is_not_answered_ends_in_time),
                 cmocka_unit_test(test_sigterm_after_the_verdict_changes_nothing),
+                cmocka_unit_test(test_first_block_that_fails_is_not_followed_by_the_second),
                 cmocka_unit_test(test_every_fault_at_every_request_ends_truly),
         };
 

@@ -289,6 +289,22 @@ static void test_board_that_is_not_to_be_waited_for_ends_at_once(void **state)
                    "board left before the first byte", true);
 }
 
+/* Its row says that none follows: the record is not made a lie by a board that is back before the row is closed. */
+static void test_final_attempt_stays_the_last_though_its_board_is_back_before_it_is_closed(void **state)
+{
+        const struct job_event for_good = { .type = JOB_EV_LEFT, .for_good = true };
+
+        (void)state;
+        board_with_mac_waits(false);
+        engine_starts();
+        job_step(&job, &for_good, now);
+        assert_int_equal(engine_ends("killed by signal 11"), JOB_DO_CLOSE_ROW);
+        assert_true(job.final);
+        assert_int_equal(board_comes_back(true), JOB_DO_NOTHING);
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
+        assert_int_equal(job.verdict, VERDICT_ENGINE_FAILED);
+}
+
 static void test_detached_board_that_comes_on_another_port_goes_on_there(void **state)
 {
         (void)state;
@@ -405,6 +421,7 @@ int main(void)
                 t(test_board_that_leaves_before_its_row_is_open_may_return),
                 t(test_board_that_left_after_a_verdict_that_stands_is_not_waited_for),
                 t(test_board_that_is_not_to_be_waited_for_ends_at_once),
+                t(test_final_attempt_stays_the_last_though_its_board_is_back_before_it_is_closed),
                 t(test_detached_board_that_comes_on_another_port_goes_on_there),
                 t(test_person_cancels_while_its_return_is_waited_for),
                 t(test_person_cancels_while_the_lost_attempt_is_being_recorded),
