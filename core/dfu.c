@@ -317,14 +317,20 @@ static void submit_block(struct dfu *dfu, uint64_t now_usec, struct dfu_action *
         submit(dfu, DFU_DNLOAD, dfu->block_number++, offset, (uint16_t)length, now_usec, ret);
 }
 
+/*
+ * Nothing stands behind the first block: were it refused, the one behind would begin the download, in the middle of the
+ * archive, and that is a raw write at flash address 0.
+ */
+static bool first_is_under_way(const struct dfu *dfu)
+{
+        return dfu->next_offset > 0 && dfu->bytes_done == 0;
+}
+
 static void next_to_send(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
 {
         bool all_sent = dfu->next_offset == dfu->params.size;
 
-        if (in_flight(dfu) >= dfu->params.depth)
-                return;
-        /* A device that fails to take the first block would take the second for it: no archive, a raw write. */
-        if (dfu->bytes_done == 0 && in_flight(dfu) > 0)
+        if (in_flight(dfu) >= dfu->params.depth || first_is_under_way(dfu))
                 return;
         if (dfu->since_status >= dfu->params.status_every || (all_sent && dfu->since_status > 0))
                 submit_status(dfu, now_usec, ret);

@@ -156,6 +156,9 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
         job->detach_unanswered = detach_may_be_under_way(job);
         if (job->verdict == VERDICT_DETACHED || job->detach_unanswered)
                 return detached(job, now_usec);
+        /* It left, and not for DETACH: that it is there again, if it is, is no return from it. */
+        if (job->phase == PHASE_DETACHING && job->left_since_detach)
+                job->lost = true;
         return job_close_row(job);
 }
 

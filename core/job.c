@@ -359,11 +359,9 @@ static void note_presence(struct job *job, const struct job_event *event, uint64
         if (event->type == JOB_EV_LEFT) {
                 job->present = false;
                 job->left_since_detach = true;
+                job->left_usec = now_usec;
                 job->for_good |= event->for_good;
-                if (!detaching) {
-                        job->lost = true;
-                        job->left_usec = now_usec;
-                }
+                job->lost |= !detaching;
         } else if (event->type == JOB_EV_ELSEWHERE) {
                 job->elsewhere = true;
         } else if (event->type == JOB_EV_ARRIVED) {

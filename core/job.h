@@ -111,7 +111,7 @@ struct job {
         bool replaced;                /* what is on the port now came after the job's board had left … */
         bool same_board;              /* … but looks like it */
         bool lost;          /* the board left unplanned since the attempt began; it may be present again */
-        uint64_t left_usec; /* when */
+        uint64_t left_usec; /* when it left last */
         bool for_good;      /* its return is not waited for */
         bool elsewhere;     /* it is on another port */
         bool given_up;      /* the attempt that is opened is there to record the job's end */

@@ -156,10 +156,12 @@ void slot_rest_in(struct slot *slot, enum phase phase, const char *message)
 
 static void rest_without_policy(struct slot *slot)
 {
+        const struct board *board = slot->board;
+        bool is_application = board->chip && !board->is_rom && !board->contradicts;
         char text[160], what[96];
 
-        snprintf(text, sizeof(text), "no policy for %s%s", board_describe(slot->board, what, sizeof(what)),
-                 slot->board->chip && !slot->board->is_rom ? ": an application, left alone" : "");
+        snprintf(text, sizeof(text), "no policy for %s%s", board_describe(board, what, sizeof(what)),
+                 is_application ? ": an application, left alone" : "");
         log_slot(LOG_NOTICE, slot->name, NULL, MESSAGE_NO_POLICY, "%s", text);
         slot_rest_in(slot, PHASE_NO_POLICY, text);
 }

@@ -82,6 +82,8 @@ void expect_last_verdict(struct line *line, const char *slot, enum verdict verdi
 void expect_bytes_done(struct line *line, const char *slot, uint64_t at_least);
 /* Phase flashed, and the flash holds what the image of its chip says. */
 void expect_flashed(struct line *line, const char *slot, struct bed_board *board);
+/* Whether it does. */
+bool flash_is_right(struct line *line, struct bed_board *board);
 void expect_log(struct line *line, const char *text);
 /* Whether nothing that could write to the board was ever sent. */
 void expect_untouched(struct line *line, struct bed_board *board);

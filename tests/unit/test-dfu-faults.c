@@ -89,6 +89,21 @@ static void test_stall_at_each_phase(void **state)
         }
 }
 
+/* The queue runs on behind a stall until it is taken back: a download must not begin with what stands there. */
+static void test_stalled_first_block_writes_nothing_however_late_the_rest_is_taken_back(void **state)
+{
+        struct host host;
+
+        (void)state;
+        host_meets(&host, &s2);
+        host.late = HOST_DEPTH;
+        host_fault(&host, ROM_AT_BLOCK, 0, 1, ROM_DO_STALL, 0);
+        download(&host);
+        expect_verdict(&host, VERDICT_STALLED, "refused DNLOAD at byte 0 of 10240");
+        expect_next_attempt_flashes(&host);
+        host_done(&host);
+}
+
 static void test_silence_at_each_phase(void **state)
 {
         (void)state;
@@ -546,6 +561,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_stall_at_each_phase),
+                cmocka_unit_test(test_stalled_first_block_writes_nothing_however_late_the_rest_is_taken_back),
                 cmocka_unit_test(test_silence_at_each_phase),
                 cmocka_unit_test(test_silence_where_cancelled_transfers_never_come_back_ends_too),
                 cmocka_unit_test(test_board_that_leaves_at_each_phase),
