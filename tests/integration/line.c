@@ -388,13 +388,12 @@ void expect_untouched(struct line *line, struct bed_board *board)
 
 /* ---- programs ------------------------------------------------------------------ */
 
-void start_daemon(struct line *line)
+void launch_daemon(struct line *line)
 {
         g_autofree char *conf = line_path(line, "conf"), *state = line_path(line, "state"),
                         *socket = line_path(line, "socket");
         const char *argv[12] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket };
         size_t n = 7;
-        struct expectation e = { .line = line, .n_updates = line->n_updates };
         struct bed_spawn_options show = { .environment = line->environment,
                                           .show_output = getenv("LINE_SHOW") != NULL };
 
@@ -405,6 +404,18 @@ void start_daemon(struct line *line)
                 argv[n++] = line->engine;
         }
         line->daemon = bed_spawn(line->bed, argv, &show);
+}
+
+void start_daemon(struct line *line)
+{
+        launch_daemon(line);
+        expect_ready(line);
+}
+
+void expect_ready(struct line *line)
+{
+        struct expectation e = { .line = line, .n_updates = line->n_updates };
+
         expect_log(line, "is ready on");
         start_watching(line);
         expect(line, "the first status", is_told, &e);
