@@ -63,16 +63,18 @@ struct bed_board {
         struct bed *bed;
         struct rom *rom;
         char port[BED_PORT_MAX];
-        struct node *node;      /* the present, or last, stay */
-        GHashTable *properties; /* of the test: name -> value, "" removes it */
-        int occupied;           /* an interface, or -1 */
-        GQueue queue;           /* of struct transfer, in the order they came */
-        bool active;            /* a transfer has its turn: */
-        struct transfer *turn;  /* it; NULL when the host took it back */
-        struct rom_reply reply; /* what will become of it */
-        uint64_t due_usec;      /* when */
-        uint64_t free_usec;     /* the one before was through then */
-        uint64_t return_usec;   /* comes back by itself then; USEC_INFINITY: does not */
+        struct node *node;       /* the present, or last, stay */
+        GHashTable *properties;  /* of the test: name -> value, "" removes it */
+        int occupied;            /* an interface, or -1 */
+        GQueue queue;            /* of struct transfer, in the order they came */
+        bool active;             /* a transfer has its turn: */
+        struct transfer *turn;   /* it; NULL when the host took it back */
+        struct rom_reply reply;  /* what will become of it */
+        uint64_t due_usec;       /* when */
+        uint64_t free_usec;      /* the one before was through then */
+        GArray *downloads;       /* of struct bed_download */
+        uint64_t forgotten_usec; /* 0: it is not */
+        uint64_t return_usec;    /* comes back by itself then; USEC_INFINITY: does not */
 };
 
 struct bed {
