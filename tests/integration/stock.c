@@ -1,7 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/integration/stock.h"
 
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+unsigned stock_number(const char *name, unsigned otherwise)
+{
+        const char *text = getenv(name);
+
+        return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
+}
+
+void stock_lay_out(struct line *line, struct stock_environment *environment, const char *config,
+                   unsigned n_first, unsigned n_second)
+{
+        umask(022);
+        line_lay_out(line, config);
+        line->quiet = true;
+        g_snprintf(environment->owner, sizeof(environment->owner), "ESPDFU_DATA_OWNER=%u",
+                   (unsigned)geteuid());
+        environment->variables[0] = environment->owner;
+        line->environment = environment->variables;
+        stock_image(line, "s2.bin", 0x0002, 3, &line->s2);
+        stock_image(line, "s3.bin", 0x0009, 5, &line->s3);
+        bed_plug_hub(line->bed, "1-1", n_first);
+        bed_plug_hub(line->bed, "1-2", n_second);
+}
 
 void stock_file(struct line *line, const char *name, const void *data, size_t len)
 {
@@ -88,4 +113,14 @@ void stock_expect_blank_ends(const struct rom *rom)
 
         assert_true(rom_flash_is_blank(rom, boot_end, sector_end(boot_end) - boot_end));
         assert_true(rom_flash_is_blank(rom, app_end, sector_end(app_end) - app_end));
+}
+
+void stock_expect_flashed(const struct rom *rom, const struct sample_image *image, bool has_data)
+{
+        assert_int_equal(rom_counters(rom)->raw_downloads, 0);
+        assert_int_equal(rom_counters(rom)->violations, 0);
+        stock_expect_nothing_beside(rom, has_data);
+        if (!rom_flash_has_image(rom, image->data, image->payload_size))
+                fail_msg("board %s: its flash is not the image", rom_serial(rom));
+        stock_expect_blank_ends(rom);
 }

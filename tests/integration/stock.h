@@ -19,6 +19,20 @@
 #define STOCK_OLD_BYTE     0xa5
 #define STOCK_OLD_SIZE     0x20000 /* bytes */
 
+/* A number of the environment, which says how long a story is, or which. */
+unsigned stock_number(const char *name, unsigned otherwise);
+
+/*
+ * Lays out a line with two hubs, 1-1 and 1-2, of so many ports, whose daemon says no more than it would in life, and takes this
+ * user's folders. Its images, s2.bin and s3.bin, are small ones. environment is used as long as the line is there.
+ */
+struct stock_environment {
+        char owner[40];
+        const char *variables[2];
+};
+void stock_lay_out(struct line *line, struct stock_environment *environment, const char *config,
+                   unsigned n_first, unsigned n_second);
+
 /* A file of the line's directory that anybody may read. */
 void stock_file(struct line *line, const char *name, const void *data, size_t len);
 /* An image for this chip, as a file too. image: released before, to be released. */
@@ -36,3 +50,5 @@ void stock_expect_untouched(const struct rom *rom);
 void stock_expect_nothing_beside(const struct rom *rom, bool has_data);
 /* Erased behind the end of each file of the image. */
 void stock_expect_blank_ends(const struct rom *rom);
+/* Nothing was ever written that was no archive; the image is there, whole, with its file, and nothing beside it. */
+void stock_expect_flashed(const struct rom *rom, const struct sample_image *image, bool has_data);

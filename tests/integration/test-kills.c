@@ -70,16 +70,8 @@ static struct {
         uint64_t launched_usec;
         bool watching, closing;
         struct ledger_figures ledger;
-        char owner[40];
-        const char *environment[2];
+        struct stock_environment environment;
 } k;
-
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-        const char *text = getenv(name);
-
-        return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
 
 static bool one_in(unsigned n)
 {
@@ -137,22 +129,6 @@ static bool there_are_more(void)
         return !k.closing && k.boards->len < k.files;
 }
 
-/* The flash of a board that was flashed: its image and its file, and nothing beside them. */
-static void expect_right_flash(const struct board *board)
-{
-        const struct rom *rom = bed_rom(board->bed);
-        const struct sample_image *image = board->seen->chip == ROM_S2 ? &k.line.s2 : &k.line.s3;
-
-        assert_int_equal(rom_counters(rom)->raw_downloads, 0);
-        assert_int_equal(rom_counters(rom)->violations, 0);
-        stock_expect_nothing_beside(rom, !board->never);
-        if (board->never)
-                return;
-        if (!rom_flash_has_image(rom, image->data, image->payload_size))
-                fail_msg("%s: its flash is not the image", witness_name(board->seen));
-        stock_expect_blank_ends(rom);
-}
-
 /* After it was flashed no one may write to it any more: its flash is compared now and it is forgotten. */
 static void take_out(struct slot *slot)
 {
@@ -160,7 +136,11 @@ static void take_out(struct slot *slot)
         witness_pulled(slot->board->seen);
         bed_lock(k.line.bed);
         witness_look(slot->board->seen, slot->board->bed);
-        expect_right_flash(slot->board);
+        if (slot->board->never)
+                stock_expect_nothing_beside(bed_rom(slot->board->bed), false);
+        else
+                stock_expect_flashed(bed_rom(slot->board->bed),
+                                     slot->board->seen->chip == ROM_S2 ? &k.line.s2 : &k.line.s3, true);
         bed_unlock(k.line.bed);
         slot->board = NULL;
         slot->out = true;
@@ -480,23 +460,16 @@ static void test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(void *
 
 static int begin(void **state)
 {
-        unsigned seed = from_environment("ESPDFU_KILLS_SEED", 1);
+        unsigned seed = stock_number("ESPDFU_KILLS_SEED", 1);
 
         (void)state;
-        k.kills = from_environment("ESPDFU_KILLS", 80);
+        k.kills = stock_number("ESPDFU_KILLS", 80);
         k.files = k.kills * BOARDS_A_KILL;
         print_message("ESPDFU_KILLS=%u ESPDFU_KILLS_SEED=%u\n", k.kills, seed);
-        umask(022);
         k.chance = g_rand_new_with_seed(seed);
         k.boards = g_ptr_array_new_with_free_func(g_free);
         witness_init(&k.witness);
-        line_lay_out(&k.line, config);
-        k.line.quiet = true;
-        g_snprintf(k.owner, sizeof(k.owner), "ESPDFU_DATA_OWNER=%u", (unsigned)geteuid());
-        k.environment[0] = k.owner;
-        k.line.environment = k.environment;
-        stock_image(&k.line, "s2.bin", 0x0002, 3, &k.line.s2);
-        stock_image(&k.line, "s3.bin", 0x0009, 5, &k.line.s3);
+        stock_lay_out(&k.line, &k.environment, config, SLOTS, WORST_SLOTS);
         stock_folder(&k.line, "nvs", k.files);
         for (unsigned i = 0; i < SLOTS; i++) {
                 bool worst = i >= SLOTS - WORST_SLOTS;
@@ -506,8 +479,6 @@ static int begin(void **state)
                 g_snprintf(k.slots[i].name, sizeof(k.slots[i].name), "%s%s%u", worst ? "W" : "1-1.", "",
                            n + 1);
         }
-        bed_plug_hub(k.line.bed, "1-1", 16);
-        bed_plug_hub(k.line.bed, "1-2", WORST_SLOTS);
         return 0;
 }
 

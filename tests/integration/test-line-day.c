@@ -11,17 +11,10 @@
 
 static struct day day;
 
-static unsigned from_environment(const char *name, unsigned otherwise)
-{
-        const char *text = getenv(name);
-
-        return text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
-}
-
 static int begin(void **state)
 {
-        unsigned n_boards = from_environment("ESPDFU_DAY_BOARDS", 100);
-        unsigned seed = from_environment("ESPDFU_DAY_SEED", 1);
+        unsigned n_boards = stock_number("ESPDFU_DAY_BOARDS", 100);
+        unsigned seed = stock_number("ESPDFU_DAY_SEED", 1);
 
         (void)state;
         print_message("ESPDFU_DAY_BOARDS=%u ESPDFU_DAY_SEED=%u\n", n_boards, seed);

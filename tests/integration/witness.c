@@ -122,17 +122,16 @@ static uint64_t came_to(const struct witness_board *board, const char *slot, uin
         return last;
 }
 
-/* The ESP32-S2 that came to the slot last before the row began. */
-static struct witness_board *board_without_mac(const struct witness *witness, const char *slot,
-                                               uint64_t start)
+/* The ESP32-S2 that came to the slot last before then. */
+static struct witness_board *last_without_mac(const GPtrArray *visitors, const char *slot,
+                                              uint64_t before_usec)
 {
-        const GPtrArray *visitors = g_hash_table_lookup(witness->slots, slot);
         struct witness_board *last = NULL;
         uint64_t last_usec = 0;
 
         for (unsigned i = 0; visitors && i < visitors->len; i++) {
                 struct witness_board *board = g_ptr_array_index(visitors, i);
-                uint64_t from = board->chip == ROM_S2 ? came_to(board, slot, start) : 0;
+                uint64_t from = board->chip == ROM_S2 ? came_to(board, slot, before_usec) : 0;
 
                 if (from > last_usec) {
                         last = board;
@@ -142,14 +141,62 @@ static struct witness_board *board_without_mac(const struct witness *witness, co
         return last;
 }
 
+/* Where it stood then; NULL: nowhere yet. */
+static const char *slot_at(const struct witness_board *board, uint64_t usec)
+{
+        const char *slot = NULL;
+
+        for (unsigned i = 0; i < board->stays->len; i++) {
+                const struct witness_stay *stay = &g_array_index(board->stays, struct witness_stay, i);
+
+                if (stay->from_usec <= usec)
+                        slot = stay->slot;
+        }
+        return slot;
+}
+
+static bool has_download_between(const struct witness_board *board, const char *slot, uint64_t start,
+                                 uint64_t end)
+{
+        for (unsigned i = 0; i < board->downloads->len; i++) {
+                uint64_t begin = g_array_index(board->downloads, struct bed_download, i).begin_usec;
+
+                if (start <= begin && begin <= end && streq_ptr(slot_at(board, begin), slot))
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * An ESP32-S2 that is exchanged for another one while it is off the bus for DETACH cannot be told from it: the attempt goes
+ * on with the other. So a row is about the one that began a download then; where none did, about the one that left, or the
+ * one that it ended with.
+ */
+static struct witness_board *board_without_mac(const struct witness *witness, const char *slot,
+                                               uint64_t start, uint64_t end, enum verdict verdict)
+{
+        const GPtrArray *visitors = g_hash_table_lookup(witness->slots, slot);
+        bool left = verdict == VERDICT_BOARD_LEFT || verdict == VERDICT_NOT_RETURNED ||
+                    verdict == VERDICT_REPLACED;
+
+        for (unsigned i = 0; visitors && i < visitors->len; i++) {
+                struct witness_board *board = g_ptr_array_index(visitors, i);
+
+                if (board->chip == ROM_S2 && has_download_between(board, slot, start, end))
+                        return board;
+        }
+        return last_without_mac(visitors, slot, left ? start : end);
+}
+
 static struct witness_board *board_of(const struct witness *witness, const json_t *row)
 {
         const char *mac = text_of(row, "mac"), *slot = text_of(row, "slot");
-        uint64_t start = usec_of(row, "start_realtime_usec");
+        uint64_t start = usec_of(row, "start_realtime_usec"), end = usec_of(row, "end_realtime_usec");
+        enum verdict verdict = (enum verdict)verdict_from_string(text_of(row, "verdict"));
         struct witness_board *board = mac ? g_hash_table_lookup(witness->macs, mac)
-                                          : board_without_mac(witness, slot, start);
+                                          : board_without_mac(witness, slot, start, end, verdict);
 
-        if (!board || came_to(board, slot, start) == 0) {
+        if (!board || came_to(board, slot, mac ? start : end) == 0) {
                 g_autofree char *text = json_dumps(row, 0);
 
                 fail_msg("a row about a board that was not there: %s", text);
@@ -161,6 +208,7 @@ static void take_row(struct witness_board *board, const json_t *row)
 {
         struct witness_row own = {
                 .id = json_integer_value(json_object_get(row, "id")),
+                .slot = g_intern_string(text_of(row, "slot")),
                 .start_usec = usec_of(row, "start_realtime_usec"),
                 .end_usec = usec_of(row, "end_realtime_usec"),
                 .verdict = (enum verdict)verdict_from_string(text_of(row, "verdict")),
@@ -194,20 +242,22 @@ static void tell(const struct witness_board *board)
         for (unsigned i = 0; i < board->rows->len; i++) {
                 const struct witness_row *r = &g_array_index(board->rows, struct witness_row, i);
 
-                print_message("  row %" PRIi64 " from %" PRIu64 " to %" PRIu64 ": %s%s\n", r->id,
-                              r->start_usec, r->end_usec, verdict_to_string(r->verdict),
+                print_message("  row %" PRIi64 " in %s from %" PRIu64 " to %" PRIu64 ": %s%s\n", r->id,
+                              r->slot, r->start_usec, r->end_usec, verdict_to_string(r->verdict),
                               r->final ? ", final" : "");
         }
 }
 
 static void expect_own_row(struct witness_board *board, const struct bed_download *download)
 {
+        const char *slot = slot_at(board, download->begin_usec);
         unsigned n = 0;
 
         for (unsigned i = 0; i < board->rows->len; i++) {
                 struct witness_row *row = &g_array_index(board->rows, struct witness_row, i);
 
-                if (download->begin_usec < row->start_usec || download->begin_usec > row->end_usec)
+                if (!streq_ptr(slot, row->slot) || download->begin_usec < row->start_usec ||
+                    download->begin_usec > row->end_usec)
                         continue;
                 n += row->download ? 2 : 1;
                 row->download = download;

@@ -25,6 +25,7 @@ struct witness_board {
 /* A row of the ledger. */
 struct witness_row {
         int64_t id;
+        const char *slot; /* interned */
         uint64_t start_usec, end_usec;
         enum verdict verdict;
         bool final;
