@@ -90,6 +90,8 @@ struct bed {
         unsigned last_devnum[BED_BUSES_MAX + 1]; /* by bus: given last */
         bool devnum_taken[BED_BUSES_MAX + 1][BED_DEVNUM_MAX + 1];
         unsigned long long seqnum;
+        GAsyncQueue *events; /* of what udev says, in its order */
+        GThread *udev;       /* says it */
         uint64_t hold_usec;
         FILE *openers; /* owned; NULL: nobody opened anything yet */
 };
@@ -134,6 +136,9 @@ void client_free(gpointer client);
 void node_add(struct bed *bed, struct node *node);
 void node_remove(struct bed *bed, struct node *node);
 void bed_add_hubs(struct bed *bed, const char *port);
+/* The thread that says it; without the lock. */
+void bed_start_udev(struct bed *bed);
+void bed_stop_udev(struct bed *bed);
 void node_send_uevent(struct bed *bed, const struct node *node, const char *action);
 /* The sysfs path of a port, as "/sys/devices/…/usb1/1-4/1-4.1". */
 void port_syspath(const char *port, char *ret, size_t size);

@@ -176,6 +176,7 @@ struct bed *bed_new(void)
         bed->nodes = g_ptr_array_new_with_free_func(node_free);
         bed->children = g_ptr_array_new_with_free_func(child_free);
         bed->hold_usec = HOLD_USEC;
+        bed_start_udev(bed);
         bed->bus = g_thread_new("bus", bus_main, bed);
         return bed;
 }
@@ -209,6 +210,7 @@ struct bed *bed_free(struct bed *bed)
         g_cond_signal(&bed->changed);
         bed_unlock(bed);
         g_thread_join(bed->bus);
+        bed_stop_udev(bed);
         g_object_unref(bed->testbed);
         g_ptr_array_unref(bed->nodes);
         g_ptr_array_unref(bed->boards);
