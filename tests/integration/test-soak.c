@@ -5,7 +5,7 @@
  * more open and no more engines than when it was warm, the ledger is held against what a witness saw, and each board that is
  * not bad for good was flashed right.
  *
- * ESPDFU_SOAK_BOARDS (250) says how many, ESPDFU_SOAK_SEED (1) which.
+ * ESPDFU_SOAK_BOARDS (300) says how many, ESPDFU_SOAK_SEED (1) which.
  */
 #include <stdio.h>
 #include <sys/stat.h>
@@ -515,7 +515,7 @@ static int begin(void **state)
         unsigned seed = stock_number("ESPDFU_SOAK_SEED", 1);
 
         (void)state;
-        s.n_boards = stock_number("ESPDFU_SOAK_BOARDS", 250);
+        s.n_boards = stock_number("ESPDFU_SOAK_BOARDS", 300);
         print_message("ESPDFU_SOAK_BOARDS=%u ESPDFU_SOAK_SEED=%u\n", s.n_boards, seed);
         s.chance = g_rand_new_with_seed(seed);
         s.boards = g_ptr_array_new_with_free_func(g_free);
