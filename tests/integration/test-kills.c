@@ -22,10 +22,12 @@
 #include "tests/integration/upkeep.h"
 #include "tests/integration/witness.h"
 
-#define SLOTS          12
-#define WORST_SLOTS    2 /* the last ones: for boards that never end well */
-#define BOARDS_A_KILL  4 /* files for so many are laid out */
-#define LIFE_USEC      250000
+#define SLOTS         12
+#define WORST_SLOTS   2 /* the last ones: for boards that never end well */
+#define BOARDS_A_KILL 4 /* files for so many are laid out */
+#define STARTS_A_LIFE                                                                                        \
+        8 /* as long as so many starts a daemon lives at most: on a busy machine all takes longer */
+#define WRITE_MSEC     250
 #define STALLED        PATIENCE
 #define ENGINES_A_LIFE 3
 
@@ -278,7 +280,7 @@ static void wait_for_write(void)
 
         assert_true(watch.fd >= 0);
         if (inotify_add_watch(watch.fd, path, IN_MODIFY) >= 0)
-                poll(&watch, 1, (int)(LIFE_USEC / USEC_PER_MSEC));
+                poll(&watch, 1, WRITE_MSEC);
         close(watch.fd);
 }
 
@@ -361,9 +363,10 @@ static void live_and_die(void)
                 kill_it(moment);
                 return;
         }
-        end = now_usec() + k.start_usec + up_to(LIFE_USEC);
+        end = now_usec() + k.start_usec + up_to(STARTS_A_LIFE * (unsigned)k.start_usec);
         for (unsigned i = up_to(ENGINES_A_LIFE); i > 0 && n_kills() + 1 < k.kills; i--) {
-                work_until(now_usec() + k.start_usec / 2 + up_to(LIFE_USEC / ENGINES_A_LIFE));
+                work_until(now_usec() + k.start_usec / 2 +
+                           up_to(STARTS_A_LIFE / ENGINES_A_LIFE * (unsigned)k.start_usec));
                 kill_an_engine();
         }
         work_until(MAX(end, now_usec()));
@@ -439,6 +442,17 @@ static void expect_its_end(const struct board *board)
                 expect_file_in_flash(board);
 }
 
+static void tell_progress(void)
+{
+        static unsigned next = 100;
+
+        if (n_kills() < next)
+                return;
+        print_message("%u killed, %u boards, %lld attempts\n", n_kills(), k.boards->len,
+                      (long long)k.ledger.rows);
+        next += 100;
+}
+
 static void test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(void **state)
 {
         json_t *rows;
@@ -448,6 +462,7 @@ static void test_killed_at_any_moment_nothing_is_lost_and_nothing_doubled(void *
         while (n_kills() < k.kills) {
                 live_and_die();
                 exchange();
+                tell_progress();
         }
         finish();
         rows = rows_export(&k.line);

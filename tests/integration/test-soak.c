@@ -104,7 +104,10 @@ static struct {
         GQueue again;      /* boards that were exchanged */
         struct slot slots[SLOTS];
         unsigned n_boards, n_done, n_pulls, n_exchanged, n_orders;
-        char *descriptors; /* of the daemon, when it was idle */
+        /* Of the daemon before the first board came: */
+        char *descriptors;
+        unsigned n_descriptors;
+        uint64_t start_kib;
         /* Of the daemon, when it was warm, and when half of the boards were done and its caches were full; KiB; 0: not yet. */
         uint64_t rss_kib, half_kib;
 } s;
@@ -473,11 +476,12 @@ static void expect_bounded(size_t n_rows, uint64_t rss, double minutes)
                       "minute\n",
                       s.n_boards, n_rows, s.n_pulls, s.n_exchanged, s.n_orders, minutes,
                       s.n_boards / minutes);
-        print_message(
-                "espdfud: RssAnon %llu KiB when warm, %llu in the end, VmHWM %llu; ledger %lld bytes, %lld a "
-                "row, its log %lld\n",
-                (unsigned long long)s.rss_kib, (unsigned long long)rss, (unsigned long long)peak,
-                (long long)ledger, (long long)(ledger / (int64_t)n_rows), (long long)wal);
+        print_message("espdfud: RssAnon %llu KiB idle, %llu when warm, %llu in the end, VmHWM %llu; "
+                      "descriptors %u idle, "
+                      "%u in the end; ledger %lld bytes, %lld a row, its log %lld\n",
+                      (unsigned long long)s.start_kib, (unsigned long long)s.rss_kib, (unsigned long long)rss,
+                      (unsigned long long)peak, s.n_descriptors, upkeep_count_descriptors(&s.line),
+                      (long long)ledger, (long long)(ledger / (int64_t)n_rows), (long long)wal);
         expect_bounded_memory(rss, ledger);
         if (ledger > (int64_t)n_rows * ROW_SIZE_MAX + LEDGER_SIZE_LEAST)
                 fail_msg("the ledger is larger than %d bytes a row", ROW_SIZE_MAX);
@@ -531,6 +535,8 @@ static int begin(void **state)
         }
         start_daemon(&s.line);
         s.descriptors = upkeep_descriptors(&s.line);
+        s.n_descriptors = upkeep_count_descriptors(&s.line);
+        s.start_kib = process_kib(bed_pid(s.line.daemon), "status", "RssAnon:");
         return 0;
 }
 

@@ -81,6 +81,17 @@ char *upkeep_descriptors(struct line *line)
         return g_strjoinv("\n", (char **)open->pdata);
 }
 
+unsigned upkeep_count_descriptors(struct line *line)
+{
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)bed_pid(line->daemon));
+        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+        unsigned n = 0;
+
+        while (dir && g_dir_read_name(dir))
+                n++;
+        return n;
+}
+
 struct wanted {
         struct line *line;
         const char *descriptors;

@@ -9,6 +9,8 @@
  * it is no more of that than there may be. To be freed.
  */
 char *upkeep_descriptors(struct line *line);
+/* How many it has open, of all kinds. */
+unsigned upkeep_count_descriptors(struct line *line);
 /* All that it opened for boards and clients since before is closed, or will be soon. */
 void upkeep_expect_descriptors(struct line *line, const char *before);
 /* It has no child: none that runs, and none that has ended and was not reaped. */

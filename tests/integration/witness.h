@@ -29,7 +29,7 @@ struct witness_row {
         uint64_t start_usec, end_usec;
         enum verdict verdict;
         bool final;
-        const struct bed_download *download; /* that began within it; NULL: none did */
+        const struct bed_download *download; /* its own; NULL: none began */
 };
 
 struct witness {
