@@ -105,13 +105,12 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_DATA_OF_PRESENCE] =
                 "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
                 " AND path = ?3 AND devnum = ?4 AND initialized_usec = ?5 ORDER BY id DESC LIMIT 1",
-        /* The last attempt on this port ended with its daemon, before its board was back from DETACH. */
-        [STMT_DATA_INTERRUPTED] = "SELECT " DATA_COLUMNS
-                                  " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
-                                  " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(verdict = "
-                                  "'interrupted' OR (verdict = 'cancelled' AND final = 0), job, NULL)"
-                                  " FROM attempt WHERE " LEDGER_PLACE " = ?3 ORDER BY id DESC LIMIT 1) "
-                                  "ORDER BY id DESC LIMIT 1",
+        /* The job of the last attempt on this port ended with its daemon: in that attempt, or while it had another to come. */
+        [STMT_DATA_INTERRUPTED] =
+                "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
+                " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(final = 0, job, "
+                "NULL) FROM attempt WHERE " LEDGER_PLACE " = ?3 ORDER BY id DESC LIMIT 1) "
+                "ORDER BY id DESC LIMIT 1",
         [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",
         [STMT_DATA_IS_USED] = "SELECT 1 FROM board_data WHERE file = ?1",
         [STMT_DATA_COUNT] = "SELECT count(*) FROM board_data WHERE folder = ?1",

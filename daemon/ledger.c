@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "daemon/ledger-query.h"
 #include "daemon/ledger-questions.h"
 #include "daemon/ledger-update.h"
 #include "daemon/ledger-writer.h"
+#include "io/lock.h"
 
 #define TALLY_RETRY_USEC (10 * USEC_PER_SEC)
 
@@ -48,8 +48,8 @@ static int lock_file(const char *path, int *ret, char **ret_error)
         fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (fd < 0)
                 return ledger_error(ret_error, -errno, "%s: cannot be created: %s", lock, strerror(errno));
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        r = lock_take(fd, LOCK_WAIT);
+        if (r < 0) {
                 close(fd);
                 return ledger_error(
                         ret_error, r, "%s: %s", path,

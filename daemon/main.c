@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "daemon/station.h"
 #include "io/config-dir.h"
 #include "io/engine-path.h"
+#include "io/lock.h"
 
 #define SOCKET_PATH RUNSTATEDIR "/espdfu/io.espdfu.Station1"
 #define STATE_DIR   LOCALSTATEDIR "/lib/espdfu"
@@ -94,7 +94,7 @@ static int parse_arguments(int argc, char **argv, struct station_options *option
 static int lock_state(const char *dir)
 {
         char path[PATH_MAX];
-        int fd;
+        int fd, r;
 
         /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): an option that wants an argument has one */
         if (mkdir(dir, 0750) < 0 && errno != EEXIST) {
@@ -105,15 +105,23 @@ static int lock_state(const char *dir)
                 return -ENAMETOOLONG;
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
-                int r = -errno;
-
+                r = -errno;
                 log_error("%s cannot be opened: %s", path, strerror(-r));
                 return r;
         }
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = lock_take(fd, 0);
+        if (r == -EBUSY) {
+                log_info("the state directory %s is in use: waiting, for a killed espdfud may just be dying",
+                         dir);
+                r = lock_take(fd, LOCK_WAIT);
+        }
+        if (r == -EBUSY)
                 log_error("another espdfud uses the state directory %s", dir);
+        else if (r < 0)
+                log_error("%s cannot be locked: %s", path, strerror(-r));
+        if (r < 0) {
                 close(fd);
-                return -EBUSY;
+                return r;
         }
         return fd;
 }

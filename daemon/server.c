@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,6 +30,16 @@ static int listen_at(const char *path, const struct sockaddr_un *address, int fd
         return 0;
 }
 
+/* A process that a killed daemon had started, and that dies with it, may still have its socket open. */
+static bool listener_lives(int fd)
+{
+        struct ucred listener;
+        socklen_t len = sizeof(listener);
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &len) < 0 || listener.pid <= 0 ||
+               kill(listener.pid, 0) == 0 || errno != ESRCH;
+}
+
 /* 0: what is in the way is a socket that nobody listens on, and it is gone now. */
 static int clear_the_way(const char *path, const struct sockaddr_un *address)
 {
@@ -45,6 +56,8 @@ static int clear_the_way(const char *path, const struct sockaddr_un *address)
         if (fd < 0)
                 return -errno;
         r = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+        if (r == 0 && !listener_lives(fd))
+                r = -ECONNREFUSED;
         close(fd);
         if (r == -ECONNREFUSED)
                 return unlink(path) < 0 && errno != ENOENT ? -errno : 0;

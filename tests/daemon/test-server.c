@@ -364,6 +364,28 @@ static void test_a_socket_that_a_dead_daemon_left_is_replaced(void **state)
         hang_up(watch());
 }
 
+/* As a process does that a daemon had started, for the moment that it takes to die with it. */
+static void test_a_socket_that_a_dead_daemon_left_is_replaced_while_somebody_has_it_open(void **state)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd, status;
+        pid_t listener;
+
+        (void)state;
+        w.server = server_free(w.server);
+        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        listener = fork();
+        if (listener == 0)
+                _exit(listen(fd, 5) < 0);
+        assert_int_equal(waitpid(listener, &status, 0), listener);
+        assert_int_equal(status, 0);
+        assert_int_equal(server_new(w.event, &w.options, &fake_station_ops, &w.station, &w.server), 0);
+        close(fd);
+        hang_up(watch());
+}
+
 static void test_a_file_that_is_no_socket_is_left_alone(void **state)
 {
         struct server *second = NULL;
@@ -415,6 +437,7 @@ int main(void)
                 TEST(test_no_user_takes_all_places_and_some_are_kept),
                 TEST(test_a_second_daemon_is_refused),
                 TEST(test_a_socket_that_a_dead_daemon_left_is_replaced),
+                TEST(test_a_socket_that_a_dead_daemon_left_is_replaced_while_somebody_has_it_open),
                 TEST(test_a_file_that_is_no_socket_is_left_alone),
                 TEST(test_a_socket_that_systemd_opened_is_served_and_stays),
         };

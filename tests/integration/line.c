@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/integration/standstill.h"
+
 /* ---- files ------------------------------------------------------------------- */
 
 char *line_path(const struct line *line, const char *name)
@@ -257,6 +259,8 @@ static void expect(struct line *line, const char *what, bool (*holds)(void *user
                         slot->attempt, slot->message ? slot->message : "-",
                         verdict_to_string(slot->last_verdict), slot->last_message ? slot->last_message : "-");
         print_message("the daemon said:\n%s\n", line->daemon ? bed_output(line->daemon) : "(not running)");
+        if (line->daemon)
+                standstill_show(bed_pid(line->daemon));
         fail_msg("waited in vain: %s", what);
 }
 
@@ -401,13 +405,12 @@ void expect_untouched(struct line *line, struct bed_board *board)
 
 /* ---- programs ------------------------------------------------------------------ */
 
-void start_daemon(struct line *line)
+void launch_daemon(struct line *line)
 {
         g_autofree char *conf = line_path(line, "conf"), *state = line_path(line, "state"),
                         *socket = line_path(line, "socket");
         const char *argv[12] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket };
         size_t n = 7;
-        struct expectation e = { .line = line, .n_updates = line->n_updates };
         struct bed_spawn_options show = { .environment = line->environment,
                                           .show_output = getenv("LINE_SHOW") != NULL };
 
@@ -418,6 +421,18 @@ void start_daemon(struct line *line)
                 argv[n++] = line->engine;
         }
         line->daemon = bed_spawn(line->bed, argv, &show);
+}
+
+void start_daemon(struct line *line)
+{
+        launch_daemon(line);
+        expect_ready(line);
+}
+
+void expect_ready(struct line *line)
+{
+        struct expectation e = { .line = line, .n_updates = line->n_updates };
+
         expect_log(line, "is ready on");
         start_watching(line);
         expect(line, "the first status", is_told, &e);
@@ -425,9 +440,14 @@ void start_daemon(struct line *line)
 
 void stop_daemon(struct line *line)
 {
+        int status;
+
         stop_watching(line);
         bed_kill(line->daemon, SIGTERM);
-        if (bed_wait_child(line->daemon, PATIENCE) != 0)
+        status = bed_wait_child(line->daemon, PATIENCE);
+        if (status == -ETIMEDOUT)
+                standstill_show(bed_pid(line->daemon));
+        if (status != 0)
                 fail_msg("espdfud did not exit with 0; it said:\n%s", bed_output(line->daemon));
         line->daemon = NULL;
 }
@@ -461,6 +481,10 @@ int ctl(struct line *line, char **ret_output, const char *const *arguments)
                 argv[n++] = arguments[i];
         child = bed_spawn(line->bed, argv, &options);
         status = bed_wait_child(child, PATIENCE);
+        if (status == -ETIMEDOUT)
+                standstill_show(bed_pid(child));
+        if (line->daemon && (status == -ETIMEDOUT || strstr(bed_output(child), "does not answer within")))
+                standstill_show(bed_pid(line->daemon));
         if (ret_output)
                 *ret_output = g_strdup(bed_output(child));
         return status;

@@ -53,7 +53,11 @@ void line_end(struct line *line);
 void line_configure(struct line *line, const char *config);
 char *line_path(const struct line *line, const char *name); /* to be freed */
 
+/* The program runs; it may be long until it is ready. */
+void launch_daemon(struct line *line);
 void start_daemon(struct line *line);
+/* One that was launched; then it is watched. */
+void expect_ready(struct line *line);
 /* start_daemon() watches, stop_daemon() ends it: a watcher costs the daemon something. */
 void start_watching(struct line *line);
 void stop_watching(struct line *line);

@@ -178,7 +178,7 @@ struct monitor_header {
         uint32_t subsystem_hash, devtype_hash, tags_high, tags_low;
 };
 
-static void send_to(const char *path, const void *message, size_t len)
+static void send_to(const char *path, const GByteArray *message)
 {
         const struct timeval patience = { .tv_sec = LISTENER_SEC };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -188,7 +188,8 @@ static void send_to(const char *path, const void *message, size_t len)
                 g_error("bed: socket: %m");
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        if (sendto(fd, message, len, 0, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (sendto(fd, message->data, message->len, 0, (const struct sockaddr *)&address, sizeof(address)) <
+            0) {
                 if (errno == ECONNREFUSED) /* a listener that has ended */
                         unlink(path);
                 else if (errno != ENOENT)
@@ -197,11 +198,55 @@ static void send_to(const char *path, const void *message, size_t len)
         close(fd);
 }
 
+/* A message, and who listened when it happened. */
+struct event {
+        GByteArray *message; /* owned; NULL: there will be no more */
+        glob_t listeners;    /* owned */
+};
+
+/*
+ * A thread of its own: a queue of ten datagrams is all that a listener has, and one that is slow may wait for the bed, or for
+ * umockdev, which waits for the bed. Who sends while it has the bed's lock would wait for itself.
+ */
+static void *udev_main(void *userdata)
+{
+        struct bed *bed = userdata;
+        bool more = true;
+
+        while (more) {
+                struct event *event = g_async_queue_pop(bed->events);
+
+                more = event->message;
+                for (size_t i = 0; more && i < event->listeners.gl_pathc; i++)
+                        send_to(event->listeners.gl_pathv[i], event->message);
+                if (more) {
+                        globfree(&event->listeners);
+                        g_byte_array_unref(event->message);
+                }
+                g_free(event);
+        }
+        return NULL;
+}
+
+void bed_start_udev(struct bed *bed)
+{
+        bed->events = g_async_queue_new();
+        bed->udev = g_thread_new("udev", udev_main, bed);
+}
+
+void bed_stop_udev(struct bed *bed)
+{
+        g_async_queue_push(bed->events, g_new0(struct event, 1));
+        g_thread_join(bed->udev);
+        g_async_queue_unref(bed->events);
+}
+
 static void broadcast(struct bed *bed, const char *action, const char *syspath, const char *properties,
                       const char *tags)
 {
         g_autofree char *pattern = g_strdup_printf("%s/event[0-9]*", bed->root);
-        g_autoptr(GByteArray) message = g_byte_array_new();
+        GByteArray *message = g_byte_array_new();
+        struct event *event = g_new0(struct event, 1);
         g_autofree char *text = g_strdup_printf("ACTION=%s\nDEVPATH=%s\nSUBSYSTEM=usb\nSEQNUM=%llu\n%s",
                                                 action, syspath + strlen("/sys"), ++bed->seqnum, properties);
         uint64_t bits = bloom(tags);
@@ -216,18 +261,15 @@ static void broadcast(struct bed *bed, const char *action, const char *syspath, 
                 .tags_high = htonl((uint32_t)(bits >> 32)),
                 .tags_low = htonl((uint32_t)bits),
         };
-        glob_t listeners;
-
         g_byte_array_append(message, (const guint8 *)&header, sizeof(header));
         g_byte_array_append(message, (const guint8 *)text, header.properties_len);
         for (size_t i = sizeof(header); i < message->len; i++)
                 if (message->data[i] == '\n')
                         message->data[i] = '\0';
-        if (glob(pattern, GLOB_NOSORT, NULL, &listeners) != 0)
-                return;
-        for (size_t i = 0; i < listeners.gl_pathc; i++)
-                send_to(listeners.gl_pathv[i], message->data, message->len);
-        globfree(&listeners);
+        event->message = message;
+        if (glob(pattern, GLOB_NOSORT, NULL, &event->listeners) != 0)
+                event->listeners = (glob_t){ 0 };
+        g_async_queue_push(bed->events, event);
 }
 
 void node_send_uevent(struct bed *bed, const struct node *node, const char *action)

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #define HOLD_USEC      5000
-#define LOOK_USEC      10000 /* between looks whether a program has died */
+#define LOOK_USEC      10000               /* between looks whether a program has died */
+#define FORGET_USEC    (10 * USEC_PER_SEC) /* in which a program that had a node open has closed it */
 #define GOODBYE_USEC   (5 * USEC_PER_SEC)
 #define CONDITION_MSEC 5 /* a condition is looked at this often at least */
 
@@ -146,6 +147,7 @@ static void board_free(gpointer data)
         struct bed_board *board = data;
 
         rom_free(board->rom);
+        g_array_free(board->downloads, TRUE);
         g_hash_table_unref(board->properties);
         g_queue_clear(&board->queue);
         free(board);
@@ -174,6 +176,7 @@ struct bed *bed_new(void)
         bed->nodes = g_ptr_array_new_with_free_func(node_free);
         bed->children = g_ptr_array_new_with_free_func(child_free);
         bed->hold_usec = HOLD_USEC;
+        bed_start_udev(bed);
         bed->bus = g_thread_new("bus", bus_main, bed);
         return bed;
 }
@@ -207,6 +210,7 @@ struct bed *bed_free(struct bed *bed)
         g_cond_signal(&bed->changed);
         bed_unlock(bed);
         g_thread_join(bed->bus);
+        bed_stop_udev(bed);
         g_object_unref(bed->testbed);
         g_ptr_array_unref(bed->nodes);
         g_ptr_array_unref(bed->boards);
@@ -230,6 +234,7 @@ struct bed_board *bed_plug(struct bed *bed, const char *port, const struct rom_c
         if (!board->rom)
                 abort();
         board->properties = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        board->downloads = g_array_new(FALSE, FALSE, sizeof(struct bed_download));
         board->occupied = -1;
         g_strlcpy(board->port, port, sizeof(board->port));
         bed_lock(bed);
@@ -256,6 +261,54 @@ void bed_replug(struct bed_board *board, const char *port)
                 g_strlcpy(board->port, port, sizeof(board->port));
         board_arrive(board);
         bed_unlock(board->bed);
+}
+
+/* No handler is there any more that umockdev might call for one of its nodes, nor a program that has one open. */
+static bool is_out_of_use(const struct bed_board *board)
+{
+        const struct bed *bed = board->bed;
+
+        for (size_t i = 0; i < bed->nodes->len; i++) {
+                const struct node *node = g_ptr_array_index(bed->nodes, i);
+
+                if (node->board == board && (node->attached || node->clients->len > 0))
+                        return false;
+        }
+        return true;
+}
+
+static void give_back(struct bed_board *board)
+{
+        struct bed *bed = board->bed;
+
+        for (size_t i = bed->nodes->len; i > 0; i--)
+                if (((struct node *)g_ptr_array_index(bed->nodes, i - 1))->board == board)
+                        g_ptr_array_remove_index(bed->nodes, i - 1);
+        g_ptr_array_remove(bed->boards, board);
+}
+
+/* Each time that one is forgotten, those are given back that were forgotten long enough ago. */
+void bed_forget(struct bed_board *board)
+{
+        struct bed *bed = board->bed;
+
+        bed_lock(bed);
+        g_assert(board->node->gone && board->return_usec == USEC_INFINITY);
+        board->forgotten_usec = bed_now();
+        for (size_t i = bed->boards->len; i > 0; i--) {
+                struct bed_board *old = g_ptr_array_index(bed->boards, i - 1);
+
+                if (old->forgotten_usec > 0 && bed_now() - old->forgotten_usec >= FORGET_USEC &&
+                    is_out_of_use(old))
+                        give_back(old);
+        }
+        bed_unlock(bed);
+}
+
+const struct bed_download *bed_downloads(const struct bed_board *board, size_t *ret_n)
+{
+        *ret_n = board->downloads->len;
+        return (const struct bed_download *)(const void *)board->downloads->data;
 }
 
 bool bed_is_present(struct bed_board *board)

@@ -114,6 +114,14 @@ static bool has_blocks(void *userdata)
         return rom_counters(bed_rom(blocks->board))->requests[ROM_DNLOAD] >= blocks->n;
 }
 
+static uint64_t now(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
+}
+
 /* ---- udev ------------------------------------------------------------------------------ */
 
 static void test_monitor_in_a_program_sees_boards_come_and_go(void **state)
@@ -131,6 +139,26 @@ static void test_monitor_in_a_program_sees_boards_come_and_go(void **state)
         expect_output(child, "remove 1-4.1 /dev/bus/usb/001/003");
         bed_replug(board, "2-7");
         expect_output(child, "add 2-7 /dev/bus/usb/002/002");
+}
+
+/* Ten events are all that its socket holds. */
+static void test_a_monitor_that_stands_still_holds_up_nobody(void **state)
+{
+        struct bed_child *still = probe("monitor", NULL, NULL);
+        uint64_t start;
+        char port[16];
+
+        (void)state;
+        expect_output(still, "listening");
+        bed_kill(still, SIGSTOP);
+        start = now();
+        for (int i = 1; i <= 20; i++) {
+                snprintf(port, sizeof(port), "1-4.%d", i);
+                plug(port, false);
+        }
+        assert_true(now() - start < 2 * USEC_PER_SEC); /* what an event takes to be lost on it */
+        bed_kill(still, SIGCONT);
+        expect_output(still, "add 1-4.1 ");
 }
 
 static void test_two_monitors_both_see_every_board(void **state)
@@ -188,14 +216,6 @@ static void test_pipelined_download_by_libusb_stands_in_the_flash(void **state)
         assert_true(rom_flash_has_image(bed_rom(board), image.data, image.size));
         assert_int_equal(rom_counters(bed_rom(board))->archives, 1);
         assert_int_equal(rom_counters(bed_rom(board))->violations, 0);
-}
-
-static uint64_t now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* 3360 blocks, 51 sectors, 804 pages, 205 472 bytes: none may be faster than the chip. */
@@ -389,6 +409,7 @@ int main(void)
 #define in_bed(test) cmocka_unit_test_setup_teardown(test, make_bed, end_bed)
         static const struct CMUnitTest tests[] = {
                 in_bed(test_monitor_in_a_program_sees_boards_come_and_go),
+                in_bed(test_a_monitor_that_stands_still_holds_up_nobody),
                 in_bed(test_two_monitors_both_see_every_board),
                 in_bed(test_board_that_is_there_already_is_found_with_its_tag),
                 in_bed(test_pipelined_download_by_libusb_stands_in_the_flash),
