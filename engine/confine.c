@@ -76,14 +76,15 @@ static const unsigned requests[] = {
 /* What reports of AddressSanitizer and LeakSanitizer, and their look for leaks at the end, need: builds for tests alone. */
 static const int of_sanitizers[] = {
         SCMP_SYS(clone), /* the look for leaks: a process of its own, which stops this one */
-        SCMP_SYS(ptrace),       SCMP_SYS(wait4),        SCMP_SYS(prctl),       SCMP_SYS(getppid),
-        SCMP_SYS(open), /* /proc/self/maps; the program, for names in a report */
-        SCMP_SYS(openat),       SCMP_SYS(read),         SCMP_SYS(lseek),       SCMP_SYS(fstat),
-        SCMP_SYS(newfstatat),   SCMP_SYS(getdents64),   SCMP_SYS(mmap), /* memory, and its guards */
-        SCMP_SYS(mmap2),        SCMP_SYS(mprotect),     SCMP_SYS(mremap),      SCMP_SYS(madvise),
-        SCMP_SYS(futex), /* signals and locks of its own */
-        SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield),
-        SCMP_SYS(tgkill),
+        SCMP_SYS(ptrace),       SCMP_SYS(wait4),        SCMP_SYS(prctl),
+        SCMP_SYS(getppid),      SCMP_SYS(open), /* /proc/self/maps; the program, for names in a report */
+        SCMP_SYS(openat),       SCMP_SYS(read),         SCMP_SYS(lseek),
+        SCMP_SYS(fstat),        SCMP_SYS(newfstatat),   SCMP_SYS(getdents),
+        SCMP_SYS(getdents64),   SCMP_SYS(mmap), /* memory, and its guards */
+        SCMP_SYS(mmap2),        SCMP_SYS(mprotect),     SCMP_SYS(mremap),
+        SCMP_SYS(madvise),      SCMP_SYS(futex), /* signals and locks of its own */
+        SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
+        SCMP_SYS(sched_yield),  SCMP_SYS(tgkill),
 };
 #endif
 
