@@ -131,8 +131,9 @@ static bool pump(struct host *host)
                 dfu_next(&host->dfu, host->now_usec, &action);
                 switch (action.type) {
                 case DFU_DO_WAIT:
-                        if (host->dfu.stage == DFU_STAGE_SEND && !host->draining && host->dfu.bytes_done > 0 &&
-                            host->n < host->dfu.params.depth && host->dfu.next_offset < host->dfu.params.size)
+                        if (host->dfu.stage == DFU_STAGE_SEND && !host->draining &&
+                            host->dfu.bytes_done > 0 && host->n < host->dfu.params.depth &&
+                            host->dfu.next_offset < host->dfu.params.size)
                                 host->starved++;
                         return false;
                 case DFU_DO_REQUEST:

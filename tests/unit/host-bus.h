@@ -69,7 +69,8 @@ struct host {
         bool draining; /* cancelled transfers are out */
         unsigned handed_in;
         size_t deepest;
-        unsigned starved; /* times that the bus could have had one more block behind the first, and was given none */
+        /* Times that the bus could have had one more block behind the first, and was given none. */
+        unsigned starved;
         unsigned lonely_status; /* GETSTATUS among the blocks that went to an empty queue */
         unsigned dnloads;
         char requests[256]; /* S B E C A D for GETSTATUS, block(s), empty DNLOAD, CLRSTATUS, ABORT, DETACH */
