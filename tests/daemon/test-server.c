@@ -346,17 +346,25 @@ static void test_a_second_daemon_is_refused(void **state)
         hang_up(watch()); /* the first one is unharmed */
 }
 
-static void test_a_socket_that_a_dead_daemon_left_is_replaced(void **state)
+/* In the server's place, which is free. */
+static int bind_a_socket(void)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        return fd;
+}
+
+static void test_a_socket_that_a_dead_daemon_left_is_replaced(void **state)
+{
         struct stat st;
         int fd;
 
         (void)state;
         w.server = server_free(w.server);
-        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        fd = bind_a_socket();
         close(fd);
         assert_int_equal(server_new(w.event, &w.options, &fake_station_ops, &w.station, &w.server), 0);
         assert_int_equal(stat(w.path, &st), 0);
@@ -367,15 +375,12 @@ static void test_a_socket_that_a_dead_daemon_left_is_replaced(void **state)
 /* As a process does that a daemon had started, for the moment that it takes to die with it. */
 static void test_a_socket_that_a_dead_daemon_left_is_replaced_while_somebody_has_it_open(void **state)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
         int fd, status;
         pid_t listener;
 
         (void)state;
         w.server = server_free(w.server);
-        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        fd = bind_a_socket();
         listener = fork();
         if (listener == 0)
                 _exit(listen(fd, 5) < 0);

@@ -26,9 +26,9 @@
 #define WORST_SLOTS   2 /* the last ones: for boards that never end well */
 #define BOARDS_A_KILL 4 /* files for so many are laid out */
 #define STARTS_A_LIFE                                                                                        \
-        8 /* as long as so many starts a daemon lives at most: on a busy machine all takes longer */
+        12 /* a daemon lives no longer than so many starts take: a busy machine is slow in all */
 #define WRITE_MSEC     250
-#define STALLED        PATIENCE
+#define STALLED        (150 * USEC_PER_SEC) /* a board that falls silent takes 70 s */
 #define ENGINES_A_LIFE 3
 
 static const char config[] = "[station]\njobs-max = 6\n"

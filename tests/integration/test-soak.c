@@ -21,8 +21,8 @@
 #define FIRST_HUB  16
 #define SECOND_HUB 8
 #define SLOTS      (FIRST_HUB + SECOND_HUB)
-#define STALLED    (120 * USEC_PER_SEC)
-#define WARM       150 /* boards until all that grows once has grown */
+#define STALLED    (150 * USEC_PER_SEC) /* a board that falls silent takes 70 s */
+#define WARM       150                  /* boards until all that grows once has grown */
 
 /*
  * What there may be more in the end than when it was warm, beside what SQLite keeps of the ledger: 2000 KiB for each of three
