@@ -5,7 +5,7 @@
  *      load-client SOCKET UID ROLE [BYTES]
  *
  * until SIGTERM. What it went through is on stdout then, a line each: "latency USEC" for each answer that it waited for,
- * "answers N", "sent BYTES", "said TEXT" for an error that came before the end, "closed N" for connections that the
+ * "answers N", "sent BYTES", "said TEXT" for an error that came before the end (the first 20), "closed N" for connections that the
  * daemon ended.
  */
 #include <grp.h>
@@ -24,6 +24,7 @@
 
 #define LATENCIES_MAX 4096
 #define GRABBED_MAX   128
+#define SAID_MAX      20
 #define CALL(method)  "{\"method\":\"" STATION_INTERFACE "." method "\"}"
 #define WATCH_CALL    "{\"method\":\"" STATION_INTERFACE ".Status\",\"more\":true}"
 #define HISTORY_CALL  "{\"method\":\"" STATION_INTERFACE ".History\",\"parameters\":{\"limit\":50}}"
@@ -36,6 +37,7 @@ static struct {
         uint64_t latencies[LATENCIES_MAX];
         size_t n_latencies, next_latency;
         uint64_t answers, sent, closed;
+        unsigned n_said;
 } me;
 
 static uint64_t now_usec(void)
@@ -149,7 +151,7 @@ static void hung_up(struct link *link)
         const char *text;
 
         while ((text = link_receive(link)))
-                if (strstr(text, "\"error\":\""))
+                if (strstr(text, "\"error\":\"") && me.n_said++ < SAID_MAX)
                         printf("said %.300s\n", text);
         me.closed++;
         link_close(link);

@@ -108,14 +108,33 @@ double crowd_latency(const struct crowd *crowd, const char *role, double quantil
         return g_array_index(samples, double, (guint)((samples->len - 1) * quantile));
 }
 
+static unsigned n_in_role(const struct crowd *crowd, const char *role)
+{
+        unsigned n = 0;
+
+        for (size_t i = 0; i < crowd->n; i++)
+                n += streq(crowd->clients[i].role, role);
+        return n;
+}
+
+static bool is_first_of_role(const struct crowd *crowd, size_t i)
+{
+        for (size_t j = 0; j < i; j++)
+                if (streq(crowd->clients[j].role, crowd->clients[i].role))
+                        return false;
+        return true;
+}
+
 void crowd_print(const struct crowd *crowd)
 {
         for (size_t i = 0; i < crowd->n; i++) {
-                const struct client *client = &crowd->clients[i];
-                g_auto(GStrv) lines = g_strsplit(bed_output(client->child), "\n", -1);
+                const char *role = crowd->clients[i].role;
 
-                for (char **line = lines; *line; line++)
-                        if (**line && !g_str_has_prefix(*line, "latency "))
-                                print_message("%zu user %u %s: %s\n", i, client->user, client->role, *line);
+                if (is_first_of_role(crowd, i))
+                        print_message("%2u %-9s  %6" G_GUINT64_FORMAT " answers, %5" G_GUINT64_FORMAT
+                                      " times disconnected, %7.2f MiB sent\n",
+                                      n_in_role(crowd, role), role, crowd_sum(crowd, role, "answers"),
+                                      crowd_sum(crowd, role, "closed"),
+                                      (double)crowd_sum(crowd, role, "sent") / MIB);
         }
 }

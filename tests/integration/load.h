@@ -33,5 +33,5 @@ uint64_t crowd_sum(const struct crowd *crowd, const char *role, const char *word
 unsigned crowd_said(const struct crowd *crowd, const char *role, const char *begin);
 /* The quantile, 0 to 1, of how long answers took, in ms. Fails where there were none. */
 double crowd_latency(const struct crowd *crowd, const char *role, double quantile);
-/* What each client said that is no figure, once: for whom a test failed. */
+/* A line for each role. */
 void crowd_print(const struct crowd *crowd);
