@@ -25,9 +25,10 @@ struct walk {
 
         bool row_open, opening, closing; /* in the ledger; an order is under way */
         bool engine, terminated, killed;
-        bool judged;     /* the engine gave its verdict */
-        bool asks;       /* whether the policy is the same */
-        bool unrecorded; /* the job's last word: the ledger did not take it */
+        bool not_started; /* the engine, as is to be told */
+        bool judged;      /* the engine gave its verdict */
+        bool asks;        /* whether the policy is the same */
+        bool unrecorded;  /* the job's last word: the ledger did not take it */
         bool present;
         bool foreign;            /* a board has come that is not the job's */
         bool cancelled, stopped; /* by anybody; by the daemon's stop */
@@ -76,9 +77,10 @@ static void start_engine(struct walk *w)
         check(w, w->present, "starts an engine where no board is");
         check(w, !w->foreign, "starts an engine on another board");
         check(w, !w->cancelled, "starts an engine after a cancel");
-        w->engine = true;
         w->terminated = w->killed = w->judged = false;
-        w->engines++;
+        w->not_started = roll(w, 8) == 0; /* the machine has no process for it */
+        w->engine = !w->not_started;
+        w->engines += w->engine;
 }
 
 static void close_row(struct walk *w)
@@ -156,7 +158,9 @@ static void check_no_dead_end(struct walk *w)
                       "waits for a row that nobody opens");
                 break;
         case JOB_RUNNING:
-                check(w, w->engine, "waits for an engine that is not there");
+                check(w, w->engine || job->start_waits, "waits for an engine that is not there");
+                check(w, !job->start_waits || (!w->cancelled && w->present),
+                      "waits for an engine for nothing");
                 check(w, job->phase == PHASE_STUCK ? w->killed : job_deadline(job) != USEC_INFINITY,
                       "waits for an engine without a limit");
                 break;
@@ -188,6 +192,10 @@ static void tell(struct walk *w, struct job_event event)
                 w->retries++;
         }
         carry_out(w, action);
+        if (w->not_started) {
+                w->not_started = false;
+                tell(w, (struct job_event){ .type = JOB_EV_ENGINE_NOT_STARTED, .text = "no process" });
+        }
         check_no_dead_end(w);
         if (w->asks) {
                 w->asks = false;
