@@ -269,6 +269,21 @@ static void deaf(void)
                 wait_for(-1, 0, -1);
 }
 
+/* As much as the daemon keeps for one that watches: most of another call, and news that it never reads. */
+static void hog(void)
+{
+        static char part[60 * KIB];
+        struct link link;
+
+        memset(part, ' ', sizeof(part));
+        link_open(&link);
+        if (link_send(&link, WATCH_CALL, sizeof(WATCH_CALL)) && link_send(&link, part, sizeof(part)))
+                wait_for(link.fd, 0, -1); /* POLLHUP */
+        hung_up(&link);
+        for (;;)
+                wait_for(-1, 0, -1);
+}
+
 /* A call, a byte a second. */
 static void drip(void)
 {
@@ -407,7 +422,7 @@ static const struct {
         { "status", status }, { "history", history }, { "watch", watch }, { "reconnect", reconnect },
         { "rude", rude },     { "stall", stall },     { "deaf", deaf },   { "drip", drip },
         { "bulk", bulk },     { "calls", calls },     { "flood", flood }, { "nonsense", nonsense },
-        { "grab", grab },
+        { "grab", grab },     { "hog", hog },
 };
 
 static void become(uid_t uid)

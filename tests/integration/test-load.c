@@ -4,19 +4,22 @@
  * stall, flood and never read: the boards do not notice, who behaves is answered, and the daemon stays within its bound.
  *
  * ESPDFU_LOAD_ROUNDS (1): how often the boards are flashed meanwhile; ESPDFU_LOAD_MIB (32): what is sent in bulk. `make
- * load` has more of both. Without root it is skipped: the clients are several users'.
+ * load` has more of both. ESPDFU_LOAD_STORY: one alone, by its name, with * for the rest. Without root it is skipped: the clients are several users'.
  */
 #include "tests/integration/load.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/admission.h"
 #include "tests/bench/process.h"
 
-#define BOARDS      100u
-#define SAID        "said {\"error\":\"io.espdfu.Station1."
-#define SLACK       1.0   /* s */
-#define ANSWER_MSEC 10000u /* p99 of who behaves: espdfuctl gives up then */
+#define BOARDS          100u
+#define FEW_DESCRIPTORS 128u
+#define SAID            "said {\"error\":\"io.espdfu.Station1."
+#define SLACK           1.0    /* s */
+#define ANSWER_MSEC     10000u /* p99 of who behaves: espdfuctl gives up then */
 
 static const char config[] = "[station]\nstop-time = 0s\n"
                              "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
@@ -39,6 +42,23 @@ static int begin(void **state)
         g_setenv("ENGINE_REPLAY_RATE", "60000", TRUE);
         line_lay_out(&line, config);
         assert_int_equal(chmod(line.dir, 0711), 0); /* the socket is for everybody */
+        line.engine = ENGINE_REPLAY;
+        line.quiet = true;
+        start_daemon(&line);
+        return 0;
+}
+
+static int begin_without_processes(void **state)
+{
+        static char mark[256];
+        static const char *environment[] = { "LD_PRELOAD=" BED_PRELOAD
+                                             ":libumockdev-preload.so.0:" NO_PROCESS,
+                                             mark, NULL };
+
+        (void)state;
+        line_lay_out(&line, config);
+        g_snprintf(mark, sizeof(mark), "NO_PROCESS_WHILE=%s/no-process", line.dir);
+        line.environment = environment;
         line.engine = ENGINE_REPLAY;
         line.quiet = true;
         start_daemon(&line);
@@ -266,9 +286,123 @@ static void test_a_hundred_boards_are_flashed_beside_64_clients_as_without(void 
         expect_told(&crowd, "bulk", SAID "Failed\",\"parameters\":{\"message\":\"a call that is too long");
         expect_told(&crowd, "nonsense", SAID "Failed\",\"parameters\":{\"message\":\"what came is no call");
         expect_told(&crowd, "grab", SAID "Busy\"");
-        print_message("VmHWM %llu RssAnon %llu\n",
-                      (unsigned long long)process_kib(bed_pid(line.daemon), "status", "VmHWM:"),
-                      (unsigned long long)process_kib(bed_pid(line.daemon), "status", "RssAnon:"));
+}
+
+/* What docs/performance.md says of the daemon's memory, in KiB: of one connection, with the longest reply that there is. */
+static unsigned long kib_of_connection(unsigned long reply_kib)
+{
+        return 80 + 64 + 256 + reply_kib;
+}
+
+static unsigned long status_kib(void)
+{
+        g_autofree char *said = NULL;
+
+        assert_int_equal(ctl(&line, &said, (const char *[]){ "status", "--json", NULL }), 0);
+        return strlen(said) / KIB + 1;
+}
+
+static void test_memory_stays_within_its_bound_however_much_clients_leave_unread(void **state)
+{
+        struct crowd crowd = { .line = &line };
+        unsigned long before, after, bound, reply;
+        pid_t pid = bed_pid(line.daemon);
+
+        (void)state;
+        if (geteuid() != 0)
+                skip();
+        flash_all();
+        before = process_kib(pid, "status", "VmHWM:");
+        for (unsigned user = 0; user < USERS; user++)
+                crowd_add(&crowd, user, "hog", CROWD_MAX / USERS, 0);
+        flash_all();
+        flash_all();
+        reply = status_kib();
+        bound = before + SERVER_CONNECTIONS_MAX * kib_of_connection(reply);
+        after = process_kib(pid, "status", "VmHWM:");
+        print_message(
+                "VmHWM with %u boards: %lu KiB, and with %zu clients that do not read %lu KiB; bound: %lu "
+                "KiB (a reply of %lu KiB)\n",
+                BOARDS, before, crowd.n, after, bound, reply);
+        assert_true(after <= bound);
+        crowd_leave(&crowd);
+        crowd_print(&crowd);
+        assert_true(crowd_sum(&crowd, "hog", "closed") > 0); /* it was full */
+}
+
+/* ---- shortages ---- */
+
+static void limit_descriptors(unsigned n)
+{
+        const struct rlimit limit = { n, n };
+
+        assert_int_equal(prlimit(bed_pid(line.daemon), RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+static unsigned n_said(const char *text)
+{
+        unsigned n = 0;
+
+        for (const char *p = bed_output(line.daemon); (p = strstr(p, text)); p++)
+                n++;
+        return n;
+}
+
+static bool said_busy(void *text)
+{
+        return n_said(text) > 0;
+}
+
+static void test_clients_that_take_all_descriptors_leave_those_of_boards(void **state)
+{
+        struct crowd crowd = { .line = &line };
+        uint64_t cpu;
+        gint64 begun;
+        double share;
+
+        (void)state;
+        if (geteuid() != 0)
+                skip();
+        limit_descriptors(FEW_DESCRIPTORS);
+        for (unsigned user = 0; user < USERS; user++)
+                crowd_add(&crowd, user, "grab", 4, 0);
+        assert_true(bed_wait(line.bed, said_busy, (void *)(uintptr_t) "is not taken", PATIENCE));
+        cpu = process_cpu_nsec(bed_pid(line.daemon));
+        begun = g_get_monotonic_time();
+        flash_all();
+        share = (double)(process_cpu_nsec(bed_pid(line.daemon)) - cpu) / 10 /
+                (double)(g_get_monotonic_time() - begun);
+        print_message(
+                "%u descriptors: espdfud takes %.1f %% of a processor, and has %u lines in the journal\n",
+                FEW_DESCRIPTORS, share, n_said("is not taken") + n_said("boards wait until"));
+        assert_true(share < 50);
+        expect_ctl(&line, "", (const char *[]){ "status", NULL }); /* root is not locked out */
+        assert_true(n_said("is not taken") <= 2 && n_said("boards wait until") <= 2);
+        crowd_leave(&crowd);
+        expect_told(&crowd, "grab",
+                    SAID "Busy\",\"parameters\":{\"message\":\"the descriptors that are left");
+        crowd = (struct crowd){ .line = &line };
+        crowd_add(&crowd, 0, "status", 1, 0); /* there is room again */
+        flash_all();
+        crowd_leave(&crowd);
+        expect_answered(&crowd, "status");
+}
+
+static void test_boards_wait_until_there_is_a_process_for_an_engine(void **state)
+{
+        g_autofree char *mark = line_path(&line, "no-process");
+
+        (void)state;
+        assert_true(g_file_set_contents(mark, "", 0, NULL));
+        plug_with(&line, "1-4.1", &(struct rom_config){ .chip = ROM_S2, .starts_in_dfu_mode = true });
+        expect_log(&line, "cannot be started: Resource temporarily unavailable: boards wait until it can");
+        expect_message(&line, "1-4.1", "cannot be started: Resource temporarily unavailable");
+        expect_phase(&line, "1-4.1", PHASE_QUEUED);
+        assert_int_equal(unlink(mark), 0);
+        expect_phase(&line, "1-4.1", PHASE_FLASHED);
+        assert_int_equal(n_said("boards wait until"), 1);
+        expect_ctl(&line, "TRY\n1\n",
+                   (const char *[]){ "history", "--output", "try", NULL }); /* the first attempt */
 }
 
 int main(void)
@@ -276,7 +410,14 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(
                         test_a_hundred_boards_are_flashed_beside_64_clients_as_without, begin, end),
+                cmocka_unit_test_setup_teardown(
+                        test_memory_stays_within_its_bound_however_much_clients_leave_unread, begin, end),
+                cmocka_unit_test_setup_teardown(test_clients_that_take_all_descriptors_leave_those_of_boards,
+                                                begin, end),
+                cmocka_unit_test_setup_teardown(test_boards_wait_until_there_is_a_process_for_an_engine,
+                                                begin_without_processes, end),
         };
 
+        cmocka_set_test_filter(getenv("ESPDFU_LOAD_STORY"));
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
