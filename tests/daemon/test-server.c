@@ -170,6 +170,22 @@ static void test_one_way_means_no_answer_but_it_is_done(void **state)
         assert_int_equal(server_n_connections(w.server), 0);
 }
 
+/* A flood that was killed does not keep the daemon busy with answers that nobody reads. */
+static void test_questions_of_who_has_left_are_not_asked(void **state)
+{
+        static const char ask[] = "{\"method\":\"" STATION "History\"}";
+        struct client *c = connect_as(0, true);
+
+        (void)state;
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(send(c->fd, ask, sizeof(ask), MSG_NOSIGNAL), sizeof(ask));
+        call(c, "{\"method\":\"" STATION "Reload\",\"oneway\":true}");
+        hang_up(c);
+        assert_true(w.station.n_history <= 3);    /* while the last call was sent */
+        assert_int_equal(w.station.n_reloads, 1); /* but what it told is done */
+        assert_int_equal(server_n_connections(w.server), 0);
+}
+
 /* It is told what was expected, and then the connection ends. */
 static void expect_cut_off(struct client *c, const char *what)
 {
@@ -485,6 +501,7 @@ int main(void)
                 TEST(test_a_call_may_come_byte_by_byte),
                 TEST(test_a_caller_who_says_no_more_is_still_answered),
                 TEST(test_one_way_means_no_answer_but_it_is_done),
+                TEST(test_questions_of_who_has_left_are_not_asked),
                 TEST(test_nonsense_ends_the_connection),
                 TEST(test_a_message_without_end_ends_the_connection),
                 TEST(test_everybody_may_look_and_few_may_act),
