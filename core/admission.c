@@ -30,7 +30,8 @@ const char *admission_refuses(enum admission_rank rank, const struct admission_c
                 return "all places are taken";
         if (n >= limits->most && counts->of_user >= limits->few)
                 return "most places are taken, and this user has some";
-        if ((uint64_t)fd + MIN(limits->descriptors, fd_limit * limits->descriptors / 256) >= fd_limit)
+        if ((uint64_t)fd + (fd_limit < 256 ? fd_limit * limits->descriptors / 256 : limits->descriptors) >=
+            fd_limit)
                 return "the descriptors that are left are kept for boards";
         return NULL;
 }

@@ -320,25 +320,20 @@ static void bulk(void)
                 wait_for(-1, 0, -1);
 }
 
-/* So many bytes of calls, each as long as a call may be, all of which it wants answered, as many at once as it can. */
-static void calls(void)
+/* Sends data over and over, up to so many bytes, as fast as it goes, and reads what comes as fast as it comes. */
+static void pour(const char *data, size_t size, uint64_t bytes)
 {
-        static char data[60 * KIB];
-        static const char head[] = "{\"method\":\"" STATION_INTERFACE ".Slot", tail[] = "\"}";
-        struct link link;
+        static char rubbish[256 * KIB];
         size_t offset = 0;
+        struct link link;
 
-        memset(data, 'x', sizeof(data));
-        memcpy(data, head, sizeof(head) - 1);
-        memcpy(data + sizeof(data) - sizeof(tail), tail, sizeof(tail));
         link_open(&link);
-        while (me.sent < me.bytes) {
-                static char rubbish[256 * KIB];
-                ssize_t n = send(link.fd, data + offset, sizeof(data) - offset, MSG_NOSIGNAL);
+        while (me.sent < bytes) {
+                ssize_t n = send(link.fd, data + offset, size - offset, MSG_NOSIGNAL);
 
                 if (n > 0) {
                         me.sent += (uint64_t)n;
-                        offset = (offset + (size_t)n) % sizeof(data);
+                        offset = (offset + (size_t)n) % size;
                 }
                 while ((n = recv(link.fd, rubbish, sizeof(rubbish), 0)) > 0)
                         me.answers++;
@@ -351,33 +346,26 @@ static void calls(void)
                 wait_for(-1, 0, -1);
 }
 
-/* Calls and calls, and reads what comes as fast as it comes. */
+/* So many bytes of calls, each nearly as long as a call may be. */
+static void calls(void)
+{
+        static char data[60 * KIB];
+        static const char head[] = "{\"method\":\"" STATION_INTERFACE ".Slot", tail[] = "\"}";
+
+        memset(data, 'x', sizeof(data));
+        memcpy(data, head, sizeof(head) - 1);
+        memcpy(data + sizeof(data) - sizeof(tail), tail, sizeof(tail));
+        pour(data, sizeof(data), me.bytes);
+}
+
+/* Calls and calls, each of which costs the daemon something. */
 static void flood(void)
 {
         static char data[512][sizeof(CALL("Status"))];
-        static char rubbish[256 * KIB];
-        size_t offset = 0;
-        struct link link;
 
         for (size_t i = 0; i < ARRAY_SIZE(data); i++)
                 memcpy(data[i], CALL("Status"), sizeof(data[i]));
-        link_open(&link);
-        for (;;) {
-                ssize_t n = send(link.fd, data[0] + offset, sizeof(data) - offset, MSG_NOSIGNAL);
-
-                if (n > 0) {
-                        me.sent += (uint64_t)n;
-                        offset = (offset + (size_t)n) % sizeof(data);
-                }
-                while ((n = recv(link.fd, rubbish, sizeof(rubbish), 0)) > 0)
-                        me.answers++;
-                if (n == 0)
-                        break;
-                wait_for(link.fd, POLLIN | POLLOUT, -1);
-        }
-        hung_up(&link);
-        for (;;)
-                wait_for(-1, 0, -1);
+        pour(data[0], sizeof(data), UINT64_MAX);
 }
 
 static void nonsense(void)
