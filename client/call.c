@@ -212,6 +212,8 @@ static int error_said(const struct varlink_reply *reply)
         else if (streq(reply->error, STATION_INTERFACE ".WrongSequence"))
                 client_error("%s: expected a number from %s", parameter(reply, "consumer"),
                              "the one that it has to the last one of the ledger");
+        else if (streq(reply->error, STATION_INTERFACE ".Busy"))
+                client_error("espdfud takes no more connections: %s", parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".Failed"))
                 client_error("espdfud: %s", parameter(reply, "message"));
         else if (str_has_prefix(reply->error, "org.varlink.service."))

@@ -3,6 +3,7 @@
 #include "core/job-internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static bool is_back_from_detach(const struct job *job)
 {
@@ -181,9 +182,55 @@ static enum job_do back_before_the_engine_ended(struct job *job, uint64_t now_us
         return JOB_DO_NOTHING;
 }
 
-enum job_do job_step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
+/* The attempt goes on waiting, with its row open: nothing was done to the board, so nothing counts against it. */
+static enum job_do not_started(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        if (job->cancelled || !job_board_is_there(job)) /* meanwhile; the engine would have found out */
+                return engine_ended(job, event, now_usec);
+        job->start_waits = true;
+        job->phase = PHASE_QUEUED;
+        job->deadline_usec = now_usec + JOB_START_RETRY;
+        snprintf(job->message, sizeof(job->message), "waits: %s",
+                 event->text ? event->text : "the engine cannot be started");
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do step_start_waits(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
+        case JOB_EV_TIME:
+                return now_usec >= job->deadline_usec ? job_start_engine(job, now_usec) : JOB_DO_NOTHING;
+        case JOB_EV_CANCEL:
+                job->cancelled = true;
+                job_set_cancelled(job, " before its engine was started");
+                break;
+        case JOB_EV_LEFT:
+        case JOB_EV_ELSEWHERE:
+                job_set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
+                break;
+        case JOB_EV_ARRIVED:
+        case JOB_EV_PLACE:
+        case JOB_EV_ROW_OPENED:
+        case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_NOT_STARTED:
+        case JOB_EV_ENGINE_SAID:
+        case JOB_EV_ENGINE_ENDED:
+        case JOB_EV_ROW_CLOSED:
+        case JOB_EV_RESUME:
+        case JOB_EV_GIVE_UP:
+                return JOB_DO_NOTHING;
+        }
+        job->start_waits = false;
+        return job_close_row(job);
+}
+
+enum job_do job_step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        if (job->start_waits)
+                return step_start_waits(job, event, now_usec);
+        switch (event->type) {
+        case JOB_EV_ENGINE_NOT_STARTED:
+                return not_started(job, event, now_usec);
         case JOB_EV_ENGINE_SAID:
                 return engine_said(job, event->message, now_usec);
         case JOB_EV_ENGINE_ENDED:

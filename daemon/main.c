@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/activation.h"
+#include "daemon/aside.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
 #include "daemon/notify.h"
@@ -202,11 +203,14 @@ static int run(const struct station_options *options, struct config *config)
                 r = station_start(station);
         if (r < 0)
                 return r;
+        if (aside_begin(log_lost) < 0)
+                log_warning("no thread for the journal: where that stands still, boards do, too");
         sd_event_set_watchdog(event, true);
         notify_ready();
         log_info("espdfud " PACKAGE_VERSION " is ready on %s", options->socket_path);
         r = sd_event_loop(event);
         log_info("stopped");
+        aside_end();
         return r;
 }
 

@@ -17,6 +17,8 @@
 #define CHILD_CHANNEL_FD 3
 #define CHILD_IMAGE_FD   4
 #define CHILD_FDS_END    5
+/* The child's copies of channel, image and program. */
+#define CHILD_FDS_NEEDED 3
 
 /* Messages taken in one go: the loop belongs to other boards too. */
 #define MESSAGES_AT_ONCE 8
@@ -206,6 +208,35 @@ static _Noreturn void become_engine(const struct runner_order *order, pid_t daem
         _exit(127);
 }
 
+/*
+ * The child needs descriptors between fork and exec, and its pidfd is one more of ours: whether there are so many is seen
+ * before there is a process, which could not tell of it.
+ */
+static int check_descriptors(int fd)
+{
+        int spare[CHILD_FDS_NEEDED], n = 0, r = 0;
+
+        while (r == 0 && n < CHILD_FDS_NEEDED) {
+                spare[n] = fcntl(fd, F_DUPFD_CLOEXEC, CHILD_FDS_END);
+                r = spare[n] < 0 ? -errno : 0;
+                n += r == 0;
+        }
+        while (n > 0)
+                close(spare[--n]);
+        return r == -EINVAL ? -EMFILE : r; /* no number above CHILD_FDS_END is allowed at all */
+}
+
+/* A child that nobody would watch: it has not come to its board yet. */
+static void abandon(struct runner *runner)
+{
+        if (runner->pid <= 0)
+                return;
+        kill(runner->pid, SIGKILL);
+        while (waitpid(runner->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        runner->pid = 0;
+}
+
 static int spawn(struct runner *runner, const struct runner_order *order, int channel, int errors)
 {
         char expect[sizeof("303a:0002")], channel_fd[12], image_fd[12];
@@ -213,6 +244,10 @@ static int spawn(struct runner *runner, const struct runner_order *order, int ch
                                  "--channel-fd",       channel_fd, "--image-fd", image_fd };
         size_t n = 9;
         pid_t daemon = getpid();
+        int r = check_descriptors(channel);
+
+        if (r < 0)
+                return r;
 
         snprintf(expect, sizeof(expect), "%04x:%04x", order->vid, order->pid);
         snprintf(channel_fd, sizeof(channel_fd), "%d", CHILD_CHANNEL_FD);
@@ -266,8 +301,11 @@ int runner_start(sd_event *event, const struct runner_order *order, const struct
                 r = watch(runner, event);
         if (r >= 0)
                 r = sd_event_now(event, CLOCK_MONOTONIC, &runner->begin_usec);
-        if (r < 0)
+        if (r < 0) {
+                runner->child_source = sd_event_source_disable_unref(runner->child_source);
+                abandon(runner);
                 return r;
+        }
         *ret = take_ptr(runner);
         return 0;
 }

@@ -34,7 +34,8 @@ struct slot_world {
         struct engine_program engine;
         char boot_id[BOOT_ID_SIZE];
         const struct holds *holds;
-        bool stopping; /* no job begins any more */
+        bool stopping;                      /* no job begins any more */
+        uint64_t shortage_quiet_until_usec; /* the journal has it that no engine can be started */
 
         void *userdata;
         /* Something that status shows is different; phase_changed: more than progress. */

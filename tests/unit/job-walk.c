@@ -40,9 +40,10 @@ static void start_engine(struct job_walk *w)
         job_walk_check(w, w->present, "starts an engine where no board is");
         job_walk_check(w, !w->foreign, "starts an engine on another board");
         job_walk_check(w, !w->cancelled, "starts an engine after a cancel");
-        w->engine = true;
         w->terminated = w->killed = w->judged = false;
-        w->engines++;
+        w->not_started = roll(w->dice, 8) == 0; /* the machine has no process for it */
+        w->engine = !w->not_started;
+        w->engines += w->engine;
 }
 
 static void close_row(struct job_walk *w)
@@ -122,7 +123,9 @@ static void check_no_dead_end(struct job_walk *w)
                                "waits for a row that nobody opens");
                 break;
         case JOB_RUNNING:
-                job_walk_check(w, w->engine, "waits for an engine that is not there");
+                job_walk_check(w, w->engine || job->start_waits, "waits for an engine that is not there");
+                job_walk_check(w, !job->start_waits || (!w->cancelled && w->present),
+                               "waits for an engine for nothing");
                 job_walk_check(w, job->phase == PHASE_STUCK ? w->killed : job_deadline(job) != USEC_INFINITY,
                                "waits for an engine without a limit");
                 break;
@@ -155,6 +158,10 @@ static void tell(struct job_walk *w, struct job_event event)
                 w->retries++;
         }
         carry_out(w, action);
+        if (w->not_started) {
+                w->not_started = false;
+                tell(w, (struct job_event){ .type = JOB_EV_ENGINE_NOT_STARTED, .text = "no process" });
+        }
         check_no_dead_end(w);
         if (w->asks) {
                 w->asks = false;

@@ -20,9 +20,10 @@ struct job_walk {
 
         bool row_open, opening, closing; /* in the ledger; an order is under way */
         bool engine, terminated, killed;
-        bool judged;     /* the engine gave its verdict */
-        bool asks;       /* whether the policy is the same */
-        bool unrecorded; /* the job's last word: the ledger did not take it */
+        bool not_started; /* the engine, as is to be told */
+        bool judged;      /* the engine gave its verdict */
+        bool asks;        /* whether the policy is the same */
+        bool unrecorded;  /* the job's last word: the ledger did not take it */
         bool present;
         bool foreign;            /* a board has come that is not the job's */
         bool cancelled, stopped; /* by anybody; by the daemon's stop */

@@ -2,6 +2,72 @@
 /* The life of a job, as a list of what happens and what it does about it. */
 #include "tests/unit/job-life.h"
 
+/* ---- a machine that has no process for an engine ---- */
+
+static enum job_do engine_cannot_start(const char *why)
+{
+        const struct job_event event = { .type = JOB_EV_ENGINE_NOT_STARTED, .text = why };
+
+        return job_step(&job, &event, now);
+}
+
+static void test_board_waits_for_an_engine_as_long_as_none_can_be_started(void **state)
+{
+        (void)state;
+        board_waits(true);
+        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
+        for (unsigned i = 0; i < 100; i++) {
+                assert_int_equal(engine_cannot_start("Too many open files"), JOB_DO_NOTHING);
+                assert_int_equal(job.phase, PHASE_QUEUED);
+                assert_string_equal(job.message, "waits: Too many open files");
+                assert_true(job_is_running(&job));
+                assert_int_equal(job.attempt, 1);
+                assert_int_equal(time_passes(JOB_START_RETRY), JOB_DO_START_ENGINE);
+        }
+        assert_int_equal(job.phase, PHASE_DOWNLOADING);
+        assert_int_equal(attempt_ends(VERDICT_FLASHED, "1000 bytes"), JOB_DO_END);
+        assert_int_equal(job.attempt, 1);
+        assert_int_equal(job.downloading_usec, 0); /* it waited, and no more */
+}
+
+static void test_board_that_leaves_while_it_waits_for_an_engine_is_accounted_for(void **state)
+{
+        (void)state;
+        board_waits(true);
+        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
+        assert_int_equal(engine_cannot_start("Cannot allocate memory"), JOB_DO_NOTHING);
+        expect_end(event(JOB_EV_LEFT), PHASE_FAILED, VERDICT_BOARD_LEFT, "board left before the first byte",
+                   true);
+}
+
+static void test_job_that_waits_for_an_engine_can_be_cancelled(void **state)
+{
+        (void)state;
+        board_waits(true);
+        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
+        assert_int_equal(engine_cannot_start("Cannot allocate memory"), JOB_DO_NOTHING);
+        expect_end(event(JOB_EV_CANCEL), PHASE_CANCELLED, VERDICT_CANCELLED,
+                   "cancelled before its engine was started", false);
+}
+
+/* The walk (test-job-walk) found it: the row said that it was the last. */
+static void test_board_that_is_back_after_a_final_verdict_is_another_jobs(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(engine_judges(VERDICT_USB_ERROR, "no device"), JOB_DO_NOTHING);
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
+        assert_true(job.final);
+        assert_int_equal(board_arrives(true, true), JOB_DO_NOTHING);
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
+        assert_true(job.replaced);
+}
+
 /* ---- the straight way ---- */
 
 static void test_row_is_open_before_the_engine_starts_and_closed_before_the_verdict_shows(void **state)
@@ -816,6 +882,10 @@ static void test_verdict_does_not_show_before_its_row_could_be_closed(void **sta
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                t(test_board_waits_for_an_engine_as_long_as_none_can_be_started),
+                t(test_board_that_leaves_while_it_waits_for_an_engine_is_accounted_for),
+                t(test_job_that_waits_for_an_engine_can_be_cancelled),
+                t(test_board_that_is_back_after_a_final_verdict_is_another_jobs),
                 t(test_row_is_open_before_the_engine_starts_and_closed_before_the_verdict_shows),
                 t(test_board_in_run_time_mode_is_detached_and_goes_on_in_the_same_attempt),
                 t(test_each_phase_is_timed_and_the_next_attempt_begins_anew),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who is connected, from which address, and since when it is asked for nothing yet. One that comes when its address, or the
+ * page, has as many as there may be gets its connection all the same, so that it can be told, and is served nothing else. One
+ * that does not end its request in time is hung up by a thread of ours: libmicrohttpd has a limit for silence alone.
+ */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "core/util.h"
+
+#define PLACES_OVER                                                                                          \
+        8 /* connections that are there to be told that there are too many; more are closed without a word */
+
+struct places;
+
+/* At most `all` connections are served, per_address of one address; a request has request_usec, from the connection's begin, or
+ * from the answer before it. */
+int places_new(unsigned all, unsigned per_address, uint64_t request_usec, struct places **ret);
+/* Behind MHD_stop_daemon(). */
+struct places *places_free(struct places *places);
+DEFINE_CLEANUP(struct places, places_free)
+
+/* For MHD_OPTION_NOTIFY_CONNECTION and MHD_OPTION_NOTIFY_COMPLETED; userdata is the places. */
+void places_connection(void *userdata, struct MHD_Connection *connection, void **context,
+                       enum MHD_ConnectionNotificationCode what);
+void places_answered(void *userdata, struct MHD_Connection *connection, void **request,
+                     enum MHD_RequestTerminationCode how);
+
+/* The request has come: its time is over no more. */
+void places_asked(struct places *places, struct MHD_Connection *connection);
+/* Why it is served nothing, or NULL. */
+const char *places_refuse(struct places *places, struct MHD_Connection *connection);
