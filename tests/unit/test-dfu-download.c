@@ -105,7 +105,7 @@ static void test_a_mebibyte_costs_few_transfers_more_than_its_blocks(void **stat
         host_meets_with(&host, &s2, &image);
         download(&host);
         expect_flashed(&host);
-        assert_true(host.dfu.transfers * MIB <= 16640 * host.params.size);
+        assert_true((uint64_t)host.dfu.transfers * MIB <= UINT64_C(16640) * host.params.size);
         host_done(&host);
 }
 
