@@ -33,23 +33,6 @@ static const char *text_of(const json_t *row, const char *key)
         return json_string_value(json_object_get(row, key));
 }
 
-/* Each number once, from 1 on: nothing is open, nothing is missing. */
-static void expect_sequence_without_gaps(const json_t *rows)
-{
-        size_t n = json_array_size(rows), i;
-        g_autofree bool *seen = g_new0(bool, n + 1);
-        json_t *row;
-
-        json_array_foreach(rows, i, row)
-        {
-                json_int_t sequence = json_integer_value(json_object_get(row, "sequence"));
-
-                if (sequence < 1 || sequence > (json_int_t)n || seen[sequence])
-                        fail_msg("row %zu has number %lld of %zu", i, (long long)sequence, n);
-                seen[sequence] = true;
-        }
-}
-
 /* ---- entries and jobs ---- */
 
 static bool is_about(const struct day *day, const struct day_entry *entry, const json_t *row)
@@ -366,7 +349,7 @@ static void expect_no_file_twice(struct day *day)
 
 void day_close_book(struct day *day)
 {
-        json_t *rows = day_export(day);
+        json_t *rows = export_ledger(&day->line);
 
         day_expect_csv_agrees(day, rows);
         day_expect_whole_jobs(rows);

@@ -2,20 +2,6 @@
 /* What `espdfuctl export` writes of the day: CSV says the same as JSON, cell by cell, and each job is whole. */
 #include "tests/integration/day.h"
 
-json_t *day_export(struct day *day)
-{
-        g_autofree char *text = NULL;
-        json_t *rows = json_array();
-        g_auto(GStrv) lines = NULL;
-
-        assert_int_equal(ctl(&day->line, &text, (const char *[]){ "export", "--format", "json", NULL }), 0);
-        lines = g_strsplit(text, "\n", -1);
-        for (size_t i = 0; lines[i]; i++)
-                if (*lines[i])
-                        assert_int_equal(json_array_append_new(rows, json_loads(lines[i], 0, NULL)), 0);
-        return rows;
-}
-
 /* ---- CSV ---- */
 
 /* The cell at *at, unquoted; *at is behind it, at what separates it from the next. To be freed. */

@@ -125,8 +125,7 @@ void day_work(struct day *day);
 /* day-book.c */
 void day_expect_job(struct day *day, struct day_board *board, unsigned slot, enum verdict verdict);
 void day_close_book(struct day *day);
-/* day-export.c. rows: all attempts, the oldest first, as `espdfuctl export --format json` writes them. */
-json_t *day_export(struct day *day);
+/* day-export.c. rows: of export_ledger(). */
 void day_expect_csv_agrees(struct day *day, const json_t *rows);
 void day_expect_whole_jobs(const json_t *rows);
 void day_end(struct day *day);

@@ -481,6 +481,36 @@ void expect_ctl(struct line *line, const char *text, const char *const *argument
         expect_said(said, text);
 }
 
+json_t *export_ledger(struct line *line)
+{
+        g_autofree char *text = NULL;
+        json_t *rows = json_array();
+        g_auto(GStrv) lines = NULL;
+
+        assert_int_equal(ctl(line, &text, (const char *[]){ "export", "--format", "json", NULL }), 0);
+        lines = g_strsplit(text, "\n", -1);
+        for (size_t i = 0; lines[i]; i++)
+                if (*lines[i])
+                        assert_int_equal(json_array_append_new(rows, json_loads(lines[i], 0, NULL)), 0);
+        return rows;
+}
+
+void expect_sequence_without_gaps(const json_t *rows)
+{
+        size_t n = json_array_size(rows), i;
+        g_autofree bool *seen = g_new0(bool, n + 1);
+        json_t *row;
+
+        json_array_foreach(rows, i, row)
+        {
+                json_int_t sequence = json_integer_value(json_object_get(row, "sequence"));
+
+                if (sequence < 1 || sequence > (json_int_t)n || seen[sequence])
+                        fail_msg("row %zu has number %lld of %zu", i, (long long)sequence, n);
+                seen[sequence] = true;
+        }
+}
+
 /* ---- boards -------------------------------------------------------------------- */
 
 struct bed_board *plug_with(struct line *line, const char *port, const struct rom_config *config)

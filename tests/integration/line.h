@@ -65,6 +65,10 @@ void reload_daemon(struct line *line);
 int ctl(struct line *line, char **ret_output, const char *const *arguments);
 /* It does it, and says text ("" for anything). */
 void expect_ctl(struct line *line, const char *text, const char *const *arguments);
+/* All attempts, the oldest first, as `espdfuctl export --format json` writes them. To be released. */
+json_t *export_ledger(struct line *line);
+/* Each number once, from 1 on: nothing is open, nothing is missing. */
+void expect_sequence_without_gaps(const json_t *rows);
 /* said has text in it. */
 void expect_said(const char *said, const char *text);
 
