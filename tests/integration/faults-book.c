@@ -58,7 +58,7 @@ static char *tell_attempts(const json_t *rows, const char *port, unsigned unsaid
         {
                 const char *verdict = text_of(row, "verdict");
 
-                if (!is_at(row, port) || is_in(unsaid, verdict))
+                if (!is_at(row, port) || (*last && is_in(unsaid, verdict)))
                         continue;
                 if (streq_ptr(verdict, last)) {
                         n++;

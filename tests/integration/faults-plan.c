@@ -210,14 +210,16 @@ const struct fault_row fault_rows[] = {
           .limit_sec = 60 },
         { .name = "Another board in the same port: with a MAC",
           .text = "The board is pulled, and another of the same chip is plugged in as soon as it is gone. "
-                  "What is flashed is the "
-                  "other one.",
+                  "What is flashed is the other one. (Behind a `board-left` the end of the first one's job "
+                  "may be a "
+                  "`replaced` of its own, where the other one is quicker: not shown here.)",
           .chip = ROM_S3,
           .deed = DEED_ANOTHER,
           .strikes = true,
           .what = ROM_DO_UNPLUG,
           .good = AT_ALL,
           .causes = CAUSE(BOARD_LEFT) | CAUSE(REPLACED),
+          .unsaid = CAUSE(REPLACED),
           .limit_sec = 60 },
         { .name = "Another board in the same port: an ESP32-S2",
           .text = "The same with a chip that says no MAC.",
@@ -227,6 +229,7 @@ const struct fault_row fault_rows[] = {
           .what = ROM_DO_UNPLUG,
           .good = AT_ALL,
           .causes = CAUSE(BOARD_LEFT) | CAUSE(REPLACED),
+          .unsaid = CAUSE(REPLACED),
           .limit_sec = 60 },
         { .name = "A board of another chip in the same port",
           .text = "An ESP32-S3 is pulled, and an ESP32-S2 is plugged in as soon as it is gone: it gets its "
@@ -237,6 +240,7 @@ const struct fault_row fault_rows[] = {
           .what = ROM_DO_UNPLUG,
           .good = AT_ALL,
           .causes = CAUSE(BOARD_LEFT) | CAUSE(REPLACED),
+          .unsaid = CAUSE(REPLACED),
           .limit_sec = 60 },
         /* clang-format off */
         LIE("a descriptor of no length", "bLength 0 of one in the middle: whoever walks along them gets nowhere.",

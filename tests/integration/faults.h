@@ -72,7 +72,7 @@ struct fault_row {
         unsigned
                 good; /* a set of AT(): the board that is there in the end is good, so it must be flashed, and right */
         unsigned causes;    /* a set of CAUSE(): verdicts that tell the truth about it */
-        unsigned unsaid;    /* …, which are there or not, for it is chance: left out of what is told */
+        unsigned unsaid;    /* …, which come behind another or do not, for it is chance: not told then */
         unsigned limit_sec; /* from the strike until the slot rests */
         struct fault_strike at[FAULT_MOMENTS];
 };
