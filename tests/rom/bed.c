@@ -439,6 +439,22 @@ bool bed_board_is_claimed_again(void *board)
         return ((struct bed_board *)board)->node->n_claims > 1;
 }
 
+bool bed_board_is_waited_for(void *userdata)
+{
+        const struct bed_board *board = userdata;
+        const struct node *node = board->node;
+
+        for (size_t i = 0; i < node->clients->len; i++) {
+                struct client *client = g_ptr_array_index(node->clients, i);
+                bool in_ioctl = board->turn && board->turn->is_ioctl && board->turn->client == client;
+
+                if (!in_ioctl &&
+                    !(client->reaping && client->found_nothing && g_queue_is_empty(&client->done)))
+                        return false;
+        }
+        return node->clients->len > 0;
+}
+
 bool bed_board_completed(void *board)
 {
         return rom_counters(((struct bed_board *)board)->rom)->completed > 0;

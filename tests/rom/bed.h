@@ -139,4 +139,6 @@ bool bed_wait(struct bed *bed, bool (*condition)(void *userdata), void *userdata
 bool bed_board_is_present(void *board);
 bool bed_board_is_gone(void *board);
 bool bed_board_is_claimed_again(void *board); /* its DFU interface, for the second time in this stay */
-bool bed_board_completed(void *board);        /* rom_counters()->completed > 0 */
+/* Its programs wait for it, and have submitted what they want to. One that is stopped in between stops the whole bed. */
+bool bed_board_is_waited_for(void *board);
+bool bed_board_completed(void *board); /* rom_counters()->completed > 0 */
