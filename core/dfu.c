@@ -317,11 +317,20 @@ static void submit_block(struct dfu *dfu, uint64_t now_usec, struct dfu_action *
         submit(dfu, DFU_DNLOAD, dfu->block_number++, offset, (uint16_t)length, now_usec, ret);
 }
 
+/*
+ * The device knows by the first block that an archive begins. Where it is refused or lost, one that stands behind it on the bus
+ * would be taken for the first, and begin a raw write at flash address 0: so it goes alone.
+ */
+static bool first_is_on_its_way(const struct dfu *dfu)
+{
+        return dfu->next_offset > 0 && dfu->bytes_done == 0;
+}
+
 static void next_to_send(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
 {
         bool all_sent = dfu->next_offset == dfu->params.size;
 
-        if (in_flight(dfu) >= dfu->params.depth)
+        if (in_flight(dfu) >= dfu->params.depth || first_is_on_its_way(dfu))
                 return;
         if (dfu->since_status >= dfu->params.status_every || (all_sent && dfu->since_status > 0))
                 submit_status(dfu, now_usec, ret);

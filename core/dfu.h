@@ -3,8 +3,8 @@
  * The host side of DFU, sans I/O and without a clock: says which request comes next, is told how each ended, and comes
  * to a verdict. One machine, two profiles that differ in what may be in flight:
  *
- *   rom    the mask ROM: blocks stand in the bus's queue one behind the other, a GETSTATUS queued among them now and
- *          then like a block; bwPollTimeout (always 256 ms) is not waited for.
+ *   rom    the mask ROM: the first block goes alone, the others stand in the bus's queue one behind the other, a GETSTATUS
+ *          queued among them now and then like a block; bwPollTimeout (always 256 ms) is not waited for.
  *   dfu11  any other DFU 1.1 device, to the letter: one request at a time, GETSTATUS after each block, bwPollTimeout
  *          obeyed.
  *

@@ -130,7 +130,9 @@ static bool pump(struct host *host)
                 switch (action.type) {
                 case DFU_DO_WAIT:
                         if (host->dfu.stage == DFU_STAGE_SEND && !host->draining &&
-                            host->n < host->dfu.params.depth && host->dfu.next_offset < host->dfu.params.size)
+                            host->n < host->dfu.params.depth &&
+                            host->dfu.next_offset < host->dfu.params.size &&
+                            host->dfu.bytes_done > 0) /* the first block goes alone */
                                 host->starved++;
                         return false;
                 case DFU_DO_REQUEST:

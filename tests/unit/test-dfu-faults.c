@@ -89,6 +89,30 @@ static void test_stall_at_each_phase(void **state)
         }
 }
 
+/* What stands behind it on the bus runs on until the host knows. */
+static void test_behind_a_first_block_that_is_not_taken_none_begins_a_raw_write(void **state)
+{
+        (void)state;
+        for (unsigned on_the_bus = 0; on_the_bus < 2; on_the_bus++) {
+                struct host host;
+
+                host_meets(&host, &s2);
+                host.late = 8;
+                if (on_the_bus) {
+                        host.broken_with = DFU_BUS_ERROR;
+                        host.broken_at = 2;
+                } else {
+                        host_fault(&host, ROM_AT_BLOCK, 0, 1, ROM_DO_STALL, 0);
+                }
+                download(&host);
+                assert_int_equal(host.dfu.verdict, on_the_bus ? VERDICT_USB_ERROR : VERDICT_STALLED);
+                expect_no_harm(&host);
+                host.broken_at = 0;
+                expect_next_attempt_flashes(&host);
+                host_done(&host);
+        }
+}
+
 static void test_silence_at_each_phase(void **state)
 {
         (void)state;
@@ -519,6 +543,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_stall_at_each_phase),
+                cmocka_unit_test(test_behind_a_first_block_that_is_not_taken_none_begins_a_raw_write),
                 cmocka_unit_test(test_silence_at_each_phase),
                 cmocka_unit_test(test_silence_where_cancelled_transfers_never_come_back_ends_too),
                 cmocka_unit_test(test_board_that_leaves_at_each_phase),
