@@ -10,5 +10,8 @@
  */
 #define LOCK_WAIT USEC_PER_SEC
 
-/* Locks the open file (flock) for whoever has this descriptor. 0, -EBUSY when somebody else has it all the time, or what flock(2) says. */
+/*
+ * Locks the open file (flock) for whoever has this descriptor. Returns 0, -EBUSY when somebody else has it all the time, or
+ * what flock(2) says.
+ */
 int lock_take(int fd, uint64_t wait_usec);

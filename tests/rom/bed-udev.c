@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define LISTENER_SEC                                                                                         \
-        2 /* after which an event is lost on a listener that does not listen, as in a full netlink buffer */
+        10 /* after which an event is lost on one that does not listen, as in a full netlink buffer */
 #define USB_MAJOR  189U
 #define SPEED_FULL "12"
 #define SPEED_HIGH "480"

@@ -156,7 +156,7 @@ static void test_a_monitor_that_stands_still_holds_up_nobody(void **state)
                 snprintf(port, sizeof(port), "1-4.%d", i);
                 plug(port, false);
         }
-        assert_true(now() - start < 2 * USEC_PER_SEC); /* what an event takes to be lost on it */
+        assert_true(now() - start < 5 * USEC_PER_SEC); /* an event takes longer to be lost on it */
         bed_kill(still, SIGCONT);
         expect_output(still, "add 1-4.1 ");
 }
