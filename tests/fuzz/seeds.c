@@ -67,14 +67,20 @@ static void must_append(struct bytes *bytes, const void *data, size_t size)
 
 /* ---- images ---- */
 
-/* What is sent alone, without the padding: the target puts a suffix behind. */
-static void give_payload(const struct seeds *seeds, const struct bytes *image)
+/* Bytes of what is sent, without the padding: up to the trailer's NUL, and a multiple of 4. */
+static size_t bare_length(const struct bytes *image)
 {
         size_t len = image->len - IMAGE_SUFFIX_SIZE;
 
         while (len > 0 && image->data[len - 1] == 0)
                 len--;
-        give(seeds, image->data, (len + 1 + 3) / 4 * 4); /* the NUL of the trailer, and its padding */
+        return (len + 1 + 3) / 4 * 4;
+}
+
+/* The target puts a suffix behind. */
+static void give_payload(const struct seeds *seeds, const struct bytes *image)
+{
+        give(seeds, image->data, bare_length(image));
 }
 
 /* All kinds of files, each as small as it can be: fuzzing is as fast as what it plays with is small. */
@@ -99,6 +105,18 @@ static struct bytes tiny_image(void)
         return image;
 }
 
+/* With an edit behind its trailer, as the target has them: record 2's address. */
+static void give_edited(const struct seeds *seeds, const struct bytes *image)
+{
+        static const uint8_t edit[] = { 2, 0, 0x00, 0x02 };
+        struct bytes edited = { 0 };
+
+        must_append(&edited, image->data, bare_length(image));
+        must_append(&edited, edit, sizeof(edit));
+        give(seeds, edited.data, edited.len);
+        bytes_done(&edited);
+}
+
 static void image_seeds(const struct seeds *seeds)
 {
         struct bytes image = fixture_board_image(chip_by_name("esp32s2"));
@@ -108,6 +126,7 @@ static void image_seeds(const struct seeds *seeds)
         bytes_done(&image);
         image = tiny_image();
         give_payload(seeds, &image);
+        give_edited(seeds, &image);
         bytes_done(&image);
         fixture_archive_small(&a);
         image = fixture_archive_make(&a);

@@ -154,14 +154,38 @@ static void mend_md5(struct bytes *payload, const struct cpio_member *info, cons
                                         payload->data + at + DFUINFO_RECORD_SIZE - MD5_SIZE) == 0);
 }
 
+/* What stands behind the trailer says what of the records is another: no luck hits the right byte of some thousand. Four bytes
+ * each: which record, address or flags, and the number. */
+static void edit_records(struct bytes *payload, const struct cpio_member *info, struct cursor edits)
+{
+        size_t n = info->size / DFUINFO_RECORD_SIZE;
+        uint8_t which, what;
+        uint16_t value;
+
+        while (n > 0 && cursor_take_u8(&edits, &which) && cursor_take_u8(&edits, &what) &&
+               cursor_take_le16(&edits, &value)) {
+                uint8_t *record = payload->data + info->offset + which % n * DFUINFO_RECORD_SIZE;
+
+                if (what % 4 == 0)
+                        write_le32(record, (uint32_t)value << 8);
+                else if (what % 4 == 1)
+                        write_le32(record + 4, value % 64);
+        }
+}
+
 static void mend(struct bytes *payload)
 {
-        struct cursor c = cursor_over(payload->data, payload->len);
+        struct cursor c = cursor_over(payload->data, payload->len), edits = c;
         struct cpio_member info, member;
         struct fault fault;
 
         if (cpio_next(&c, &info, &fault) != 0)
                 return;
+        while (cpio_next(&edits, &member, &fault) == 0)
+                if (member.is_trailer) {
+                        edit_records(payload, &info, edits);
+                        break;
+                }
         while (cpio_next(&c, &member, &fault) == 0 && !member.is_trailer)
                 mend_md5(payload, &info, &member);
 }
