@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/admission.h"
 
-/* An engine takes two while it runs, and four more for a moment when it is started; the ledger, a configuration and an image
+/* An engine takes three while it runs, and four more for a moment when it is started; the ledger, a configuration and an image
  * that are read, some for a moment. */
 static const struct admission_limits table[ADMISSION_RANK_MAX_] = {
         [ADMISSION_LOOKS] = { .of_user = 16, .few = 4, .most = 64, .all = 80, .descriptors = 64 },

@@ -18,10 +18,15 @@ void crowd_add(struct crowd *crowd, unsigned user, const char *role, unsigned n,
         }
 }
 
-void crowd_leave(struct crowd *crowd)
+void crowd_signal(struct crowd *crowd, int number)
 {
         for (size_t i = 0; i < crowd->n; i++)
-                bed_kill(crowd->clients[i].child, SIGTERM);
+                bed_kill(crowd->clients[i].child, number);
+}
+
+void crowd_leave(struct crowd *crowd)
+{
+        crowd_signal(crowd, SIGTERM);
         for (size_t i = 0; i < crowd->n; i++)
                 if (bed_wait_child(crowd->clients[i].child, PATIENCE) != 0)
                         fail_msg("a client in the role %s did not end well: %s", crowd->clients[i].role,

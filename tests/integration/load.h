@@ -22,6 +22,8 @@ struct crowd {
 
 /* So many more clients of one user in one role; bytes: that each sends, in the roles that are about that. */
 void crowd_add(struct crowd *crowd, unsigned user, const char *role, unsigned n, uint64_t bytes);
+/* As kill() does: SIGSTOP, SIGCONT. */
+void crowd_signal(struct crowd *crowd, int number);
 /* They are told to go, and are gone when this returns. */
 void crowd_leave(struct crowd *crowd);
 

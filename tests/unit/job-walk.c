@@ -41,7 +41,7 @@ static void start_engine(struct job_walk *w)
         job_walk_check(w, !w->foreign, "starts an engine on another board");
         job_walk_check(w, !w->cancelled, "starts an engine after a cancel");
         w->terminated = w->killed = w->judged = false;
-        w->not_started = roll(w->dice, 8) == 0; /* the machine has no process for it */
+        w->not_started = !w->settling && roll(w->dice, 8) == 0; /* the machine has no process for it */
         w->engine = !w->not_started;
         w->engines += w->engine;
 }
@@ -330,6 +330,7 @@ void job_walk_step(struct job_walk *w)
 
 void job_walk_settle(struct job_walk *w)
 {
+        w->settling = true;
         for (unsigned i = 0; w->job.state != JOB_ENDED; i++) {
                 job_walk_check(w, i < 1000, "does not end, though all that it waits for happens");
                 if (w->opening || w->closing) {

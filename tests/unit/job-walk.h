@@ -18,6 +18,7 @@ struct job_walk {
         struct job_params params;
         unsigned job_steps; /* of this one */
 
+        bool settling;                   /* see job_walk_settle() */
         bool row_open, opening, closing; /* in the ledger; an order is under way */
         bool engine, terminated, killed;
         bool not_started; /* the engine, as is to be told */
