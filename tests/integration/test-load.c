@@ -383,9 +383,10 @@ static void test_clients_that_take_all_descriptors_leave_those_of_boards(void **
         crowd_signal(&crowd, SIGSTOP); /* those that were turned away ask again at once otherwise */
         share = share_of_processor();
         crowd_signal(&crowd, SIGCONT);
-        print_message("%u descriptors, all taken: espdfud takes %.1f %% of a processor at rest, and has %u lines "
-                      "in the journal\n",
-                      FEW_DESCRIPTORS, share, n_said("is not taken") + n_said("boards wait until"));
+        print_message(
+                "%u descriptors, all taken: espdfud takes %.1f %% of a processor at rest, and has %u lines "
+                "in the journal\n",
+                FEW_DESCRIPTORS, share, n_said("is not taken") + n_said("boards wait until"));
         assert_true(share < 10); /* it waits, and does not try without end */
         expect_ctl(&line, "", (const char *[]){ "status", NULL }); /* root is not locked out */
         assert_true(n_said("is not taken") <= 2 && n_said("boards wait until") <= 2);
