@@ -24,6 +24,14 @@
 #define ANSWER_MSEC                                                                                          \
         30000u /* p99 of who behaves: 0.1 s on two quiet processors, 8 s where 25 more want them */
 
+#ifdef ESPDFU_SANITIZERS
+#define ROUND_PATIENCE    (5 * PATIENCE) /* a hundred engines that are slow to start */
+#define MEMORY_IS_BOUNDED false /* what was released is kept for a while, to find who still uses it */
+#else
+#define ROUND_PATIENCE    PATIENCE
+#define MEMORY_IS_BOUNDED true
+#endif
+
 static const char config[] = "[station]\nstop-time = 0s\n"
                              "[policy gizmo]\nchip = esp32s2\nimage = @s2.bin\n"
                              "[policy probe]\nchip = esp32s3\nimage = @s3.bin\n";
@@ -165,7 +173,7 @@ static struct round flash_all(void)
         struct round round = { 0 };
 
         plug_all();
-        if (!bed_wait(line.bed, all_flashed, NULL, PATIENCE))
+        if (!bed_wait(line.bed, all_flashed, NULL, ROUND_PATIENCE))
                 fail_msg("%u of %u boards were flashed, %u failed; the daemon said:\n%s",
                          n_in_phase(PHASE_FLASHED), BOARDS, n_in_phase(PHASE_FAILED),
                          bed_output(line.daemon));
@@ -312,7 +320,7 @@ static void test_memory_stays_within_its_bound_however_much_clients_leave_unread
         pid_t pid = bed_pid(line.daemon);
 
         (void)state;
-        if (geteuid() != 0)
+        if (geteuid() != 0 || !MEMORY_IS_BOUNDED)
                 skip();
         flash_all();
         before = process_kib(pid, "status", "VmHWM:");
