@@ -36,8 +36,16 @@
 #define DFU_VERIFY_LIMIT     (30 * USEC_PER_SEC)   /* and … */
 #define DFU_VERIFY_PER_MIB   (6 * USEC_PER_SEC)    /* … so much for each MiB to be read back */
 #define DFU_ERASE_PER_SECTOR (250 * USEC_PER_MSEC) /* worn parts; 9.4 ms are usual */
-#define DFU_POLL_MIN         USEC_PER_MSEC       /* a frame: one that is busy is not asked without a pause */
-#define DFU_POLL_LIMIT       (60 * USEC_PER_SEC) /* neither a bwPollTimeout nor being busy may take longer */
+/*
+ * And all blocks together, or a board that answers each within its limit would hold its place for a day: so long they may take, and
+ * so much longer for what is taken at this pace and for the sectors that are erased. 120 boards on one full-speed bus have
+ * 6.9 kB/s each (docs/performance.md), three times the pace; what has no plan is a dfu11 device, which erases in its blocks.
+ */
+#define DFU_SEND_LIMIT     (60 * USEC_PER_SEC)
+#define DFU_PACE_MIN       2048                /* bytes/s */
+#define DFU_PACE_MIN_DFU11 512                 /* bytes/s; 64 in a block, and bwPollTimeout 125 ms */
+#define DFU_POLL_MIN       USEC_PER_MSEC       /* a frame: one that is busy is not asked without a pause */
+#define DFU_POLL_LIMIT     (60 * USEC_PER_SEC) /* neither a bwPollTimeout nor being busy may take longer */
 
 enum dfu_profile { DFU_PROFILE_ROM, DFU_PROFILE_DFU11, DFU_PROFILE_MAX_ };
 DECLARE_WORDS(dfu_profile)
@@ -132,7 +140,8 @@ struct dfu {
         struct dfu_status status;    /* the last one */
         uint64_t busy_since_usec;    /* USEC_INFINITY: not busy */
         uint64_t poll_usec;          /* dfu11: not before that; 0: at once */
-        uint64_t deadline_usec;
+        uint64_t send_since_usec;    /* the first block was submitted; USEC_INFINITY: none was */
+        uint64_t deadline_usec;      /* of the request at the ring's head, of a poll, of the drain */
 };
 
 void dfu_start(struct dfu *dfu, const struct dfu_params *params);

@@ -150,11 +150,9 @@ static int allow_memory(scmp_filter_ctx filter)
 {
         const struct scmp_arg_cmp map[] = { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
                                             argument_is(3, MAP_PRIVATE | MAP_ANONYMOUS) };
-        const struct scmp_arg_cmp remap[] = { argument_is(3, MREMAP_MAYMOVE) };
-        /* Where there is mmap2(), mmap() is an older one whose arguments lie in memory, where they are not seen. */
-        int r = allow(filter, SCMP_SYS(mmap2) >= 0 ? SCMP_SYS(mmap2) : SCMP_SYS(mmap), ARRAY_SIZE(map), map);
 
-        return r == 0 ? allow(filter, SCMP_SYS(mremap), ARRAY_SIZE(remap), remap) : r;
+        /* Where there is mmap2(), mmap() is an older one whose arguments lie in memory, where they are not seen. */
+        return allow(filter, SCMP_SYS(mmap2) >= 0 ? SCMP_SYS(mmap2) : SCMP_SYS(mmap), ARRAY_SIZE(map), map);
 }
 
 static int allow_futex(scmp_filter_ctx filter, unsigned operation)
@@ -183,15 +181,25 @@ static int allow_socketcall(scmp_filter_ctx filter)
         return r == 0 ? allow(filter, SCMP_SYS(socketcall), ARRAY_SIZE(sendto), sendto) : r;
 }
 
-/* libusb asks what its descriptor's name is, and goes on without. */
-static int refuse_names(scmp_filter_ctx filter)
+/* Who asks goes on without. */
+static int refuse(scmp_filter_ctx filter)
 {
-        static const int calls[] = { SCMP_SYS(readlink), SCMP_SYS(readlinkat) };
+        static const struct {
+                int call, error;
+        } refused[] = {
+                { SCMP_SYS(readlink), EACCES }, /* libusb: what its descriptor's name is */
+                { SCMP_SYS(readlinkat), EACCES },
+#ifndef ESPDFU_SANITIZERS
+                /* realloc() of a large block, which copies it then. With a size of 0 it would double a mapping. */
+                { SCMP_SYS(mremap), ENOMEM },
+#endif
+        };
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(calls); i++)
-                if (calls[i] >= 0)
-                        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), calls[i], 0);
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(refused); i++)
+                if (refused[i].call >= 0)
+                        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)refused[i].error),
+                                             refused[i].call, 0);
         return r;
 }
 
@@ -231,7 +239,7 @@ static int fill(scmp_filter_ctx filter, const struct confinement *c)
         if (r == 0)
                 r = allow_socketcall(filter);
         if (r == 0)
-                r = refuse_names(filter);
+                r = refuse(filter);
         return r == 0 ? allow_for_sanitizers(filter) : r;
 }
 
@@ -274,6 +282,43 @@ static int highest(const struct confinement *c)
         return fd;
 }
 
+#ifndef ESPDFU_SANITIZERS
+/* Bytes of address space that the process has. */
+static int measure_space(rlim_t *ret)
+{
+        unsigned long pages;
+        FILE *f = fopen("/proc/self/statm", "re");
+        int n;
+
+        if (!f)
+                return -errno;
+        n = fscanf(f, "%lu", &pages);
+        fclose(f);
+        if (n != 1)
+                return -EIO;
+        *ret = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+        return 0;
+}
+#endif
+
+/*
+ * RLIMIT_DATA counts neither what can only be read nor what is only reserved, and nothing counts page tables: these grow with
+ * addresses, so addresses have an end. Sanitizers have terabytes of them, most of them of nothing.
+ */
+static int limit_memory(void)
+{
+#ifdef ESPDFU_SANITIZERS
+        return 0;
+#else
+        rlim_t space = 0;
+        int r = measure_space(&space);
+
+        if (r == 0)
+                r = limit(RLIMIT_AS, space + CONFINE_SPACE_MAX, space + CONFINE_SPACE_MAX);
+        return r == 0 ? limit(RLIMIT_DATA, CONFINE_DATA_MAX, CONFINE_DATA_MAX) : r;
+#endif
+}
+
 static int limit_all(const struct confinement *c)
 {
         const struct {
@@ -286,15 +331,14 @@ static int limit_all(const struct confinement *c)
                 { RLIMIT_MSGQUEUE, 0 },
                 { RLIMIT_STACK, CONFINE_STACK_MAX },
                 { RLIMIT_NOFILE, (rlim_t)highest(c) + 1 }, /* no less: poll() looks at it */
-#ifndef ESPDFU_SANITIZERS                                  /* which have terabytes, most of them of nothing */
-                { RLIMIT_DATA, CONFINE_DATA_MAX },
-#endif
                 /* Answers and errors may be sent into a file; an engine that has a daemon writes none. */
                 { RLIMIT_FSIZE, c->output < 0 ? 0 : RLIM_INFINITY },
         };
-        /* SIGXCPU, and SIGKILL where it does not listen. */
-        int r = limit(RLIMIT_CPU, CONFINE_CPU_MAX, CONFINE_CPU_MAX + 10);
+        int r = limit_memory();
 
+        /* SIGXCPU, and SIGKILL where it does not listen. */
+        if (r == 0)
+                r = limit(RLIMIT_CPU, CONFINE_CPU_MAX, CONFINE_CPU_MAX + 10);
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(limits); i++)
                 r = limit(limits[i].resource, limits[i].value, limits[i].value);
         return r;

@@ -9,8 +9,9 @@
 #include "core/util.h"
 
 #define CONFINE_USB_FDS_MAX 8
-#define CONFINE_DATA_MAX    (64 * MIB) /* bytes of private memory; the image is shared and not counted */
+#define CONFINE_DATA_MAX    (64 * MIB) /* bytes of memory to write; the image is none */
 #define CONFINE_STACK_MAX   (8 * MIB)
+#define CONFINE_SPACE_MAX   (72 * MIB) /* bytes of addresses of any kind, beyond what is mapped by then */
 #define CONFINE_CPU_MAX                                                                                      \
         900 /* seconds of a processor; 64 MiB of image are some ten, models' boards in tests many more */
 

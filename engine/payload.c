@@ -36,7 +36,8 @@ int payload_map(int fd, struct payload *ret, char message[static PAYLOAD_MESSAGE
                 return refuse(message, "expected 17 bytes to 64 MiB");
         payload.file_size = (size_t)st.st_size;
         payload.size = payload.file_size - DFU_SUFFIX_SIZE;
-        payload.data = mmap(NULL, payload.file_size, PROT_READ, MAP_SHARED, fd, 0);
+        /* Shared it is refused by Linux before 6.7, for it is sealed against writing. One copy in memory either way. */
+        payload.data = mmap(NULL, payload.file_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (payload.data == MAP_FAILED)
                 return -errno;
         *ret = payload;

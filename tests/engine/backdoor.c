@@ -157,6 +157,26 @@ static void more_memory(const struct board *board)
         say(&message, 0);
 }
 
+/* What RLIMIT_DATA does not count, its own image again among it; and it is looked at, so that it has page tables. */
+static void more_addresses(const struct board *board)
+{
+        struct engine_message message = { .phase = PHASE_DOWNLOADING, .verdict = VERDICT_ENGINE_FAILED };
+        static const int protections[] = { PROT_READ, PROT_NONE };
+        size_t taken = 0;
+        void *p;
+
+        (void)board;
+        for (size_t i = 0; i < ARRAY_SIZE(protections); i++)
+                while (taken < 1024 && (p = mmap(NULL, MIB, protections[i], MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                                                 0)) != MAP_FAILED)
+                        taken += protections[i] == PROT_READ && *(volatile uint8_t *)p != 0 ? 1024 : 1;
+        if (mremap((void *)(uintptr_t)image->data, 0, MIB, MREMAP_MAYMOVE) != MAP_FAILED)
+                taken = 1024;
+        snprintf(message.text, sizeof(message.text), "addresses %s",
+                 taken <= 72 ? "came to their end" : "have no end");
+        say(&message, 0);
+}
+
 static void flood(const struct board *board)
 {
         struct engine_message message = { .phase = PHASE_DOWNLOADING,
@@ -230,6 +250,7 @@ static const struct {
         { "reset", reset_board },
         { "more-descriptors", more_descriptors },
         { "more-memory", more_memory },
+        { "more-addresses", more_addresses },
         { "flood", flood },
         { "forge-journal", forge_journal },
         { "nonsense", nonsense },

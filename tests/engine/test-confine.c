@@ -303,6 +303,7 @@ static bool may_be_called(const char *name)
                 "getpid",
                 "gettid",
                 "gettimeofday",
+                "mremap",
                 "munmap",
                 "poll",
                 "ppoll",
@@ -387,6 +388,11 @@ static void test_what_the_engine_needs_works(void **state)
                                       SYS_readlinkat,
                                       { AT_FDCWD, STRING("/proc/self/fd/3"), STRING(buffer), 256 } };
         const struct attempt memory = { "giving memory back", SYS_munmap, { 0x10000, 4096 } };
+#ifndef ESPDFU_SANITIZERS
+        const struct attempt move = { "having memory moved",
+                                      SYS_mremap,
+                                      { 0x10000, 4096, 8192, MREMAP_MAYMOVE } };
+#endif
         static const unsigned long requests[] = {
                 USBDEVFS_GET_CAPABILITIES, USBDEVFS_CONNECTINFO,     USBDEVFS_GET_SPEED,
                 USBDEVFS_CONTROL,          USBDEVFS_CLAIMINTERFACE,  USBDEVFS_SETINTERFACE,
@@ -402,6 +408,9 @@ static void test_what_the_engine_needs_works(void **state)
         expect_returns(&errors, 0);
         expect_returns(&link, -EACCES);
         expect_returns(&memory, 0);
+#ifndef ESPDFU_SANITIZERS
+        expect_returns(&move, -ENOMEM);
+#endif
         for (size_t i = 0; i < ARRAY_SIZE(requests);
              i++) /* the node is /dev/null: the kernel, not the filter, refuses */
                 expect_returns(&(struct attempt){ "a request",
@@ -489,12 +498,60 @@ static void take_all_memory(void)
                 _exit(1);
 }
 
+/* It is none, and yet each of them would have its page tables. */
+static void take_all_addresses(int protection)
+{
+        size_t taken = 0;
+
+        while (taken <= CONFINE_SPACE_MAX &&
+               mmap(NULL, MIB, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+                taken += MIB;
+        if (taken == 0 || taken > CONFINE_SPACE_MAX)
+                _exit(1);
+}
+
+static void take_all_that_is_read(void)
+{
+        take_all_addresses(PROT_READ);
+}
+
+static void take_all_that_is_reserved(void)
+{
+        take_all_addresses(PROT_NONE);
+}
+
+static void take_both(void)
+{
+        take_all_that_is_read();
+        if (mmap(NULL, MIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+                _exit(1);
+}
+
+static const char shared_text[4096] __attribute__((aligned(4096))) = "what is mapped once";
+
+static void double_a_mapping(void)
+{
+        if (mremap((void *)(uintptr_t)shared_text, 0, 4096, MREMAP_MAYMOVE) != MAP_FAILED)
+                _exit(1);
+}
+
 static void test_memory_has_an_end(void **state)
 {
         (void)state;
         if (SANITIZERS)
                 skip();
         assert_int_equal(in_confinement(false, take_all_memory), 0);
+}
+
+static void test_what_can_only_be_read_and_what_is_reserved_have_an_end(void **state)
+{
+        (void)state;
+        if (SANITIZERS)
+                skip();
+        assert_int_equal(in_confinement(false, take_all_that_is_read), 0);
+        assert_int_equal(in_confinement(false, take_all_that_is_reserved), 0);
+        assert_int_equal(in_confinement(false, take_both), 0);
+        assert_int_equal(in_confinement(false, double_a_mapping), 0);
 }
 
 static char *read_proc(pid_t pid, const char *file)
@@ -602,6 +659,7 @@ int main(void)
                 cmocka_unit_test(test_memory_text_and_waiting_work),
                 cmocka_unit_test(test_an_abort_is_an_abort),
                 cmocka_unit_test(test_memory_has_an_end),
+                cmocka_unit_test(test_what_can_only_be_read_and_what_is_reserved_have_an_end),
                 cmocka_unit_test(test_others_of_its_user_cannot_look_into_it),
                 cmocka_unit_test(test_what_was_inherited_is_closed_but_for_what_is_named),
         };

@@ -132,6 +132,9 @@ static void test_it_cannot_grow_without_end(void **state)
         take_over_to("more-memory", NULL);
         expect_its_end("memory came to its end");
         come_to_an_end();
+        take_over_to("more-addresses", NULL);
+        expect_its_end("addresses came to their end");
+        come_to_an_end();
 #endif
 }
 

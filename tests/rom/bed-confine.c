@@ -3,16 +3,19 @@
  * Part of what is preloaded into the programs of a bed. umockdev carries out an ioctl by talking to the bed through a socket,
  * which the engine's filter knows nothing of. So here, and here alone, a filter that is about to be installed gets these calls
  * besides; all others end the engine in the bed as in life. The engine itself has no switch for it.
- * Under valgrind, which makes system calls of its own in the name of the program, no filter is installed. With
+ * Under valgrind, which makes system calls of its own in the name of the program and has its memory beside that of the
+ * program, no filter is installed, and no limit for addresses. With
  * ESPDFU_BED_DUMPABLE programs stay dumpable, so that the bench may look at their memory without being root.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <seccomp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,14 +38,27 @@ static void *of_libseccomp(const char *name)
         return function;
 }
 
+static bool is_under_valgrind(void)
+{
+        const char *preloaded = getenv("LD_PRELOAD");
+
+        return preloaded && strstr(preloaded, "vgpreload");
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+        if (resource == RLIMIT_AS && is_under_valgrind())
+                return 0;
+        return prlimit(0, resource, limit, NULL);
+}
+
 EXPORT int seccomp_load(const scmp_filter_ctx filter)
 {
         __typeof__(&seccomp_rule_add_array) add = of_libseccomp("seccomp_rule_add_array");
         __typeof__(&seccomp_load) load = of_libseccomp("seccomp_load");
-        const char *preloaded = getenv("LD_PRELOAD");
         int r = 0;
 
-        if (preloaded && strstr(preloaded, "vgpreload"))
+        if (is_under_valgrind())
                 return 0;
         for (size_t i = 0;
              r == 0 && getenv("UMOCKDEV_DIR") && i < sizeof(of_umockdev) / sizeof(of_umockdev[0]); i++)

@@ -167,6 +167,9 @@ static void hand_in(struct host *host, struct host_transfer *t)
                               host->now_usec, &t->reply);
                 t->done_usec = t->reply.answer == ROM_SILENCE ? USEC_INFINITY
                                                               : host->now_usec + t->reply.delay_usec;
+                if (host->slow_from > 0 && host->handed_in >= host->slow_from &&
+                    t->done_usec != USEC_INFINITY)
+                        t->done_usec += host->slow_usec;
         }
         if (host->handed_in == host->cancel_at)
                 dfu_cancel(&host->dfu);

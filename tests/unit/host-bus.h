@@ -59,6 +59,8 @@ struct host {
         bool gives_nothing_back;     /* cancelled transfers never come back */
         bool leaves_with_bus_error;  /* the transfer at its turn ends so, and only those behind say `gone` */
         uint64_t busy_until_usec;    /* the device takes its first transfer then */
+        unsigned slow_from;          /* from the nth transfer on each takes longer; 0: none does */
+        uint64_t slow_usec;          /* … by so much */
         enum dfu_result broken_with; /* the nth transfer fails on the bus, unseen by the device */
         unsigned broken_at;          /* 0: none */
 

@@ -355,6 +355,78 @@ static void test_verification_may_take_its_time(void **state)
         host_done(&host);
 }
 
+/* Each answer is within its limit; together they would take 720 s here, and a day for a MiB. */
+static void test_board_that_answers_each_request_just_in_time_is_too_slow(void **state)
+{
+        struct rom_config slow = s2;
+        struct host host;
+
+        (void)state;
+        slow.timing.transfer_usec = 4500 * USEC_PER_MSEC;
+        host_meets(&host, &slow);
+        download(&host);
+        expect_verdict(&host, VERDICT_TIMED_OUT, "too slow: 13 bytes/s after 61 s, at byte ");
+        expect_verdict(&host, VERDICT_TIMED_OUT, "of 10240: expected at least 2048 bytes/s");
+        expect_requests(&host, "S B");
+        expect_within(&host, 70 * USEC_PER_SEC);
+        expect_no_harm(&host);
+        host_done(&host);
+}
+
+/* Fast at first, to be slow for the longer: as long as the whole may take at the least pace, and no longer. */
+static void test_board_that_becomes_slow_has_the_limit_of_its_size(void **state)
+{
+        const struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 4 * MIB,
+                .files = { { "app.bin", 0x10000, MIB, 3 } },
+                .n_files = 1,
+        };
+        struct sample_image image;
+        struct host host;
+
+        (void)state;
+        sample_image_make(&spec, &image);
+        host_meets_with(&host, &s2, &image);
+        for (unsigned i = 0; i < ROM_FAULTS_MAX; i++)
+                host_fault(&host, ROM_AT_BLOCK, 0, 16000 + i, ROM_DO_DELAY, 4900 * USEC_PER_MSEC);
+        download(&host);
+        expect_flashed(&host); /* a few of them are nothing */
+        host_done(&host);
+
+        sample_image_make(&spec, &image);
+        host_meets_with(&host, &s2, &image);
+        host.slow_from = 8192;
+        host.slow_usec = 4900 * USEC_PER_MSEC;
+        download(&host);
+        expect_verdict(&host, VERDICT_TIMED_OUT, "too slow: ");
+        expect_within(&host, DFU_SEND_LIMIT + 256 * DFU_ERASE_PER_SECTOR + MIB / DFU_PACE_MIN * USEC_PER_SEC);
+        host_done(&host);
+}
+
+/* 832 kB/s for all, and flash that is worn out. */
+static void test_120_boards_on_one_bus_are_not_too_slow(void **state)
+{
+        const struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 16 * MIB,
+                .files = { { "app.bin", 0x10000, MIB, 3 }, { "data.bin", 0x200000, MIB, 4 } },
+                .n_files = 2,
+        };
+        struct rom_config shared = s2;
+        struct sample_image image;
+        struct host host;
+
+        (void)state;
+        shared.timing.transfer_usec = 64 * 120 * USEC_PER_SEC / 832000;
+        shared.timing.erase_sector_usec = 240 * USEC_PER_MSEC;
+        sample_image_make(&spec, &image);
+        host_meets_with(&host, &shared, &image);
+        download(&host);
+        expect_flashed(&host);
+        host_done(&host);
+}
+
 /* ---- SIGTERM ---- */
 
 /* Which transfers run on in the device after they were cancelled, and in what order they come back. */
@@ -572,6 +644,9 @@ int main(void)
                 cmocka_unit_test(test_updaters_error_in_mid_file_is_found_at_the_next_getstatus),
                 cmocka_unit_test(test_updaters_error_at_the_last_block_is_found_before_the_empty_dnload),
                 cmocka_unit_test(test_board_that_stalls_a_block_is_asked_why),
+                cmocka_unit_test(test_board_that_answers_each_request_just_in_time_is_too_slow),
+                cmocka_unit_test(test_board_that_becomes_slow_has_the_limit_of_its_size),
+                cmocka_unit_test(test_120_boards_on_one_bus_are_not_too_slow),
                 cmocka_unit_test(test_block_that_erases_512_kib_in_12_s_is_no_failure),
                 cmocka_unit_test(test_block_that_erases_is_not_waited_for_for_ever),
                 cmocka_unit_test(test_block_that_erases_nothing_has_the_common_limit),
