@@ -77,8 +77,7 @@ static int open_database(struct ledger *ledger, const char *path, const char *bo
         if (r >= 0)
                 r = ledger_query_index(db, &ledger->index, &ledger->sequence);
         if (r < 0)
-                return ledger_error(ret_error, r, "%s: cannot be brought up to date: %s (%s)", path,
-                                    strerror(-r), ledger_db_error(db));
+                return ledger_db_refuse(db, r, "cannot be brought up to date", ret_error);
         r = ledger_db_open_reader(path, &ledger->reader, ret_error);
         if (r < 0)
                 return r;

@@ -168,7 +168,7 @@ int ledger_consumers(struct ledger *ledger, ledger_consumers_t done, void *userd
  * Who copies the ledger elsewhere: registered by name, it is not bereft of a row that it has not acknowledged. sequence: of
  * the last row that it has had (register: where it begins, and no more than that if it is registered already). done gets the
  * sequence up to which it has had the rows, or -ENOENT (not registered), -ERANGE (a number that no row has had yet, or one
- * below what was acknowledged before) or -ENOSPC (LEDGER_CONSUMERS_MAX are registered).
+ * below what was acknowledged before) or -EUSERS (LEDGER_CONSUMERS_MAX are registered).
  */
 int ledger_consumer(struct ledger *ledger, enum consumer_action action, const char *name, int64_t sequence,
                     uint64_t now_realtime_usec, ledger_done_t done, void *userdata);

@@ -47,7 +47,7 @@ struct slot {
         bool seen;     /* since slot_before_scan() */
         bool same_mac; /* it and the one before it here */
         bool awaits;   /* its board's job is in another slot, and not to be had yet */
-        uint64_t arrived_usec;
+        uint64_t arrived_usec, left_usec;
         uint64_t ticket; /* in the order in which boards came: it keeps its turn through reloads and holds */
         uint64_t hubs;   /* as hubs_above() */
 

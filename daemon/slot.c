@@ -111,6 +111,17 @@ enum phase slot_phase(const struct slot *slot)
         return slot->has_job ? slot->job.phase : slot->phase;
 }
 
+bool slot_is_spare(const struct slot *slot, bool with_failure)
+{
+        return !slot->present && !slot_has_job(slot) && !slot->runner && slot->order.number == 0 &&
+               (with_failure || !slot->has_job);
+}
+
+uint64_t slot_left_usec(const struct slot *slot)
+{
+        return slot->left_usec;
+}
+
 /* ---- without a job ---- */
 
 void slot_drop_job(struct slot *slot)
@@ -503,6 +514,7 @@ bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
             (devnum != 0 && slot->board->devnum != devnum))
                 return false;
         slot->present = false;
+        slot->left_usec = clock_boottime_usec();
         if (in_job)
                 slot_job_event(slot,
                                &(struct job_event){ .type = JOB_EV_LEFT, .for_good = slot_note_leave(slot) });
