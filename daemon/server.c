@@ -29,7 +29,7 @@ static int listen_at(const char *path, const struct sockaddr_un *address, int fd
 {
         if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
                 return -errno;
-        /* Everybody may look; who may act is asked for each call. */
+        /* Everybody may look; who may act is asked once for each connection. */
         if (chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0)
                 return -errno;
         return 0;

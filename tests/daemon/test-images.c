@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The images in memory: which copy a policy gets, and until when it is believed. */
 #include "daemon/images.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
 #include "io/file.h"
 #include "tests/io/temp-dir.h"
 #include "tests/rom/sample-image.h"
 #include "tests/unit/keys.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
 
 static struct images *images;
 static struct trusted_keys keys;
@@ -112,9 +122,24 @@ static void test_copy_is_sealed(void **state)
         _cleanup_(image_copy_unrefp) struct image_copy *copy = get(&gizmo);
 
         (void)state;
-        assert_int_equal(fcntl(copy->fd, F_GET_SEALS),
-                         F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+        assert_int_equal(fcntl(copy->fd, F_GET_SEALS) & SEALS, SEALS);
         assert_int_equal(pwrite(copy->fd, "x", 1, 0), -1);
+}
+
+static void test_copy_is_no_program_where_the_kernel_knows_the_difference(void **state)
+{
+        int fd = memfd_create("test", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+        struct stat st;
+
+        (void)state;
+        if (fd < 0 && errno == EINVAL)
+                skip(); /* before Linux 6.3 */
+        assert_return_code(fd, errno);
+        close(fd);
+        _cleanup_(image_copy_unrefp) struct image_copy *copy = get(&gizmo);
+        assert_return_code(fstat(copy->fd, &st), errno);
+        assert_int_equal(st.st_mode & 0111, 0);
+        assert_int_equal(fchmod(copy->fd, 0700), -1);
 }
 
 static void test_copy_that_a_job_holds_helps_nobody_when_the_signature_is_gone(void **state)
@@ -210,6 +235,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_copy_is_kept_while_image_signature_and_keys_are_what_they_were),
                 TEST(test_copy_is_sealed),
+                TEST(test_copy_is_no_program_where_the_kernel_knows_the_difference),
                 TEST(test_copy_that_a_job_holds_helps_nobody_when_the_signature_is_gone),
                 TEST(test_copy_that_a_job_holds_helps_nobody_when_the_key_is_gone),
                 TEST(test_policies_that_ask_for_different_things_share_no_copy),

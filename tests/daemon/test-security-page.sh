@@ -25,7 +25,7 @@ sub text_of {
 
 sub runs {
         my ($text, $test) = @_;
-        return scalar $text =~ m/\b(?:TEST\w*|cmocka_unit_test\w*|in_\w+)\(\s*$test\b/;
+        return scalar $text =~ m/\b(?:\w*TEST\w*|cmocka_unit_test\w*|in_\w+|t)\(\s*$test\b/;
 }
 
 # "(64 * MIB)", "900", "(30 * 60 * USEC_PER_SEC)": a number, of bytes, of microseconds, or of whatever; undef: none.

@@ -89,6 +89,26 @@ web_is_outside_the_group() {
                 ! grep -E '^(m|g)' "$top/systemd/espdfu-web.sysusers"
 }
 
+# Of all sockets below /run root's service sees the station's: no line gives it another back.
+metrics_sees_no_socket_but_the_stations() {
+        grep -qx 'TemporaryFileSystem=/run:ro' "$dir/espdfu-metrics.service" &&
+                grep -qx 'PrivateNetwork=yes' "$dir/espdfu-metrics.service" &&
+                [ "$(grep -cE '^Bind[A-Za-z]*Paths=' "$dir/espdfu-metrics.service")" -eq 1 ] &&
+                grep -qE '^BindReadOnlyPaths=-/[^ ]*/espdfu$' "$dir/espdfu-metrics.service" &&
+                ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/espdfu-metrics.service"
+}
+
+# What answers every local user, and nothing of ours asks.
+others_do_not_reach_the_bus() {
+        for unit in espdfud.service espdfu-web.service; do
+                for path in /run/dbus /run/systemd/private /run/systemd/resolve /run/avahi-daemon; do
+                        grep -qE "^InaccessiblePaths=(.* )?-$path( |\$)" "$dir/$unit" || echo "$unit: $path"
+                done
+        done >"$dir/reached"
+        cat "$dir/reached"
+        [ ! -s "$dir/reached" ]
+}
+
 # core/sandbox.c says what they hide.
 unit_hides_what_the_programs_say() {
         grep -o '"[A-Z][A-Za-z]*=yes"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
@@ -97,6 +117,8 @@ unit_hides_what_the_programs_say() {
 
 holds "what hides images is what the programs say of it" unit_hides_what_the_programs_say
 holds "the page's program is outside the group espdfu" web_is_outside_the_group
+holds "of sockets below /run the one that writes figures sees the station's alone" metrics_sees_no_socket_but_the_stations
+holds "the service and the page do not see D-Bus, systemd's own socket, the resolver" others_do_not_reach_the_bus
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then
