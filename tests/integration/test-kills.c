@@ -17,7 +17,6 @@
 #include "tests/bench/process.h"
 #include "tests/integration/ledger-copy.h"
 #include "tests/integration/rows.h"
-#include "tests/integration/standstill.h"
 #include "tests/integration/stock.h"
 #include "tests/integration/upkeep.h"
 #include "tests/integration/witness.h"
@@ -399,7 +398,7 @@ static void tell_where_it_stands(void)
                                       status && status->message ? status->message : "-");
         }
         print_message("the daemon said:\n%s\n", bed_output(k.line.daemon));
-        standstill_show(bed_pid(k.line.daemon));
+        line_show_standstill(&k.line);
 }
 
 static void finish(void)
