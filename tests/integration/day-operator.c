@@ -7,8 +7,6 @@
 
 #include <stdio.h>
 
-#include "tests/integration/standstill.h"
-
 #define STALLED (150 * USEC_PER_SEC) /* a board that falls silent takes 70 s */
 
 #define DAY_EVENTS 4 /* that happen to the station */
@@ -512,7 +510,7 @@ static void tell_where_it_stands(struct day *day)
                                       status->message ? status->message : "-");
         }
         print_message("the daemon said:\n%s\n", bed_output(day->line.daemon));
-        standstill_show(bed_pid(day->line.daemon));
+        line_show_standstill(&day->line);
 }
 
 static void wait_for_news(struct day *day, struct news *news)

@@ -44,6 +44,13 @@ void line_configure(struct line *line, const char *config)
         write_text(line, "conf/espdfud.conf", text);
 }
 
+void line_show_standstill(const struct line *line)
+{
+        g_autofree char *socket = line_path(line, "socket");
+
+        standstill_show(bed_pid(line->daemon), socket);
+}
+
 static void remove_tree(const char *path)
 {
         GDir *dir = g_dir_open(path, 0, NULL);
@@ -260,7 +267,7 @@ static void expect(struct line *line, const char *what, bool (*holds)(void *user
                         verdict_to_string(slot->last_verdict), slot->last_message ? slot->last_message : "-");
         print_message("the daemon said:\n%s\n", line->daemon ? bed_output(line->daemon) : "(not running)");
         if (line->daemon)
-                standstill_show(bed_pid(line->daemon));
+                line_show_standstill(line);
         fail_msg("waited in vain: %s", what);
 }
 
@@ -446,7 +453,7 @@ void stop_daemon(struct line *line)
         bed_kill(line->daemon, SIGTERM);
         status = bed_wait_child(line->daemon, PATIENCE);
         if (status == -ETIMEDOUT)
-                standstill_show(bed_pid(line->daemon));
+                line_show_standstill(line);
         if (status != 0)
                 fail_msg("espdfud did not exit with 0; it said:\n%s", bed_output(line->daemon));
         line->daemon = NULL;
@@ -482,9 +489,9 @@ int ctl(struct line *line, char **ret_output, const char *const *arguments)
         child = bed_spawn(line->bed, argv, &options);
         status = bed_wait_child(child, PATIENCE);
         if (status == -ETIMEDOUT)
-                standstill_show(bed_pid(child));
+                standstill_show(bed_pid(child), NULL);
         if (line->daemon && (status == -ETIMEDOUT || strstr(bed_output(child), "does not answer within")))
-                standstill_show(bed_pid(line->daemon));
+                line_show_standstill(line);
         if (ret_output)
                 *ret_output = g_strdup(bed_output(child));
         return status;

@@ -52,6 +52,8 @@ void line_end(struct line *line);
 
 void line_configure(struct line *line, const char *config);
 char *line_path(const struct line *line, const char *name); /* to be freed */
+/* The last words about its daemon, which runs: see standstill.h. */
+void line_show_standstill(const struct line *line);
 
 /* The program runs; it may be long until it is ready. */
 void launch_daemon(struct line *line);

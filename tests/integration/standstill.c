@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ASK_SEC         "20" /* a daemon that does not answer is what this is about */
 #define LINES_OF_STATUS "Name State PPid SigPnd ShdPnd SigBlk SigIgn SigCgt VmHWM RssAnon Threads"
 
 static char *read_of(pid_t pid, const char *name)
@@ -62,21 +63,34 @@ static void show_descriptor(pid_t pid, const char *path, const char *number)
         fprintf(stderr, "  descriptor %s: %s\n", number, target ? target : "(closed)");
 }
 
+static void show_output(const char *const *argv)
+{
+        g_autofree char *said = NULL, *errors = NULL;
+
+        if (g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &said, &errors, NULL,
+                         NULL))
+                fprintf(stderr, "%s%s\n", said, errors);
+        else
+                fprintf(stderr, "  (%s cannot be run)\n", argv[0]);
+}
+
 static void show_where(pid_t pid)
 {
         g_autofree char *number = g_strdup_printf("%d", (int)pid), *gdb = g_find_program_in_path("gdb");
-        const char *argv[] = { "timeout", "30", "gdb", "-batch", "-p", number, "-ex", "thread apply all bt",
-                               NULL };
-        g_autofree char *said = NULL, *errors = NULL;
 
         if (!gdb) {
                 fprintf(stderr,
                         "  (gdb is not there: where its threads stand in the program is not known)\n");
                 return;
         }
-        if (g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &said, &errors, NULL,
-                         NULL))
-                fprintf(stderr, "%s%s\n", said, errors);
+        show_output((const char *[]){ "timeout", "30", "gdb", "-batch", "-p", number, "-ex",
+                                      "thread apply all bt", NULL });
+}
+
+static void ask(const char *socket, const char *command)
+{
+        fprintf(stderr, "---- espdfuctl %s:\n", command);
+        show_output((const char *[]){ "timeout", ASK_SEC, ESPDFUCTL, "--socket", socket, command, NULL });
 }
 
 static void show_one(pid_t pid)
@@ -88,11 +102,16 @@ static void show_one(pid_t pid)
         show_where(pid);
 }
 
-void standstill_show(pid_t pid)
+void standstill_show(pid_t pid, const char *socket)
 {
         g_autofree char *name = g_strdup_printf("task/%d/children", (int)pid), *children = read_of(pid, name);
         g_auto(GStrv) pids = g_strsplit(children, " ", -1);
 
+        if (socket) {
+                ask(socket, "status");
+                ask(socket, "explain");
+                ask(socket, "history");
+        }
         show_one(pid);
         for (char **child = pids; *child; child++)
                 if (g_ascii_isdigit(**child))

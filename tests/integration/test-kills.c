@@ -17,7 +17,6 @@
 #include "tests/bench/process.h"
 #include "tests/integration/ledger-copy.h"
 #include "tests/integration/rows.h"
-#include "tests/integration/standstill.h"
 #include "tests/integration/stock.h"
 #include "tests/integration/upkeep.h"
 #include "tests/integration/witness.h"
@@ -183,20 +182,20 @@ static void attend(struct slot *slot)
         }
 }
 
-/* While no daemon runs: what was done goes, others come, perhaps into the same place. */
+/*
+ * While no daemon runs: what was done goes, others come, perhaps into the same place. What was taken out is not waited for any
+ * more: the next daemon has never seen it, and shows no slot of it.
+ */
 static void exchange(void)
 {
         for (unsigned i = 0; i < SLOTS; i++) {
                 struct slot *slot = &k.slots[i];
 
-                if (slot->board && slot->board->done && one_in(2)) {
+                if (slot->board && slot->board->done && one_in(2))
                         take_out(slot);
-                        slot->out = false;
-                }
-                if (!slot->board && there_are_more() && one_in(2)) {
-                        slot->out = false;
+                slot->out = false;
+                if (!slot->board && there_are_more() && one_in(2))
                         plug_next(slot);
-                }
         }
 }
 
@@ -240,19 +239,23 @@ static void expect_daemon_lives(void)
                 fail_msg("espdfud ended by itself; it said:\n%s", bed_output(k.line.daemon));
 }
 
-/* One round of all slots, and then until something happens, or until then. */
-static bool work(uint64_t until)
+/* One round of all slots. Returns what it began with: all that comes later is news. */
+static struct news go_round(void)
 {
         struct news news = { .n_updates = k.line.n_updates };
-        uint64_t now;
 
         look_at_screen();
         for (unsigned i = 0; i < SLOTS; i++)
                 attend(&k.slots[i]);
-        now = now_usec();
-        if (now >= until)
-                return false;
-        if (!bed_wait(k.line.bed, has_news, &news, until - now))
+        return news;
+}
+
+/* Until something happens, or until then. */
+static bool wait_for(struct news *news, uint64_t until)
+{
+        uint64_t now = now_usec();
+
+        if (now >= until || !bed_wait(k.line.bed, has_news, news, until - now))
                 return false;
         expect_daemon_lives();
         return true;
@@ -260,8 +263,11 @@ static bool work(uint64_t until)
 
 static void work_until(uint64_t until)
 {
-        while (work(until))
-                ;
+        struct news news;
+
+        do
+                news = go_round();
+        while (wait_for(&news, until));
 }
 
 /* ---- kills ---- */
@@ -390,24 +396,28 @@ static bool is_over(void)
 static void tell_where_it_stands(void)
 {
         for (unsigned i = 0; i < SLOTS; i++) {
-                const struct slot_status *status = slot_of(&k.line, k.slots[i].name);
+                const struct slot *slot = &k.slots[i];
+                const struct slot_status *status = slot_of(&k.line, slot->name);
 
-                if (k.slots[i].board)
-                        print_message("%s: %s: %s, %s\n", k.slots[i].name,
-                                      witness_name(k.slots[i].board->seen),
-                                      status ? phase_to_string(status->phase) : "-",
-                                      status && status->message ? status->message : "-");
+                print_message("%s: %s: %s, %s\n", slot->name,
+                              slot->board ? witness_name(slot->board->seen)
+                              : slot->out ? "taken out"
+                                          : "free",
+                              status ? phase_to_string(status->phase) : "-",
+                              status && status->message ? status->message : "-");
         }
         print_message("the daemon said:\n%s\n", bed_output(k.line.daemon));
-        standstill_show(bed_pid(k.line.daemon));
+        line_show_standstill(&k.line);
 }
 
 static void finish(void)
 {
+        struct news news;
+
         k.closing = true;
         launch();
-        while (!is_over())
-                if (!work(now_usec() + STALLED) && !is_over()) {
+        for (news = go_round(); !is_over(); news = go_round())
+                if (!wait_for(&news, now_usec() + STALLED)) {
                         tell_where_it_stands();
                         fail_msg("nothing happens on the line any more");
                 }

@@ -13,7 +13,6 @@
 
 #include "tests/bench/process.h"
 #include "tests/integration/rows.h"
-#include "tests/integration/standstill.h"
 #include "tests/integration/stock.h"
 #include "tests/integration/upkeep.h"
 #include "tests/integration/witness.h"
@@ -341,7 +340,7 @@ static void tell_where_it_stands(void)
                               status ? phase_to_string(status->phase) : "-",
                               status && status->message ? status->message : "-");
         }
-        standstill_show(bed_pid(s.line.daemon));
+        line_show_standstill(&s.line);
 }
 
 /* A line whenever twice as many are done. */

@@ -50,6 +50,23 @@ static void append_hex(GString *s, const uint8_t *data, size_t len)
                 g_string_append_printf(s, "%02X", data[i]);
 }
 
+/* ---- files ---------------------------------------------------------------------------- */
+
+static void write_file(const char *path, const char *contents)
+{
+        g_autofree char *directory = g_path_get_dirname(path);
+
+        FILE *f = g_mkdir_with_parents(directory, 0755) < 0 ? NULL : fopen(path, "we"); /* no fsync */
+
+        if (!f || fputs(contents, f) < 0 || fclose(f) != 0)
+                g_error("bed: %s: %m", path);
+}
+
+static void touch(const char *path)
+{
+        write_file(path, "");
+}
+
 /* ---- properties ---------------------------------------------------------------------- */
 
 /* What is in a string for use in a property: as udev, anything unusual is an underscore. */
@@ -136,6 +153,21 @@ static char *properties_of(const struct node *node)
                 if (*(char *)value && !has_property(s->str, name))
                         g_string_append_printf(s, "%s=%s\n", (char *)name, (char *)value);
         return g_string_free(s, FALSE);
+}
+
+/*
+ * What the kernel says itself, in a device's "uevent". The rest is udevd's, and only in its database: by that a program can tell
+ * a board that is whole from one whose files are still being written.
+ */
+static bool is_of_the_kernel(const char *property)
+{
+        static const char *const names[] = { "DEVNAME=", "DEVTYPE=", "DRIVER=", "PRODUCT=", "TYPE=",
+                                             "BUSNUM=",  "DEVNUM=",  "MAJOR=",  "MINOR=" };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+                if (str_has_prefix(property, names[i]))
+                        return true;
+        return false;
 }
 
 /* ---- events ------------------------------------------------------------------------- */
@@ -230,6 +262,9 @@ static void *udev_main(void *userdata)
 
 void bed_start_udev(struct bed *bed)
 {
+        g_autofree char *control = g_strdup_printf("%s/run-udev/control", bed->root);
+
+        touch(control); /* by which programs see that there is a udevd */
         bed->events = g_async_queue_new();
         bed->udev = g_thread_new("udev", udev_main, bed);
 }
@@ -281,13 +316,14 @@ void node_send_uevent(struct bed *bed, const struct node *node, const char *acti
 
 /* ---- udev's database ------------------------------------------------------------------ */
 
-static void write_file(const char *path, const char *contents)
+/* Whoever reads it finds all of it, or none. */
+static void write_at_once(struct bed *bed, const char *path, const char *contents)
 {
         g_autofree char *directory = g_path_get_dirname(path);
+        g_autofree char *unfinished = g_strdup_printf("%s/run-udev/unfinished", bed->root);
 
-        FILE *f = g_mkdir_with_parents(directory, 0755) < 0 ? NULL : fopen(path, "we"); /* no fsync */
-
-        if (!f || fputs(contents, f) < 0 || fclose(f) != 0)
+        write_file(unfinished, contents);
+        if (g_mkdir_with_parents(directory, 0755) < 0 || rename(unfinished, path) < 0)
                 g_error("bed: %s: %m", path);
 }
 
@@ -311,11 +347,6 @@ static void each_tag_file(struct bed *bed, const struct node *node, void (*use)(
         }
 }
 
-static void touch(const char *path)
-{
-        write_file(path, "");
-}
-
 static void delete (const char *path)
 {
         unlink(path);
@@ -330,14 +361,15 @@ static void database_add(struct bed *bed, const struct node *node)
 
         g_string_append_printf(s, "I:%" PRIu64 "\n", node->usec_initialized);
         for (char **line = lines; *line; line++)
-                if (str_has_prefix(*line, "ID_"))
+                if (**line && !is_of_the_kernel(*line) && !str_has_prefix(*line, "TAGS=") &&
+                    !str_has_prefix(*line, "USEC_INITIALIZED="))
                         g_string_append_printf(s, "E:%s\n", *line);
         for (char **tag = tags; *tag; tag++)
                 if (**tag)
                         g_string_append_printf(s, "G:%s\nQ:%s\n", *tag, *tag);
         g_string_append(s, "V:1\n");
-        write_file(path, s->str);
         each_tag_file(bed, node, touch);
+        write_at_once(bed, path, s->str);
 }
 
 static void database_remove(struct bed *bed, const struct node *node)
@@ -393,8 +425,9 @@ void node_add(struct bed *bed, struct node *node)
         append_hex(s, descriptors, sizeof(descriptors));
         g_string_append(s, "\nE: SUBSYSTEM=usb\n");
         lines = g_strsplit(node->properties, "\n", -1);
-        for (char **line = lines; *line && **line; line++)
-                g_string_append_printf(s, "E: %s\n", *line);
+        for (char **line = lines; *line; line++)
+                if (is_of_the_kernel(*line))
+                        g_string_append_printf(s, "E: %s\n", *line);
         append_attributes(s, node);
         g_string_append(s, "H: descriptors=");
         append_hex(s, descriptors, sizeof(descriptors));

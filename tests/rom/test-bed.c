@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,6 +103,18 @@ static void add_fault(struct bed_board *board, enum rom_fault_when when, unsigne
                       &(struct rom_fault){ .when = when, .nth = nth, .what = what, .value = value });
 }
 
+/* As if the board had just come, and udevd were still at its rules. */
+static void undo_rules(struct bed_board *board, const char *entry)
+{
+        char *inside = NULL, *path;
+
+        assert_true(asprintf(&inside, "/run-udev/data/%s", entry) > 0);
+        path = bed_path(board, inside);
+        assert_int_equal(unlink(path), 0);
+        free(path);
+        free(inside);
+}
+
 struct blocks {
         struct bed_board *board;
         unsigned n;
@@ -180,6 +193,23 @@ static void test_two_monitors_both_see_every_board(void **state)
                 expect_output(a, port);
                 expect_output(b, port);
         }
+}
+
+/* The kernel's files come one by one, and whoever looks meanwhile must be able to tell. */
+static void test_board_that_udev_is_not_done_with_shows_it(void **state)
+{
+        struct bed_child *child;
+
+        (void)state;
+        undo_rules(plug("1-4.1", false), "c189:2");
+        plug("1-4.2", false);
+        child = probe("scan", NULL, NULL);
+        expect_exit(child, 0);
+        expect_output(child, "- 1-4.1 /dev/bus/usb/001/003 usb_device path=- serial=7c:df:a1:0b:00:12 "
+                             "initialized=0 tagged=0 usec=-");
+        expect_output(child, "- 1-4.2 /dev/bus/usb/001/004 usb_device path=pci-0000:00:14.0-usb-0:4.2 "
+                             "serial=7c:df:a1:0b:00:12 initialized=1 tagged=1 usec=");
+        expect_output(child, "udevd is there");
 }
 
 static void test_board_that_is_there_already_is_found_with_its_tag(void **state)
@@ -411,6 +441,7 @@ int main(void)
                 in_bed(test_monitor_in_a_program_sees_boards_come_and_go),
                 in_bed(test_a_monitor_that_stands_still_holds_up_nobody),
                 in_bed(test_two_monitors_both_see_every_board),
+                in_bed(test_board_that_udev_is_not_done_with_shows_it),
                 in_bed(test_board_that_is_there_already_is_found_with_its_tag),
                 in_bed(test_pipelined_download_by_libusb_stands_in_the_flash),
                 in_bed(test_bus_takes_the_time_that_the_chip_takes),
