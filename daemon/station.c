@@ -199,7 +199,7 @@ static int open_all(struct station *station, const struct station_options *optio
         if (r == 0)
                 r = station_load_holds(station);
         if (r == 0)
-                r = images_new(&station->world.images);
+                r = images_new(images_bytes_here(), &station->world.images);
         if (r == 0)
                 r = board_data_new(station->world.event, station->world.ledger, station_board_data_changed,
                                    station, &station->world.board_data);
