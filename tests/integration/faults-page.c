@@ -59,14 +59,14 @@ static const char introduction[] =
         "second, rounded up to 5, 12, 25, 45, 90, 180 or 300 s. Most end sooner.\n"
         "\n"
         "A board that falls silent before DETACH or in it takes longest: each of the three attempts waits "
-        "`reattach-time`, 60 s, for a board\n"
-        "that never comes back, beside the limits of its requests, so it is three to four minutes until the "
-        "slot is `failed`.\n"
-        "`espdfuctl status` has it as `detaching` until then, between two attempts as `queued`, and each "
-        "attempt is in\n"
+        "`reattach-time`, 60 s,\n"
+        "for a board that never comes back, beside the limits of its requests, so it is three to four "
+        "minutes until the slot is\n"
+        "`failed`. `espdfuctl status` has it as `detaching` until then, between two attempts as `queued`, "
+        "and each attempt is in\n"
         "`espdfuctl history` as it ends. With a shorter `reattach-time` it is sooner. What is to be done "
-        "about a board that was given\n"
-        "up, and about what else ends so, says "
+        "about a board that was\n"
+        "given up, and about what else ends so, says "
         "[troubleshooting.md](troubleshooting.md#a-board-was-given-up).\n";
 
 /* A board's, in one line: for the map. To be freed. */
