@@ -98,6 +98,16 @@ metrics_sees_no_socket_but_the_stations() {
                 ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/espdfu-metrics.service"
 }
 
+# Whose processes are root's, too. What is taken from the filter no later line gives back.
+metrics_signals_nobody() {
+        grep '^SystemCallFilter=' "$dir/espdfu-metrics.service" | tail -n 1 >"$dir/last"
+        for call in kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal; do
+                grep -qE "^SystemCallFilter=~(.* )?$call( |\$)" "$dir/last" || echo "$call"
+        done >"$dir/allowed"
+        cat "$dir/allowed"
+        [ ! -s "$dir/allowed" ]
+}
+
 # What answers every local user, and nothing of ours asks.
 others_do_not_reach_the_bus() {
         for unit in espdfud.service espdfu-web.service; do
@@ -118,6 +128,7 @@ unit_hides_what_the_programs_say() {
 holds "what hides images is what the programs say of it" unit_hides_what_the_programs_say
 holds "the page's program is outside the group espdfu" web_is_outside_the_group
 holds "of sockets below /run the one that writes figures sees the station's alone" metrics_sees_no_socket_but_the_stations
+holds "and it may signal nobody" metrics_signals_nobody
 holds "the service and the page do not see D-Bus, systemd's own socket, the resolver" others_do_not_reach_the_bus
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
