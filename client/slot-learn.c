@@ -430,7 +430,7 @@ static int write_output(const struct learning *l)
         if (r == 0)
                 r = file_write(l->output, text, strlen(text));
         if (r < 0) {
-                client_error("%s: cannot be written: %s", l->output, strerror(-r));
+                client_error("%s: cannot be written: %s", l->output, file_write_error_text(r));
                 return EXIT_FAILED;
         }
         client_say(stdout, "%s is written.", l->output);
