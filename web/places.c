@@ -9,7 +9,7 @@
 struct place {
         bool taken;
         int fd;                 /* borrowed, while taken */
-        struct in6_addr from;   /* IPv4 as ::ffff:192.0.2.1 */
+        struct in6_addr from;   /* places_party() */
         const char *refused;    /* why; NULL: it is served */
         uint64_t deadline_usec; /* of the request; USEC_INFINITY: it is there */
 };
@@ -117,16 +117,8 @@ static struct in6_addr address_of(struct MHD_Connection *connection)
 {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection,
                                                                        MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        struct in6_addr address = { 0 };
 
-        if (!info || !info->client_addr)
-                return address;
-        if (info->client_addr->sa_family == AF_INET6)
-                return ((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr;
-        address.s6_addr[10] = address.s6_addr[11] = 0xff;
-        memcpy(&address.s6_addr[12], &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr,
-               4);
-        return address;
+        return info && info->client_addr ? places_party(info->client_addr) : (struct in6_addr){ 0 };
 }
 
 /* Why who comes from there is served nothing, or NULL. *ret: a place that is free, or NULL. */

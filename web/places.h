@@ -7,11 +7,31 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "core/util.h"
 
 #define PLACES_OVER                                                                                          \
         8 /* connections that are there to be told that there are too many; more are closed without a word */
+
+/* Whom a connection from there is counted for: an IPv4 address as ::ffff:192.0.2.1, be it told so or not; of an IPv6 address
+ * its /64, of which one machine may have every address. */
+static inline struct in6_addr places_party(const struct sockaddr *from)
+{
+        struct in6_addr party = { 0 };
+
+        if (from->sa_family == AF_INET6) {
+                party = ((const struct sockaddr_in6 *)(const void *)from)->sin6_addr;
+                if (!IN6_IS_ADDR_V4MAPPED(&party))
+                        memset(&party.s6_addr[8], 0, 8);
+                return party;
+        }
+        party.s6_addr[10] = party.s6_addr[11] = 0xff;
+        memcpy(&party.s6_addr[12], &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+        return party;
+}
 
 struct places;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfu-web towards browsers that behave and browsers that do not, and towards a daemon that comes and goes. */
 #include "tests/web/site.h"
+#include "web/places.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -291,6 +293,37 @@ static void test_more_connections_than_an_address_may_have_are_told_so_and_other
         expect_answer(200, "<title>", "GET", "/", NULL);
         for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
                 close(fds[i]);
+}
+
+static struct in6_addr party_of(const char *address)
+{
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } from = { .any = { .sa_family = strchr(address, ':') ? AF_INET6 : AF_INET } };
+        void *into = from.any.sa_family == AF_INET6 ? (void *)&from.v6.sin6_addr : (void *)&from.v4.sin_addr;
+
+        assert_int_equal(inet_pton(from.any.sa_family, address, into), 1);
+        return places_party(&from.any);
+}
+
+static bool are_one(const char *a, const char *b)
+{
+        struct in6_addr of_a = party_of(a), of_b = party_of(b);
+
+        return memcmp(&of_a, &of_b, sizeof(of_a)) == 0;
+}
+
+static void test_addresses_that_one_machine_may_have_are_one(void **state)
+{
+        (void)state;
+        assert_true(are_one("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_false(are_one("2001:db8:1:2::1", "2001:db8:1:3::1"));
+        assert_true(are_one("192.0.2.1", "::ffff:192.0.2.1"));
+        assert_false(are_one("192.0.2.1", "192.0.2.2"));
+        assert_false(are_one("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
+        assert_false(are_one("::1", "127.0.0.1"));
 }
 
 static void test_more_connections_than_there_are_places_are_told_so_until_one_leaves(void **state)
@@ -747,6 +780,7 @@ int main(void)
                 TEST(test_request_byte_by_byte_is_dropped_all_the_same),
                 TEST_PATIENT(
                         test_more_connections_than_an_address_may_have_are_told_so_and_others_are_served),
+                TEST(test_addresses_that_one_machine_may_have_are_one),
                 TEST_PATIENT(test_more_connections_than_there_are_places_are_told_so_until_one_leaves),
                 TEST_PATIENT(test_page_that_is_loaded_again_and_again_leaves_no_connections_behind),
                 TEST(test_slot_that_changes_is_told_and_it_alone),
