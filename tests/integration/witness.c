@@ -206,27 +206,6 @@ static struct witness_board *board_of(const struct witness *witness, const json_
         return board;
 }
 
-static void take_row(struct witness_board *board, const json_t *row)
-{
-        struct witness_row own = {
-                .id = json_integer_value(json_object_get(row, "id")),
-                .slot = g_intern_string(text_of(row, "slot")),
-                .start_usec = usec_of(row, "start_realtime_usec"),
-                .end_usec = usec_of(row, "end_realtime_usec"),
-                .verdict = (enum verdict)verdict_from_string(text_of(row, "verdict")),
-                .final = json_is_true(json_object_get(row, "final")),
-        };
-        const char *file = text_of(row, "data_file");
-
-        g_array_append_val(board->rows, own);
-        if (file && board->file && !streq(file, board->file))
-                fail_msg("%s got %s, and %s too", witness_name(board), board->file, file);
-        if (file && !board->file)
-                board->file = g_strdup(file);
-}
-
-/* ---- rows and downloads ---- */
-
 static void tell(const struct witness_board *board)
 {
         print_message("%s:\n", witness_name(board));
@@ -249,6 +228,29 @@ static void tell(const struct witness_board *board)
                               r->final ? ", final" : "");
         }
 }
+
+static void take_row(struct witness_board *board, const json_t *row)
+{
+        struct witness_row own = {
+                .id = json_integer_value(json_object_get(row, "id")),
+                .slot = g_intern_string(text_of(row, "slot")),
+                .start_usec = usec_of(row, "start_realtime_usec"),
+                .end_usec = usec_of(row, "end_realtime_usec"),
+                .verdict = (enum verdict)verdict_from_string(text_of(row, "verdict")),
+                .final = json_is_true(json_object_get(row, "final")),
+        };
+        const char *file = text_of(row, "data_file");
+
+        g_array_append_val(board->rows, own);
+        if (file && board->file && !streq(file, board->file)) {
+                tell(board);
+                fail_msg("%s got %s, and %s too", witness_name(board), board->file, file);
+        }
+        if (file && !board->file)
+                board->file = g_strdup(file);
+}
+
+/* ---- rows and downloads ---- */
 
 /* The row in which it began; NULL: none. */
 static struct witness_row *row_around(struct witness_board *board, const struct bed_download *download)
