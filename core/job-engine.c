@@ -127,11 +127,15 @@ static enum job_do cancelled_while_detaching(struct job *job, uint64_t now_usec)
 /*
  * DETACH was not answered, which is how a chip that does it looks while the kernel is busy with a hub full of boards: it
  * ends the transfer when it notices that the device is gone, and with it comes udev's event. So those are waited for.
+ * And an engine that was killed there cannot say whether it had sent it: a board that has left then may have been told to,
+ * and one without a MAC would come back as another, which gets another one's file.
  */
 static bool detach_may_be_under_way(const struct job *job)
 {
-        return job->verdict == VERDICT_TIMED_OUT && job->phase == PHASE_DETACHING && !job->cancelled &&
-               !job->replaced;
+        bool may_be = job->verdict == VERDICT_TIMED_OUT ||
+                      (job->verdict == VERDICT_ENGINE_FAILED && job->left_since_detach);
+
+        return may_be && job->phase == PHASE_DETACHING && !job->cancelled && !job->replaced;
 }
 
 static bool was_to_be_detached(const struct job *job)

@@ -341,11 +341,12 @@ static void test_final_attempt_stays_the_last_though_its_board_is_back_before_it
         board_with_mac_waits(false);
         engine_starts();
         job_step(&job, &for_good, now);
-        assert_int_equal(engine_ends("killed by signal 11"), JOB_DO_CLOSE_ROW);
+        engine_judges(VERDICT_USB_ERROR, "the bus failed in DETACH");
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
         assert_true(job.final);
         assert_int_equal(board_comes_back(true), JOB_DO_NOTHING);
         assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
-        assert_int_equal(job.verdict, VERDICT_ENGINE_FAILED);
+        assert_int_equal(job.verdict, VERDICT_USB_ERROR);
 }
 
 static void test_detached_board_that_comes_on_another_port_goes_on_there(void **state)
