@@ -149,13 +149,20 @@ static void take_out(struct slot *slot)
 
 /* ---- the operator ---- */
 
-/* Its engine was killed; or that of a daemon that was killed still has the interface. Both come once too often here. */
+/*
+ * Its engine was killed; or that of a daemon that was killed still has the interface. Both come once too often here. A DETACH
+ * that was under way may take the board out meanwhile: it is seen to when it is back.
+ */
 static void have_tried_again(const struct slot *slot, const struct slot_status *status)
 {
+        g_autofree char *said = NULL;
+
         if (status->last_verdict != VERDICT_ENGINE_FAILED && status->last_verdict != VERDICT_BUSY)
                 fail_msg("%s in %s: %s: %s", witness_name(slot->board->seen), slot->name,
                          verdict_to_string(status->last_verdict), status->message);
-        expect_ctl(&k.line, "", (const char *[]){ "retry", slot->name, NULL });
+        if (ctl(&k.line, &said, (const char *[]){ "retry", slot->name, NULL }) != 0 &&
+            !strstr(said, "is empty; nothing to retry"))
+                fail_msg("espdfuctl retry %s: %s", slot->name, said);
 }
 
 static void attend(struct slot *slot)
