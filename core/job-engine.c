@@ -151,6 +151,9 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
         if (job->verdict == VERDICT_NONE)
                 job_set_verdict(job, VERDICT_ENGINE_FAILED, "the engine ended without a verdict: %s",
                                 event->text ? event->text : "unknown cause");
+        /* What fails on the bus while a board is pulled is its leaving, which the kernel tells a moment later. */
+        if (job->verdict == VERDICT_USB_ERROR && job->phase != PHASE_DETACHING && !job_board_is_there(job))
+                job_set_verdict(job, VERDICT_BOARD_LEFT, "board left: %s", job->engine_text);
         if (job->verdict == VERDICT_DETACHED && job->cancelled && !job_is_cancelled_by_person(job))
                 job_set_cancelled(job, " after DETACH");
         if (job->verdict == VERDICT_DETACHED && job->replaced)
