@@ -29,7 +29,7 @@ static size_t cut_line(char *text, size_t begin, size_t len, char ret[static LAS
         size_t n = 0;
 
         while (begin < len && text[begin] != '\n' && n < LAST_WORDS_LINE_MAX) {
-                ret[n++] = text[begin] ? text[begin] : ' ';
+                ret[n++] = (char)(text[begin] ? text[begin] : ' ');
                 begin++;
         }
         ret[n] = '\0';
