@@ -26,7 +26,7 @@ const char *admission_refuses(enum admission_rank rank, const struct admission_c
         }
         if (counts->of_user >= limits->of_user)
                 return "this user has as many connections as one may have";
-        if (n >= limits->all || n_all >= SERVER_CONNECTIONS_MAX)
+        if (n >= limits->all || n_all >= ADMISSION_CONNECTIONS_MAX)
                 return "all places are taken";
         if (n >= limits->most && counts->of_user >= limits->few)
                 return "most places are taken, and this user has some";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who gets a connection. There are places for SERVER_CONNECTIONS_MAX; no user has all of them, no number of users takes what is
+ * Who gets a connection. There are places for ADMISSION_CONNECTIONS_MAX; no user has all of them, no number of users takes what is
  * kept for who may act, and nobody what is kept for root. Who has few connections finds a place where who has many does
  * not. And no client takes a descriptor that boards will need: an engine is started with some.
  */
@@ -15,7 +15,7 @@ enum admission_rank {
         ADMISSION_RANK_MAX_,
 };
 
-#define SERVER_CONNECTIONS_MAX 96
+#define ADMISSION_CONNECTIONS_MAX 96
 
 /* The connections that there are. */
 struct admission_counts {
@@ -24,12 +24,11 @@ struct admission_counts {
 };
 
 struct admission_limits {
-        size_t of_user; /* connections of one user */
-        size_t few;     /* so many a user may have even when those of most are taken … */
-        size_t most;    /* … which they are from so many on, of this rank and below */
-        size_t all;     /* of this rank and below */
-        uint64_t
-                descriptors; /* that are left free for others; of fewer than 256 in all, as large a part of them */
+        size_t of_user;       /* connections of one user */
+        size_t few;           /* so many a user may have even when those of most are taken … */
+        size_t most;          /* … which they are from so many on, of this rank and below */
+        size_t all;           /* of this rank and below */
+        uint64_t descriptors; /* left free for others; of fewer than 256 in all, as large a part of them */
 };
 
 const struct admission_limits *admission_limits(enum admission_rank rank);

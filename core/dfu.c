@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/image.h"
+
 static const char *const profile_words[DFU_PROFILE_MAX_] = {
         [DFU_PROFILE_ROM] = "rom",
         [DFU_PROFILE_DFU11] = "dfu11",
@@ -46,6 +48,11 @@ uint64_t dfu_verify_limit(size_t verify_bytes)
         return DFU_VERIFY_LIMIT + (uint64_t)verify_bytes * DFU_VERIFY_PER_MIB / MIB;
 }
 
+static uint64_t erase_limit(size_t bytes)
+{
+        return bytes / FLASH_SECTOR_SIZE * DFU_ERASE_PER_SECTOR;
+}
+
 static uint64_t block_limit(const struct dfu *dfu, const struct dfu_flight *flight)
 {
         const struct dfu_params *p = &dfu->params;
@@ -59,7 +66,7 @@ static uint64_t block_limit(const struct dfu *dfu, const struct dfu_flight *flig
 
                 erased = p->erase_bytes(p->userdata, from, flight->offset + flight->length - from);
         }
-        return DFU_REQUEST_LIMIT + erased / 4096 * DFU_ERASE_PER_SECTOR;
+        return DFU_REQUEST_LIMIT + erase_limit(erased);
 }
 
 static uint64_t limit_of(const struct dfu *dfu, const struct dfu_flight *flight)
@@ -107,7 +114,7 @@ static uint64_t pace_deadline(const struct dfu *dfu)
         if (p->profile == DFU_PROFILE_DFU11)
                 limit += DFU_POLL_LIMIT; /* it may erase all of its flash at once */
         else if (p->erase_bytes)
-                limit += p->erase_bytes(p->userdata, 0, dfu->next_offset) / 4096 * DFU_ERASE_PER_SECTOR;
+                limit += erase_limit(p->erase_bytes(p->userdata, 0, dfu->next_offset));
         return dfu->send_since_usec + limit;
 }
 

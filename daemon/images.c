@@ -21,8 +21,8 @@ struct identity {
         ino_t inode;
         off_t size;
         struct timespec mtime;
-        struct timespec
-                ctime; /* looked at by a reload alone: whoever sets mtime back has the file read again by one */
+        /* Looked at by a reload alone: whoever sets mtime back has the file read again by one. */
+        struct timespec ctime;
 };
 
 struct entry {

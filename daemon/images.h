@@ -34,8 +34,8 @@ struct image_copy {
         struct image_given *given; /* owned; NULL: a policy named it */
 };
 
-#define IMAGES_BYTES_MAX                                                                                     \
-        (2048 * MIB) /* the policies' images together, on a machine with four times as much memory */
+/* The policies' images together, on a machine with four times as much memory. */
+#define IMAGES_BYTES_MAX (2048 * MIB)
 
 /* As many bytes as this machine may have of them: a quarter of its memory, at most IMAGES_BYTES_MAX. */
 uint64_t images_bytes_here(void);
@@ -60,8 +60,8 @@ int image_refuse(char **ret_why, const char *path, const char *why);
 int image_copy_make(const char *path, const char *file, const uint8_t *data, size_t len,
                     const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret);
 
-/* Drops what no policy of this configuration names any more, and what was refused but for want of room; what is kept is not read again while its
- * file is unchanged. */
+/* Drops what no policy of this configuration names any more, and what was refused but for want of room; what is kept is not
+ * read again while its file is unchanged. */
 void images_prune(struct images *images, const struct config *config);
 
 struct image_copy *image_copy_ref(struct image_copy *copy);

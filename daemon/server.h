@@ -4,8 +4,8 @@
  * daemon's own user. The server knows nothing of boards: it asks its ops, and is told when something changed.
  *
  * A peer has quotas on everything: bytes in a request and its time, bytes that wait for it, connections (core/admission.h).
- * It is answered one call at a time, in order, and the next call is taken when it has read the answer, so nothing that it does makes the daemon hoard
- * memory or keeps the loop from the boards (all sources run at SERVER_PRIORITY, after everything else that is due).
+ * It is answered one call at a time, in order, and the next call is taken when it has read the answer, so nothing that it
+ * does makes the daemon hoard memory or keeps the loop from the boards (all sources run at SERVER_PRIORITY, after everything else that is due).
  */
 #pragma once
 

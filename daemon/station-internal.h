@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the station share: station.c (boards, start and stop), station-slots.c (which
- * slots there are), station-places.c (who is flashed now and who
- * waits), station-config.c (what a configuration means for slots and policies), station-answers.c (what the socket is
- * told), hold.c (what people hold, and the other orders that they give).
+ * What the files of the station share: station.c (boards, start and stop), station-slots.c (which slots there are),
+ * station-places.c (who is flashed now and who waits), station-config.c (what a configuration means for slots and
+ * policies), station-answers.c (what the socket is told), hold.c (what people hold, and the other orders that they give).
  */
 #pragma once
 

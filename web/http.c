@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 #include "core/text.h"
-#include "web/places.h"
+#include "web/visitors.h"
 
-#define REQUEST_TIMEOUT                                                                                      \
-        10 /* seconds without a byte, until it is known what is asked for; and in all twice as many */
-#define RETRY_AFTER "1" /* seconds */
+/* Seconds without a byte, until it is known what is asked for; and in all twice as many. */
+#define REQUEST_TIMEOUT 10
+#define RETRY_AFTER     "1" /* seconds */
 
 /* The files of this directory, as they are. */
 static const char page_html[] =
@@ -146,7 +146,7 @@ static bool may_pass(struct MHD_Connection *connection, const char *method)
 static enum MHD_Result answer(struct web *web, struct MHD_Connection *connection, const char *path,
                               const char *method)
 {
-        const char *why = places_refuse(web->places, connection);
+        const char *why = visitors_refuse(web->visitors, connection);
         const struct route *route;
 
         if (why)
@@ -178,7 +178,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         (void)data;
         (void)size;
         if (!*seen)
-                places_asked(web->places, connection);
+                visitors_asked(web->visitors, connection);
         /* The first call is before the body. Answered then, the connection is closed behind it, and nothing more is read. */
         if (!*seen && may_pass(connection, method)) {
                 *seen = &has_been_here;
@@ -190,23 +190,23 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 int http_start(struct web *web, int listening)
 {
         unsigned silence_sec = MIN(web->timeout_sec, (unsigned)REQUEST_TIMEOUT);
-        int r = places_new(HTTP_CONNECTIONS_MAX, web->per_address, 2 * silence_sec * USEC_PER_SEC,
-                           &web->places);
+        int r = visitors_new(HTTP_CONNECTIONS_MAX, web->per_address, 2 * silence_sec * USEC_PER_SEC,
+                             &web->visitors);
 
         if (r < 0)
                 return r;
         web->http = MHD_start_daemon(
                 MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL,
                 on_request, web, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listening, MHD_OPTION_CONNECTION_LIMIT,
-                (unsigned)HTTP_CONNECTIONS_MAX + PLACES_OVER, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                web->per_address + PLACES_OVER, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_REQUEST_MAX,
-                MHD_OPTION_CONNECTION_TIMEOUT, silence_sec, MHD_OPTION_THREAD_STACK_SIZE,
-                (size_t)HTTP_THREAD_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION,
-                places_connection, web->places, MHD_OPTION_NOTIFY_COMPLETED, places_answered, web->places,
-                MHD_OPTION_END);
+                (unsigned)HTTP_CONNECTIONS_MAX + VISITORS_OVER, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                web->per_address + VISITORS_OVER, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)HTTP_REQUEST_MAX, MHD_OPTION_CONNECTION_TIMEOUT, silence_sec,
+                MHD_OPTION_THREAD_STACK_SIZE, (size_t)HTTP_THREAD_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                MHD_OPTION_NOTIFY_CONNECTION, visitors_connection, web->visitors, MHD_OPTION_NOTIFY_COMPLETED,
+                visitors_answered, web->visitors, MHD_OPTION_END);
         if (web->http)
                 return 0;
-        web->places = places_free(web->places);
+        web->visitors = visitors_free(web->visitors);
         return -EIO;
 }
 
@@ -214,5 +214,5 @@ void http_stop(struct web *web)
 {
         MHD_stop_daemon(web->http);
         web->http = NULL;
-        web->places = places_free(web->places);
+        web->visitors = visitors_free(web->visitors);
 }

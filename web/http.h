@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The HTTP side: a thread for each connection (libmicrohttpd), so that whoever is slow keeps nobody waiting. What there is to
- * ask for is a table; all else is refused. Bounds: connections, of them from one address (web/places.h), bytes and seconds of a
+ * ask for is a table; all else is refused. Bounds: connections, of them from one address (web/visitors.h), bytes and seconds of a
  * request, and seconds without a byte moving.
  */
 #pragma once
@@ -18,7 +18,7 @@
 #define HTTP_THREAD_STACK      (512 * KIB)
 #define HTTP_HISTORY_CALLS_MAX 8 /* of the daemon, at a time: it has 16 places for a user */
 
-struct places;
+struct visitors;
 
 struct web {
         struct view *view;  /* borrowed */
@@ -26,7 +26,7 @@ struct web {
         struct guard guard;
         unsigned per_address, timeout_sec;
         atomic_uint history_calls;
-        struct places *places;
+        struct visitors *visitors;
         struct MHD_Daemon *http;
 };
 

@@ -378,7 +378,7 @@ static void test_no_user_takes_all_places_and_who_is_turned_away_is_told_why(voi
 {
         static const char of_user[] = "this user has as many connections as one may have";
         static const char most[] = "most places are taken, and this user has some";
-        struct client *clients[SERVER_CONNECTIONS_MAX] = { NULL };
+        struct client *clients[ADMISSION_CONNECTIONS_MAX] = { NULL };
         size_t n = 0;
 
         (void)state;
@@ -391,8 +391,8 @@ static void test_no_user_takes_all_places_and_who_is_turned_away_is_told_why(voi
         n += come_all(1005, true, clients + n, of_user);
         assert_int_equal(n, 84);
         n += come_all(0, true, clients + n, "all places are taken");
-        assert_int_equal(n, SERVER_CONNECTIONS_MAX);
-        assert_int_equal(server_n_connections(w.server), SERVER_CONNECTIONS_MAX);
+        assert_int_equal(n, ADMISSION_CONNECTIONS_MAX);
+        assert_int_equal(server_n_connections(w.server), ADMISSION_CONNECTIONS_MAX);
 
         call_method(clients[0], SERVICE "GetInfo", NULL, false);
         expect_reply(clients[0]);

@@ -140,14 +140,9 @@ bool faults_at_rest(struct faults *f, const struct fault_cell *cell)
         return !fault_is_good(cell) || counters_of(board)->completed >= times_to_be_flashed(cell);
 }
 
-static uint64_t now_usec(void)
-{
-        return (uint64_t)g_get_monotonic_time();
-}
-
 static bool is_overdue(const struct fault_cell *cell)
 {
-        return cell->struck_usec + cell->row->limit_sec * USEC_PER_SEC < now_usec();
+        return cell->struck_usec + cell->row->limit_sec * USEC_PER_SEC < line_now_usec();
 }
 
 static bool is_due(struct faults *f, const struct fault_cell *cell)
@@ -156,7 +151,7 @@ static bool is_due(struct faults *f, const struct fault_cell *cell)
         case CELL_WAITS:
                 return has_struck(f, cell) || is_overdue(cell);
         case CELL_IS_AWAY:
-                return now_usec() >= cell->back_usec;
+                return line_now_usec() >= cell->back_usec;
         case CELL_IS_REPLACED:
                 return bed_board_is_gone(cell->board);
         case CELL_GOES_ON:
@@ -224,14 +219,14 @@ static void strike_by_hand(struct faults *f, struct fault_cell *cell)
 {
         (void)f;
         bed_pull(cell->board);
-        cell->back_usec = now_usec() + cell->row->value;
+        cell->back_usec = line_now_usec() + cell->row->value;
         if (cell->row->value > 0)
                 cell->step = CELL_IS_AWAY;
 }
 
 static void strike(struct faults *f, struct fault_cell *cell)
 {
-        cell->struck_usec = now_usec();
+        cell->struck_usec = line_now_usec();
         cell->step = CELL_GOES_ON;
         if (cell->moment == AFTER_VERDICT)
                 strike_by_hand(f, cell);
@@ -277,7 +272,7 @@ static void move_on(struct faults *f, struct fault_cell *cell)
         case CELL_GOES_ON:
                 if (is_overdue(cell))
                         fault_is_wrong(cell, "not at rest within %u s", cell->row->limit_sec);
-                cell->rest_usec = now_usec();
+                cell->rest_usec = line_now_usec();
                 cell->step = CELL_RESTS;
                 break;
         case CELL_RESTS:
@@ -328,7 +323,7 @@ void faults_play(struct faults *f, struct fault_cell **cells, size_t n)
 
                 g_snprintf(cell->port, sizeof(cell->port), "%d-%zu.%zu", cell->row->any ? 9 : 2,
                            i / PORTS_OF_A_HUB + 1, i % PORTS_OF_A_HUB + 1);
-                cell->struck_usec = now_usec(); /* it has as long to strike as to rest */
+                cell->struck_usec = line_now_usec(); /* it has as long to strike as to rest */
                 faults_plug(f, cell, fault_of_cell(f, cell, &fault) ? &fault : NULL);
         }
         faults_finish(f);

@@ -512,6 +512,11 @@ void expect_ctl(struct line *line, const char *text, const char *const *argument
         expect_said(said, text);
 }
 
+uint64_t line_now_usec(void)
+{
+        return (uint64_t)g_get_monotonic_time();
+}
+
 /* ---- boards -------------------------------------------------------------------- */
 
 struct bed_board *plug_with(struct line *line, const char *port, const struct rom_config *config)

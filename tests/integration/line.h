@@ -71,6 +71,8 @@ void reload_daemon(struct line *line);
 int ctl(struct line *line, char **ret_output, const char *const *arguments);
 /* It does it, and says text ("" for anything). */
 void expect_ctl(struct line *line, const char *text, const char *const *arguments);
+/* CLOCK_MONOTONIC. */
+uint64_t line_now_usec(void);
 /* said has text in it. */
 void expect_said(const char *said, const char *text);
 

@@ -226,16 +226,11 @@ static bool has_news(void *userdata)
         return k.watching ? k.line.n_updates != news->n_updates : is_ready();
 }
 
-static uint64_t now_usec(void)
-{
-        return (uint64_t)g_get_monotonic_time();
-}
-
 static void look_at_screen(void)
 {
         if (k.watching || !is_ready())
                 return;
-        k.start_usec = (3 * k.start_usec + now_usec() - k.launched_usec) / 4;
+        k.start_usec = (3 * k.start_usec + line_now_usec() - k.launched_usec) / 4;
         start_watching(&k.line);
         k.watching = true;
 }
@@ -260,7 +255,7 @@ static struct news go_round(void)
 /* Until something happens, or until then. */
 static bool wait_for(struct news *news, uint64_t until)
 {
-        uint64_t now = now_usec();
+        uint64_t now = line_now_usec();
 
         if (now >= until || !bed_wait(k.line.bed, has_news, news, until - now))
                 return false;
@@ -281,7 +276,7 @@ static void work_until(uint64_t until)
 
 static void launch(void)
 {
-        k.launched_usec = now_usec();
+        k.launched_usec = line_now_usec();
         launch_daemon(&k.line);
 }
 
@@ -376,13 +371,13 @@ static void live_and_die(void)
                 kill_it(moment);
                 return;
         }
-        end = now_usec() + k.start_usec + up_to(STARTS_A_LIFE * (unsigned)k.start_usec);
+        end = line_now_usec() + k.start_usec + up_to(STARTS_A_LIFE * (unsigned)k.start_usec);
         for (unsigned i = up_to(ENGINES_A_LIFE); i > 0 && n_kills() + 1 < k.kills; i--) {
-                work_until(now_usec() + k.start_usec / 2 +
+                work_until(line_now_usec() + k.start_usec / 2 +
                            up_to(STARTS_A_LIFE / ENGINES_A_LIFE * (unsigned)k.start_usec));
                 kill_an_engine();
         }
-        work_until(MAX(end, now_usec()));
+        work_until(MAX(end, line_now_usec()));
         if (moment == DAEMON_AT_WRITE)
                 wait_for_write();
         else
@@ -424,7 +419,7 @@ static void finish(void)
         k.closing = true;
         launch();
         for (news = go_round(); !is_over(); news = go_round())
-                if (!wait_for(&news, now_usec() + STALLED)) {
+                if (!wait_for(&news, line_now_usec() + STALLED)) {
                         tell_where_it_stands();
                         fail_msg("nothing happens on the line any more");
                 }

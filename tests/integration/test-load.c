@@ -329,7 +329,7 @@ static void test_memory_stays_within_its_bound_however_much_clients_leave_unread
         flash_all();
         flash_all();
         reply = status_kib();
-        bound = before + SERVER_CONNECTIONS_MAX * kib_of_connection(reply);
+        bound = before + ADMISSION_CONNECTIONS_MAX * kib_of_connection(reply);
         after = process_kib(pid, "status", "VmHWM:");
         print_message(
                 "VmHWM with %u boards: %lu KiB, and with %zu clients that do not read %lu KiB; bound: %lu "
@@ -364,13 +364,23 @@ static bool said_busy(void *text)
         return n_said(text) > 0;
 }
 
-/* Of one processor, in per cent, for the next second. */
-static double share_of_processor(void)
+static void flash_all_quietly(void)
+{
+        (void)flash_all();
+}
+
+static void pass_a_second(void)
+{
+        g_usleep(G_USEC_PER_SEC);
+}
+
+/* Of one processor, in per cent, that the daemon takes meanwhile. */
+static double share_while(void (*passes)(void))
 {
         uint64_t cpu = process_cpu_nsec(bed_pid(line.daemon));
         gint64 begun = g_get_monotonic_time();
 
-        g_usleep(G_USEC_PER_SEC);
+        passes();
         return (double)(process_cpu_nsec(bed_pid(line.daemon)) - cpu) / 10 /
                (double)(g_get_monotonic_time() - begun);
 }
@@ -387,9 +397,10 @@ static void test_clients_that_take_all_descriptors_leave_those_of_boards(void **
         for (unsigned user = 0; user < USERS; user++)
                 crowd_add(&crowd, user, "grab", 4, 0);
         assert_true(bed_wait(line.bed, said_busy, (void *)(uintptr_t) "is not taken", PATIENCE));
-        flash_all();
+        print_message("%u descriptors, all wanted: %.1f %% of a processor while boards are flashed\n",
+                      FEW_DESCRIPTORS, share_while(flash_all_quietly));
         crowd_signal(&crowd, SIGSTOP); /* those that were turned away ask again at once otherwise */
-        share = share_of_processor();
+        share = share_while(pass_a_second);
         crowd_signal(&crowd, SIGCONT);
         print_message(
                 "%u descriptors, all taken: espdfud takes %.1f %% of a processor at rest, and has %u lines "

@@ -121,11 +121,6 @@ static unsigned up_to(unsigned n)
         return (unsigned)g_rand_int_range(s.chance, 0, (gint32)n + 1);
 }
 
-static uint64_t now_usec(void)
-{
-        return (uint64_t)g_get_monotonic_time();
-}
-
 /* ---- boards ---- */
 
 static struct board *next_board(void)
@@ -144,7 +139,7 @@ static void make_plan(struct board *board)
         board->pull = board->seen->stays->len < 4 && up_to(9) < 4 ? (enum pull)(1 + up_to(PULL_IN_DETACH - 1))
                                                                   : PULL_NEVER;
         board->then = up_to(2) < 2 ? THEN_BACK : THEN_EXCHANGED;
-        board->pull_usec = now_usec() + up_to(200000);
+        board->pull_usec = line_now_usec() + up_to(200000);
         board->pull_blocks = up_to(120);
 }
 
@@ -212,7 +207,7 @@ static bool is_time_to_pull(const struct board *board)
         case PULL_NEVER:
                 return false;
         case PULL_WHENEVER:
-                return now_usec() >= board->pull_usec;
+                return line_now_usec() >= board->pull_usec;
         case PULL_MID_FILE:
                 bed_lock(s.line.bed);
                 blocks = rom_counters(bed_rom(board->bed))->blocks;
@@ -246,7 +241,7 @@ static void handle(struct slot *slot)
                 other->came_for_another = true;
                 plug_in(slot, other);
         } else {
-                slot->back_usec = now_usec() + up_to(60000);
+                slot->back_usec = line_now_usec() + up_to(60000);
         }
 }
 
@@ -309,7 +304,7 @@ static void attend(struct slot *slot)
         if (!slot->board)
                 return;
         if (slot->back_usec > 0) {
-                if (now_usec() >= slot->back_usec)
+                if (line_now_usec() >= slot->back_usec)
                         plug_in(slot, slot->board);
         } else if (is_time_to_pull(slot->board)) {
                 handle(slot);
@@ -384,7 +379,7 @@ static bool never(void *userdata)
 /* A step of the bed's: what it looks at, a person would see. */
 static void work(void)
 {
-        uint64_t last_usec = now_usec();
+        uint64_t last_usec = line_now_usec();
         unsigned long n_updates = s.line.n_updates;
 
         while (!is_over()) {
@@ -397,8 +392,8 @@ static void work(void)
                         fail_msg("espdfud ended by itself; it said:\n%s", bed_output(s.line.daemon));
                 if (s.line.n_updates != n_updates) {
                         n_updates = s.line.n_updates;
-                        last_usec = now_usec();
-                } else if (now_usec() - last_usec > STALLED) {
+                        last_usec = line_now_usec();
+                } else if (line_now_usec() - last_usec > STALLED) {
                         tell_where_it_stands();
                         fail_msg("nothing happens on the line any more");
                 }
@@ -490,13 +485,13 @@ static void expect_bounded(size_t n_rows, uint64_t rss, double minutes)
 
 static void test_boards_without_end_leave_nothing_behind(void **state)
 {
-        uint64_t start = now_usec(), rss;
+        uint64_t start = line_now_usec(), rss;
         double minutes;
         json_t *rows;
 
         (void)state;
         work();
-        minutes = (double)(now_usec() - start) / 60e6;
+        minutes = (double)(line_now_usec() - start) / 60e6;
         expect_quiet();
         rss = process_kib(bed_pid(s.line.daemon), "status", "RssAnon:");
         rows = rows_export(&s.line);

@@ -76,7 +76,7 @@ static void test_however_many_look_the_group_and_root_find_a_place(void **state)
         assert_int_equal(come_all(&house, 24, ADMISSION_ROOT), 4);
         assert_int_equal(house.counts.of_rank[ADMISSION_LOOKS] + house.counts.of_rank[ADMISSION_ACTS] +
                                  house.counts.of_rank[ADMISSION_ROOT],
-                         SERVER_CONNECTIONS_MAX);
+                         ADMISSION_CONNECTIONS_MAX);
 }
 
 static void test_there_are_never_more_than_there_are_places(void **state)
@@ -91,7 +91,7 @@ static void test_there_are_never_more_than_there_are_places(void **state)
                 come_all(&house, user, ADMISSION_LOOKS);
         assert_int_equal(house.counts.of_rank[ADMISSION_LOOKS] + house.counts.of_rank[ADMISSION_ACTS] +
                                  house.counts.of_rank[ADMISSION_ROOT],
-                         SERVER_CONNECTIONS_MAX);
+                         ADMISSION_CONNECTIONS_MAX);
 }
 
 /* The first descriptor that a rank is not given. */

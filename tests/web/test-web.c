@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfu-web towards browsers that behave and browsers that do not, and towards a daemon that comes and goes. */
 #include "tests/web/site.h"
-#include "web/places.h"
+#include "web/visitors.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -305,7 +305,7 @@ static struct in6_addr party_of(const char *address)
         void *into = from.any.sa_family == AF_INET6 ? (void *)&from.v6.sin6_addr : (void *)&from.v4.sin_addr;
 
         assert_int_equal(inet_pton(from.any.sa_family, address, into), 1);
-        return places_party(&from.any);
+        return visitors_party(&from.any);
 }
 
 static bool are_one(const char *a, const char *b)

@@ -13,12 +13,12 @@
 
 #include "core/util.h"
 
-#define PLACES_OVER                                                                                          \
-        8 /* connections that are there to be told that there are too many; more are closed without a word */
+/* Connections that are there to be told that there are too many; more are closed without a word. */
+#define VISITORS_OVER 8
 
 /* Whom a connection from there is counted for: an IPv4 address as ::ffff:192.0.2.1, be it told so or not; of an IPv6 address
  * its /64, of which one machine may have every address. */
-static inline struct in6_addr places_party(const struct sockaddr *from)
+static inline struct in6_addr visitors_party(const struct sockaddr *from)
 {
         struct in6_addr party = { 0 };
 
@@ -33,22 +33,22 @@ static inline struct in6_addr places_party(const struct sockaddr *from)
         return party;
 }
 
-struct places;
+struct visitors;
 
 /* At most `all` connections are served, per_address of one address; a request has request_usec, from the connection's begin, or
  * from the answer before it. */
-int places_new(unsigned all, unsigned per_address, uint64_t request_usec, struct places **ret);
+int visitors_new(unsigned all, unsigned per_address, uint64_t request_usec, struct visitors **ret);
 /* Behind MHD_stop_daemon(). */
-struct places *places_free(struct places *places);
-DEFINE_CLEANUP(struct places, places_free)
+struct visitors *visitors_free(struct visitors *visitors);
+DEFINE_CLEANUP(struct visitors, visitors_free)
 
-/* For MHD_OPTION_NOTIFY_CONNECTION and MHD_OPTION_NOTIFY_COMPLETED; userdata is the places. */
-void places_connection(void *userdata, struct MHD_Connection *connection, void **context,
-                       enum MHD_ConnectionNotificationCode what);
-void places_answered(void *userdata, struct MHD_Connection *connection, void **request,
-                     enum MHD_RequestTerminationCode how);
+/* For MHD_OPTION_NOTIFY_CONNECTION and MHD_OPTION_NOTIFY_COMPLETED; userdata is the visitors. */
+void visitors_connection(void *userdata, struct MHD_Connection *connection, void **context,
+                         enum MHD_ConnectionNotificationCode what);
+void visitors_answered(void *userdata, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode how);
 
 /* The request has come: its time is over no more. */
-void places_asked(struct places *places, struct MHD_Connection *connection);
+void visitors_asked(struct visitors *visitors, struct MHD_Connection *connection);
 /* Why it is served nothing, or NULL. */
-const char *places_refuse(struct places *places, struct MHD_Connection *connection);
+const char *visitors_refuse(struct visitors *visitors, struct MHD_Connection *connection);
