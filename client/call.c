@@ -148,6 +148,8 @@ static int error_said(const struct varlink_reply *reply)
         else if (streq(reply->error, STATION_INTERFACE ".WrongSequence"))
                 client_error("%s: expected a number from %s", parameter(reply, "consumer"),
                              "the one that it has to the last one of the ledger");
+        else if (streq(reply->error, STATION_INTERFACE ".Busy"))
+                client_error("espdfud takes no more connections: %s", parameter(reply, "message"));
         else if (streq(reply->error, STATION_INTERFACE ".Failed"))
                 client_error("espdfud: %s", parameter(reply, "message"));
         else if (str_has_prefix(reply->error, "org.varlink.service."))
@@ -220,7 +222,7 @@ int client_ask_patiently(const char *method, json_t *parameters, uint64_t timeou
 int client_ask_with(const char *method, json_t *parameters, int fd, uint64_t timeout_usec, json_t **ret)
 {
         _cleanup_(connection_closep) struct connection *c = NULL;
-        struct varlink_reply reply;
+        struct varlink_reply reply = { 0 };
         int r;
 
         r = call_with(method, parameters, false, fd, &c);

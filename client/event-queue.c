@@ -7,7 +7,7 @@ static json_t *take(struct event_queue *queue, size_t i)
 {
         json_t *event = queue->list[i];
 
-        memmove(&queue->list[i], &queue->list[i + 1], (--queue->n - i) * sizeof(event));
+        memmove(&queue->list[i], &queue->list[i + 1], (--queue->n - i) * sizeof(json_t *));
         return event;
 }
 

@@ -116,7 +116,7 @@ static int to_stdout(struct export *e, struct connection *connection)
 static int cannot_write(const char *path, int r)
 {
         client_error("%s: cannot be written: %s", path,
-                     r == -EINVAL ? "a device or pipe: expected a regular file" : strerror(-r));
+                     r == -EINVAL ? "a device or pipe: expected a regular file" : file_write_error_text(r));
         return EXIT_FAILED;
 }
 

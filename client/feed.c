@@ -166,6 +166,10 @@ static int take_reply(struct feed *feed, const sigset_t *mask, struct varlink_re
                 return lose(feed, connection_is_remote(feed->connection)
                                           ? remote_trouble(connection_child_status(feed->connection))
                                           : "it hung up");
+        if (r == 0 && feed->heard && streq_ptr(reply.error, STATION_INTERFACE ".Busy")) {
+                varlink_reply_done(&reply);
+                return lose(feed, "it takes no more connections");
+        }
         r = client_received(feed->connection, r, REPLY_TIMEOUT, mask, &reply, ret);
         if (r != EXIT_DONE)
                 return r;

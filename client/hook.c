@@ -157,7 +157,7 @@ static void take_output(struct job *job, const char *data, size_t size)
                 }
                 job->shown++;
                 if (data[i] != '\n')
-                        job->line[job->line_length++] = data[i] ? data[i] : ' ';
+                        job->line[job->line_length++] = (char)(data[i] ? data[i] : ' ');
                 if (data[i] == '\n' || job->line_length + 1 == sizeof(job->line))
                         show_line(job);
         }

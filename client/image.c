@@ -5,6 +5,7 @@
 
 #include "client/image-verbs.h"
 #include "client/image.h"
+#include "io/file-write.h"
 #include "io/file.h"
 
 static const struct {
@@ -128,6 +129,8 @@ const char *file_error_text(int r)
                 return "too large: expected at most 64 MiB";
         case -EOPNOTSUPP:
                 return "this system's libcrypto has no MD5, which the chip checks files by";
+        case -ELOOP:
+                return file_write_error_text(r);
         default:
                 return strerror(-r);
         }

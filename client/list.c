@@ -126,7 +126,7 @@ static int print_table(const struct listing *listing, const struct table_choice 
                 r = chosen ? table_choose(table, choice) : table_fit(&style, table, &fit);
         if (r == 0)
                 r = scols_print_table_to_string(table, &text);
-        if (r < 0)
+        if (r != 0)
                 return client_misread(r);
         fputs(text, stdout);
         if (*text && text[strlen(text) - 1] != '\n')

@@ -46,7 +46,7 @@ static const struct question {
 
 static int ask(struct connection *connection, const struct question *question, struct answers *a)
 {
-        struct varlink_reply reply;
+        struct varlink_reply reply = { 0 };
         int r = connection_send(connection, question->method, NULL, false);
 
         r = r == 0 ? client_reply(connection, &reply)
@@ -110,7 +110,7 @@ static int print(const char *text, const char *path)
         }
         r = file_write(path, text, strlen(text));
         if (r < 0)
-                client_error("%s: cannot be written: %s", path, strerror(-r));
+                client_error("%s: cannot be written: %s", path, file_write_error_text(r));
         return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 

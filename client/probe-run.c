@@ -98,6 +98,8 @@ static int spawn(const char *program, char *const *argv, int output, pid_t *ret)
         }
         r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
         if (r == 0)
+                r = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+        if (r == 0)
                 r = posix_spawnattr_setsigmask(&attributes, &none);
         if (r == 0)
                 r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -134,12 +136,16 @@ static int engine_start(const struct device *device, const struct probe_wishes *
         return r < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* One line of the engine's. */
+/* One line of the engine's: an answer, or an error, which goes no other way to the terminal than our own. */
 static int take_line(const char *line, const char *program, struct probed *ret)
 {
         if (ret->n_answers < PROBE_ANSWERS_MAX &&
             probe_answer_parse(line, &ret->answers[ret->n_answers]) == 0) {
                 ret->n_answers++;
+                return EXIT_DONE;
+        }
+        if (str_has_prefix(line, "espdfu-engine: ")) {
+                client_error("%s", line);
                 return EXIT_DONE;
         }
         client_error("%s says what is no answer: %.80s", program, line);
@@ -177,7 +183,6 @@ static int hear(struct engine *engine, const char *program, int signal_fd, char 
         }
 }
 
-/* What it had to say went to stderr by itself. */
 static int reap(struct engine *engine, const char *program, int signal_fd)
 {
         int status, r = EXIT_FAILED, fd = pidfd_open(engine->pid, 0);

@@ -47,7 +47,7 @@ char *service_view_mode_fault(const char *path, const char *user, uid_t uid, gid
 {
         _cleanup_(freep) char *whole = realpath(path, NULL);
 
-        for (char *slash = whole; slash && (slash = strchr(slash + 1, '/'));) {
+        for (char *slash = whole ? strchr(whole + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
                 char *fault;
 
                 *slash = '\0';

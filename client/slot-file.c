@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "core/config-values.h"
+#include "core/config.h"
+
 /* Whether the line at text, up to its end, begins a section; *ret_name and *ret_len: what stands behind "slot ", or NULL. */
 static bool is_header(const char *text, const char **ret_name, size_t *ret_len)
 {
@@ -53,13 +56,26 @@ static bool is_replaced(const char *name, size_t len, const struct named_port *s
         return false;
 }
 
+bool named_port_is_sound(const struct named_port *slot)
+{
+        if (!value_is_name(slot->name, CONFIG_NAME_MAX) || (!slot->path && !slot->port))
+                return false;
+        if (slot->port && !value_is_port(slot->port))
+                return false;
+        return !slot->path || (value_is_id_path(slot->path) && !strpbrk(slot->path, "[]=#;"));
+}
+
 int slot_file_put(const char *text, const struct named_port *slots, size_t n, char **ret)
 {
         _cleanup_(freep) char *out = NULL;
         size_t size = 0;
         bool skipping = false, ended = true;
-        FILE *f = open_memstream(&out, &size);
+        FILE *f;
 
+        for (size_t i = 0; i < n; i++)
+                if (!named_port_is_sound(&slots[i]))
+                        return -EINVAL;
+        f = open_memstream(&out, &size);
         if (!f)
                 return -ENOMEM;
         for (const char *line = text, *next; *line; line = next) {

@@ -15,5 +15,10 @@ struct named_port {
 /* The line of [slot NAME] in text, from 1; 0: there is none. */
 unsigned slot_file_line(const char *text, const char *name);
 
-/* The new text, to be freed: without the sections of these slots, and with new ones at its end. 0 or -ENOMEM. */
+/* Whether it can be written: a daemon that was taken over, or another machine's, may say anything of a board's place, and a
+ * line more would be a policy. */
+bool named_port_is_sound(const struct named_port *slot);
+
+/* The new text, to be freed: without the sections of these slots, and with new ones at its end. 0, -EINVAL (one is not sound)
+ * or -ENOMEM. */
 int slot_file_put(const char *text, const struct named_port *slots, size_t n, char **ret);

@@ -363,12 +363,25 @@ static int keep_port(struct learning *l, const char *name, struct slot_status *s
         if (!ports)
                 return out_of_memory();
         l->ports = ports;
-        ports[l->n_ports] = (struct named_port){ .name = strdup(name),
-                                                 .path = take_ptr(slot->path),
-                                                 .port = take_ptr(slot->port) };
+        ports[l->n_ports] = (struct named_port){ .name = strdup(name) };
+        ports[l->n_ports].path = take_ptr(slot->path);
+        ports[l->n_ports].port = take_ptr(slot->port);
         if (!ports[l->n_ports++].name)
                 return out_of_memory();
         return EXIT_DONE;
+}
+
+/* What becomes part of the configuration, and is not ours. */
+static bool is_a_place(const char *name, const struct slot_status *slot)
+{
+        char *looked_at = (char *)(uintptr_t)name;
+
+        if (named_port_is_sound(&(struct named_port){ looked_at, slot->path, slot->port }))
+                return true;
+        client_error("slot learn: %s: espdfud says that the board is at port %s, path %s: expected a port as "
+                     "1-4.1 and an ID_PATH without spaces, control characters and [ ] = # ;",
+                     name, slot->port ? slot->port : "none", slot->path ? slot->path : "none");
+        return false;
 }
 
 /* Without a hold the next board would be flashed. */
@@ -396,6 +409,8 @@ static int learn_port(struct learning *l, const char *name)
                         continue;
                 if (r != EXIT_DONE)
                         return stopped(l, name, r);
+                if (!is_a_place(name, &slot))
+                        return stopped(l, name, EXIT_FAILED);
                 if (!may_be_named(l, &slot)) {
                         fflush(stdout);
                         continue;
@@ -430,7 +445,7 @@ static int write_output(const struct learning *l)
         if (r == 0)
                 r = file_write(l->output, text, strlen(text));
         if (r < 0) {
-                client_error("%s: cannot be written: %s", l->output, strerror(-r));
+                client_error("%s: cannot be written: %s", l->output, file_write_error_text(r));
                 return EXIT_FAILED;
         }
         client_say(stdout, "%s is written.", l->output);

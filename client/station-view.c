@@ -45,6 +45,9 @@ static int no_answer(struct station_view *view, int r)
 
 static int read_answer(struct station_view *view, const struct varlink_reply *reply)
 {
+        if (streq_ptr(reply->error, STATION_INTERFACE ".Busy"))
+                return set_fault(view, DOCTOR_DAEMON_SILENT, "it takes no more connections");
+
         int r = reply->error ? -EPROTO : status_update_from_json(reply->parameters, &view->update);
 
         return r == -EPROTO ? no_answer(view, CONNECTION_NONSENSE) : r;

@@ -267,7 +267,7 @@ static size_t edit_distance(const char *a, const char *b)
 
         for (size_t k = 0; k <= n; k++)
                 row[k] = k;
-        for (size_t i = 0; a[i] && i < ARRAY_SIZE(row) - 1; i++) {
+        for (size_t i = 0; i < ARRAY_SIZE(row) - 1 && a[i]; i++) {
                 size_t diagonal = row[0];
 
                 row[0] = i + 1;

@@ -11,7 +11,8 @@
 #include "core/ini-reader.h"
 #include "core/slot-range.h"
 
-#define TITLE_SIZE (CONFIG_LINE_MAX + 3) /* "[slot A1]" */
+#define KEY_QUOTED_MAX 24                    /* longer than every key */
+#define TITLE_SIZE     (CONFIG_LINE_MAX + 3) /* "[slot A1]" */
 
 struct parser {
         struct config *config;
@@ -429,13 +430,22 @@ static void on_section(void *userdata, unsigned line, const char *text)
 
 /* ---- keys ---- */
 
-static void unknown_key(struct parser *p, unsigned line, const char *name, const char *value)
+/* The file may be one that those who read the message may not read: a value is quoted where its key is known, a name where
+ * it may be a mistyped key. */
+static const char *quotable(const char *name)
+{
+        size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_");
+
+        return len <= KEY_QUOTED_MAX && name[len] == '\0' ? name : "KEY";
+}
+
+static void unknown_key(struct parser *p, unsigned line, const char *name)
 {
         const char *nearest = config_key_nearest(p->section, name);
         char known[256] = "";
 
         config_key_list(p->section, known, sizeof(known));
-        fault(p, line, "%s = %s: unknown key in %s%s%s: expected %s", name, value, p->title,
+        fault(p, line, "%s = …: unknown key in %s%s%s: expected %s", quotable(name), p->title,
               nearest ? ", perhaps " : "", nearest ? nearest : "", known);
 }
 
@@ -449,12 +459,12 @@ static void on_key(void *userdata, unsigned line, const char *name, const char *
         if (p->skipping || p->r < 0)
                 return;
         if (!p->object) {
-                fault(p, line, "%s = %s: expected a section before it, such as [station]", name, value);
+                fault(p, line, "%s = …: expected a section before it, such as [station]", quotable(name));
                 return;
         }
         key = config_key_find(p->section, name, &i);
         if (!key) {
-                unknown_key(p, line, name, value);
+                unknown_key(p, line, name);
                 return;
         }
         if (p->said[i]) {

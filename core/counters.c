@@ -38,7 +38,7 @@ static struct policy_counters *new_policy(struct counters *counters, const char 
 
         if (counters->n == COUNTERS_POLICIES_MAX)
                 return NULL;
-        grown = realloc(counters->policies, (counters->n + 1) * sizeof(*grown));
+        grown = realloc(counters->policies, (counters->n + 1) * sizeof(struct policy_counters *));
         if (!grown)
                 return NULL;
         counters->policies = grown;

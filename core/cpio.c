@@ -72,8 +72,8 @@ static int take_name(struct cursor *c, uint32_t size, const char **ret, struct f
 
 int cpio_next(struct cursor *c, struct cpio_member *ret, struct fault *fault)
 {
-        struct cpio_member member = { .header = cursor_offset(c) };
-        uint32_t fields[FIELD_MAX_];
+        struct cpio_member member = { .header = cursor_offset(c), .name = "" };
+        uint32_t fields[FIELD_MAX_] = { 0 };
         const uint8_t *header;
         int r;
 

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/image.h"
+
 static const char *const profile_words[DFU_PROFILE_MAX_] = {
         [DFU_PROFILE_ROM] = "rom",
         [DFU_PROFILE_DFU11] = "dfu11",
@@ -46,6 +48,11 @@ uint64_t dfu_verify_limit(size_t verify_bytes)
         return DFU_VERIFY_LIMIT + (uint64_t)verify_bytes * DFU_VERIFY_PER_MIB / MIB;
 }
 
+static uint64_t erase_limit(size_t bytes)
+{
+        return bytes / FLASH_SECTOR_SIZE * DFU_ERASE_PER_SECTOR;
+}
+
 static uint64_t block_limit(const struct dfu *dfu, const struct dfu_flight *flight)
 {
         const struct dfu_params *p = &dfu->params;
@@ -59,7 +66,7 @@ static uint64_t block_limit(const struct dfu *dfu, const struct dfu_flight *flig
 
                 erased = p->erase_bytes(p->userdata, from, flight->offset + flight->length - from);
         }
-        return DFU_REQUEST_LIMIT + erased / 4096 * DFU_ERASE_PER_SECTOR;
+        return DFU_REQUEST_LIMIT + erase_limit(erased);
 }
 
 static uint64_t limit_of(const struct dfu *dfu, const struct dfu_flight *flight)
@@ -91,9 +98,29 @@ static void renew_deadline(struct dfu *dfu, uint64_t now_usec)
                 dfu->deadline_usec = dfu->poll_usec > 0 ? dfu->poll_usec : USEC_INFINITY;
 }
 
+static unsigned pace_min(const struct dfu *dfu)
+{
+        return dfu->params.profile == DFU_PROFILE_DFU11 ? DFU_PACE_MIN_DFU11 : DFU_PACE_MIN;
+}
+
+/* When the blocks are too slow, as far as they have come: later with each byte that is taken. */
+static uint64_t pace_deadline(const struct dfu *dfu)
+{
+        const struct dfu_params *p = &dfu->params;
+        uint64_t limit = DFU_SEND_LIMIT + (uint64_t)dfu->bytes_done * USEC_PER_SEC / pace_min(dfu);
+
+        if (dfu->stage != DFU_STAGE_SEND || dfu->send_since_usec == USEC_INFINITY || dfu->draining)
+                return USEC_INFINITY;
+        if (p->profile == DFU_PROFILE_DFU11)
+                limit += DFU_POLL_LIMIT; /* it may erase all of its flash at once */
+        else if (p->erase_bytes)
+                limit += erase_limit(p->erase_bytes(p->userdata, 0, dfu->next_offset));
+        return dfu->send_since_usec + limit;
+}
+
 uint64_t dfu_deadline(const struct dfu *dfu)
 {
-        return dfu->deadline_usec;
+        return MIN(dfu->deadline_usec, pace_deadline(dfu));
 }
 
 /* ---- how it ends ---- */
@@ -213,8 +240,8 @@ static void request_failed(struct dfu *dfu, const struct dfu_flight *flight, enu
 
         if (dfu->stage == DFU_STAGE_DETACH) {
                 detach_failed(dfu, how);
-        } else if (dfu->stage == DFU_STAGE_ABORT) {
-                dfu_enter(dfu, DFU_STAGE_END); /* cancelled all the same */
+        } else if (dfu->stage == DFU_STAGE_ABORT) { /* NOLINT(bugprone-branch-clone): the order counts */
+                dfu_enter(dfu, DFU_STAGE_END);      /* cancelled all the same */
         } else if (how == DFU_GONE) {
                 if (dfu->stage == DFU_STAGE_CAUSE)
                         dfu->verdict = VERDICT_NONE; /* the bus error was the board leaving */
@@ -254,13 +281,28 @@ void dfu_completed(struct dfu *dfu, const struct dfu_completion *c, uint64_t now
                 renew_deadline(dfu, now_usec);
 }
 
+static void too_slow(struct dfu *dfu, uint64_t now_usec)
+{
+        uint64_t seconds = (now_usec - dfu->send_since_usec) / USEC_PER_SEC;
+
+        dfu_end_with(dfu, VERDICT_TIMED_OUT,
+                     "too slow: %" PRIu64 " bytes/s after %" PRIu64
+                     " s, at byte %zu of %zu: expected at least "
+                     "%u bytes/s",
+                     (uint64_t)dfu->bytes_done / MAX(seconds, UINT64_C(1)), seconds, dfu->bytes_done,
+                     dfu->params.size, pace_min(dfu));
+}
+
 void dfu_expired(struct dfu *dfu, uint64_t now_usec)
 {
         struct dfu_flight *head = flight_at(dfu, dfu->head);
         char what[64];
 
-        if (now_usec < dfu->deadline_usec)
+        if (now_usec < dfu->deadline_usec) {
+                if (now_usec >= pace_deadline(dfu))
+                        too_slow(dfu, now_usec);
                 return;
+        }
         dfu->deadline_usec = USEC_INFINITY;
         if (dfu->draining) {
                 /* The bus does not give them back: whoever closes the device node ends them. No ABORT behind them. */
@@ -312,16 +354,27 @@ static void submit_block(struct dfu *dfu, uint64_t now_usec, struct dfu_action *
         size_t offset = dfu->next_offset;
         size_t length = MIN(dfu->params.size - offset, (size_t)dfu->params.transfer_size);
 
+        if (offset == 0)
+                dfu->send_since_usec = now_usec;
         dfu->next_offset += length;
         dfu->since_status++;
         submit(dfu, DFU_DNLOAD, dfu->block_number++, offset, (uint16_t)length, now_usec, ret);
+}
+
+/*
+ * Nothing stands behind the first block: were it refused, the one behind would begin the download, in the middle of the
+ * archive, and that is a raw write at flash address 0.
+ */
+static bool first_is_under_way(const struct dfu *dfu)
+{
+        return dfu->next_offset > 0 && dfu->bytes_done == 0;
 }
 
 static void next_to_send(struct dfu *dfu, uint64_t now_usec, struct dfu_action *ret)
 {
         bool all_sent = dfu->next_offset == dfu->params.size;
 
-        if (in_flight(dfu) >= dfu->params.depth)
+        if (in_flight(dfu) >= dfu->params.depth || first_is_under_way(dfu))
                 return;
         if (dfu->since_status >= dfu->params.status_every || (all_sent && dfu->since_status > 0))
                 submit_status(dfu, now_usec, ret);
@@ -387,7 +440,9 @@ void dfu_cancel(struct dfu *dfu)
 
 void dfu_start(struct dfu *dfu, const struct dfu_params *params)
 {
-        *dfu = (struct dfu){ .params = *params, .deadline_usec = USEC_INFINITY };
+        *dfu = (struct dfu){ .params = *params,
+                             .send_since_usec = USEC_INFINITY,
+                             .deadline_usec = USEC_INFINITY };
         if (params->profile == DFU_PROFILE_DFU11)
                 dfu->params.depth = dfu->params.status_every = 1;
         dfu->params.depth = MIN(MAX(dfu->params.depth, 1U), (unsigned)DFU_DEPTH_MAX);
@@ -397,6 +452,8 @@ void dfu_start(struct dfu *dfu, const struct dfu_params *params)
 
 void dfu_start_detach(struct dfu *dfu, uint16_t timeout_ms)
 {
-        *dfu = (struct dfu){ .block_number = timeout_ms, .deadline_usec = USEC_INFINITY };
+        *dfu = (struct dfu){ .block_number = timeout_ms,
+                             .send_since_usec = USEC_INFINITY,
+                             .deadline_usec = USEC_INFINITY };
         dfu_enter(dfu, DFU_STAGE_DETACH);
 }

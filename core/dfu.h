@@ -3,8 +3,8 @@
  * The host side of DFU, sans I/O and without a clock: says which request comes next, is told how each ended, and comes
  * to a verdict. One machine, two profiles that differ in what may be in flight:
  *
- *   rom    the mask ROM: blocks stand in the bus's queue one behind the other, a GETSTATUS queued among them now and
- *          then like a block; bwPollTimeout (always 256 ms) is not waited for.
+ *   rom    the mask ROM: once the first block is taken they stand in the bus's queue one behind the other, a GETSTATUS
+ *          queued among them now and then like a block; bwPollTimeout (always 256 ms) is not waited for.
  *   dfu11  any other DFU 1.1 device, to the letter: one request at a time, GETSTATUS after each block, bwPollTimeout
  *          obeyed.
  *
@@ -17,7 +17,8 @@
  *                          result                      GETSTATUS: dfuIDLE, OK is `flashed`; nothing else is
  *
  * On a failure, a cancel or a time-out everything in flight is cancelled and reaped first (drain). Only then may ABORT
- * or CLRSTATUS follow: a DNLOAD that stands behind one begins a raw write at flash address 0.
+ * or CLRSTATUS follow: a DNLOAD that stands behind one begins a raw write at flash address 0. So does the second block
+ * where the device did not get the first: nothing is queued behind that.
  *
  * The driver: dfu_start() or dfu_start_detach(); then, until DFU_DO_END: carry out what dfu_next() says until it says
  * DFU_DO_WAIT; report each completion by dfu_completed(); call dfu_expired() when dfu_deadline() has passed.
@@ -35,8 +36,16 @@
 #define DFU_VERIFY_LIMIT     (30 * USEC_PER_SEC)   /* and … */
 #define DFU_VERIFY_PER_MIB   (6 * USEC_PER_SEC)    /* … so much for each MiB to be read back */
 #define DFU_ERASE_PER_SECTOR (250 * USEC_PER_MSEC) /* worn parts; 9.4 ms are usual */
-#define DFU_POLL_MIN         USEC_PER_MSEC       /* a frame: one that is busy is not asked without a pause */
-#define DFU_POLL_LIMIT       (60 * USEC_PER_SEC) /* neither a bwPollTimeout nor being busy may take longer */
+/*
+ * And all blocks together, or a board that answers each within its limit would hold its place for a day: so long they may take, and
+ * so much longer for what is taken at this pace and for the sectors that are erased. 120 boards on one full-speed bus have
+ * 6.9 kB/s each (docs/performance.md), three times the pace; what has no plan is a dfu11 device, which erases in its blocks.
+ */
+#define DFU_SEND_LIMIT     (60 * USEC_PER_SEC)
+#define DFU_PACE_MIN       2048                /* bytes/s */
+#define DFU_PACE_MIN_DFU11 512                 /* bytes/s; 64 in a block, and bwPollTimeout 125 ms */
+#define DFU_POLL_MIN       USEC_PER_MSEC       /* a frame: one that is busy is not asked without a pause */
+#define DFU_POLL_LIMIT     (60 * USEC_PER_SEC) /* neither a bwPollTimeout nor being busy may take longer */
 
 enum dfu_profile { DFU_PROFILE_ROM, DFU_PROFILE_DFU11, DFU_PROFILE_MAX_ };
 DECLARE_WORDS(dfu_profile)
@@ -131,7 +140,8 @@ struct dfu {
         struct dfu_status status;    /* the last one */
         uint64_t busy_since_usec;    /* USEC_INFINITY: not busy */
         uint64_t poll_usec;          /* dfu11: not before that; 0: at once */
-        uint64_t deadline_usec;
+        uint64_t send_since_usec;    /* the first block was submitted; USEC_INFINITY: none was */
+        uint64_t deadline_usec;      /* of the request at the ring's head, of a poll, of the drain */
 };
 
 void dfu_start(struct dfu *dfu, const struct dfu_params *params);

@@ -170,6 +170,15 @@ const struct doctor_check *doctor_check_at(size_t index)
 
 /* ---- a finding ---- */
 
+/* It is to be pasted into a shell, and a daemon may call a slot as it likes. Returns 0 or -ENOMEM. */
+static int put_word(FILE *f, const char *word)
+{
+        _cleanup_(freep) char *escaped = text_escape(word);
+        _cleanup_(freep) char *quoted = escaped ? text_quote_for_shell(escaped) : NULL;
+
+        return quoted && fputs(quoted, f) >= 0 ? 0 : -ENOMEM;
+}
+
 /* text with each {name} that is known replaced. NULL when out of memory. */
 static char *fill_in(const char *text, const struct doctor_place *place, const char *user)
 {
@@ -182,6 +191,7 @@ static char *fill_in(const char *text, const struct doctor_place *place, const c
                 { "{user}", user, "USER" },
         };
         char *filled = NULL;
+        bool sound = true;
         size_t size;
         FILE *f = open_memstream(&filled, &size);
 
@@ -194,10 +204,13 @@ static char *fill_in(const char *text, const struct doctor_place *place, const c
                         fputc(*text++, f);
                         continue;
                 }
-                fputs(names[i].value ? names[i].value : names[i].otherwise, f);
+                if (names[i].value)
+                        sound = put_word(f, names[i].value) == 0 && sound;
+                else
+                        fputs(names[i].otherwise, f);
                 text += strlen(names[i].name);
         }
-        if (f && fclose(f) == EOF) {
+        if (f && (fclose(f) == EOF || !sound)) {
                 free(filled);
                 filled = NULL;
         }

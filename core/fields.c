@@ -204,7 +204,7 @@ int fields_array_from_json(const struct field *fields, size_t n_fields, const js
         if (r < 0)
                 return r;
         memcpy(ret, &items, sizeof(items));
-        for (size_t i = 0; i < json_array_size(array); i++) {
+        for (size_t i = 0; items && i < json_array_size(array); i++) {
                 *ret_n = i + 1;
                 r = fields_from_json(fields, n_fields, json_array_get(array, i), (uint8_t *)items + i * size);
                 if (r < 0)
@@ -234,7 +234,7 @@ int strings_from_json(const json_t *array, char ***ret, size_t *ret_n)
         if (r < 0)
                 return r;
         *ret = items;
-        for (size_t i = 0; i < json_array_size(array); i++) {
+        for (size_t i = 0; items && i < json_array_size(array); i++) {
                 *ret_n = i + 1;
                 r = text_from_json(json_array_get(array, i), &(*ret)[i]);
                 if (r < 0)

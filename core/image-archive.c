@@ -195,7 +195,8 @@ static bool name_is_listed(const char *name, const struct archive *a)
         return false;
 }
 
-/* The ROM wants each record's file, drops a file without a record, and takes both in one order. */
+/* The ROM wants each record's file, drops a file without a record, and takes both in one order. A second dfuinfo0.dat
+ * is records again, for which it forgets the first ones and what it was to verify. */
 static bool match_names(struct image_reader *reader, const struct archive *a)
 {
         size_t n_errors = reader->findings->n_errors;
@@ -203,7 +204,7 @@ static bool match_names(struct image_reader *reader, const struct archive *a)
         for (size_t i = 0; i < a->n_members; i++) {
                 const struct cpio_member *m = &a->members[i];
 
-                if (name_is_repeated(m->name, a, i))
+                if (streq(m->name, DFUINFO_NAME) || name_is_repeated(m->name, a, i))
                         image_error(reader, m->name, m->header,
                                     "second member of this name: expected each name once");
                 else if (!name_is_listed(m->name, a))

@@ -38,8 +38,10 @@ static struct range erase_range(const struct image_member *member)
 
 static struct range common_range(struct range a, struct range b)
 {
-        struct range common = { MAX(a.start, b.start), MIN(a.end, b.end) };
+        struct range common;
 
+        common.start = MAX(a.start, b.start);
+        common.end = MIN(a.end, b.end);
         return common.start < common.end ? common : (struct range){ 0 };
 }
 

@@ -26,6 +26,8 @@ struct ini_line {
 
 static void fault(struct ini_reader *reader, const char *fmt, ...) _printf_(2, 3);
 
+/* It quotes nothing of a line that has not the form of a configuration's: a drop-in that is a symbolic link may lead to a
+ * file that those who read the message may not read. */
 static void fault(struct ini_reader *reader, const char *fmt, ...)
 {
         char text[2 * CONFIG_LINE_MAX];
@@ -56,7 +58,7 @@ static bool take_line(struct ini_reader *reader, struct ini_line *ret)
 
 static char line_at(const struct ini_line *line, size_t i)
 {
-        return i < line->len ? line->text[i] : '\0';
+        return (char)(i < line->len ? line->text[i] : '\0');
 }
 
 static size_t skip_space(const struct ini_line *line, size_t i)
@@ -103,13 +105,13 @@ static bool take_header(struct ini_reader *reader, const struct ini_line *line)
         char text[CONFIG_LINE_MAX + 1];
 
         if (!close) {
-                fault(reader, "%.*s: expected ] at its end", (int)line->len, line->text);
+                fault(reader, "line of %zu bytes that begins with [: expected ] at its end", line->len);
                 return false;
         }
         end = (size_t)(close - line->text);
         rest = skip_space(line, end + 1);
         if (rest < line->len && !strchr(";#", line->text[rest])) {
-                fault(reader, "%.*s: expected nothing after ]", (int)line->len, line->text);
+                fault(reader, "line of %zu bytes that begins with [: expected nothing after ]", line->len);
                 return false;
         }
         while (end > begin && strchr(SPACE, line->text[end - 1]))
@@ -131,7 +133,7 @@ static bool check_key(struct ini_reader *reader, const struct ini_line *line)
                 if (strchr("=:", line->text[i]) || comment)
                         break;
         }
-        fault(reader, "%.*s: expected KEY = VALUE", (int)line->len, line->text);
+        fault(reader, "line of %zu bytes: expected KEY = VALUE or [SECTION]", line->len);
         return false;
 }
 

@@ -3,6 +3,7 @@
 #include "core/job-internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static bool is_back_from_detach(const struct job *job)
 {
@@ -126,11 +127,15 @@ static enum job_do cancelled_while_detaching(struct job *job, uint64_t now_usec)
 /*
  * DETACH was not answered, which is how a chip that does it looks while the kernel is busy with a hub full of boards: it
  * ends the transfer when it notices that the device is gone, and with it comes udev's event. So those are waited for.
+ * And an engine that was killed there cannot say whether it had sent it: a board that has left then may have been told to,
+ * and one without a MAC would come back as another, which gets another one's file.
  */
 static bool detach_may_be_under_way(const struct job *job)
 {
-        return job->verdict == VERDICT_TIMED_OUT && job->phase == PHASE_DETACHING && !job->cancelled &&
-               !job->replaced;
+        bool may_be = job->verdict == VERDICT_TIMED_OUT ||
+                      (job->verdict == VERDICT_ENGINE_FAILED && job->left_since_detach);
+
+        return may_be && job->phase == PHASE_DETACHING && !job->cancelled && !job->replaced;
 }
 
 static bool was_to_be_detached(const struct job *job)
@@ -146,6 +151,9 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
         if (job->verdict == VERDICT_NONE)
                 job_set_verdict(job, VERDICT_ENGINE_FAILED, "the engine ended without a verdict: %s",
                                 event->text ? event->text : "unknown cause");
+        /* What fails on the bus while a board is pulled is its leaving, which the kernel tells a moment later. */
+        if (job->verdict == VERDICT_USB_ERROR && job->phase != PHASE_DETACHING && !job_board_is_there(job))
+                job_set_verdict(job, VERDICT_BOARD_LEFT, "board left: %s", job->engine_text);
         if (job->verdict == VERDICT_DETACHED && job->cancelled && !job_is_cancelled_by_person(job))
                 job_set_cancelled(job, " after DETACH");
         if (job->verdict == VERDICT_DETACHED && job->replaced)
@@ -156,6 +164,9 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
         job->detach_unanswered = detach_may_be_under_way(job);
         if (job->verdict == VERDICT_DETACHED || job->detach_unanswered)
                 return detached(job, now_usec);
+        /* It left, and not for DETACH: that it is there again, if it is, is no return from it. */
+        if (job->phase == PHASE_DETACHING && job->left_since_detach)
+                job->lost = true;
         return job_close_row(job);
 }
 
@@ -178,9 +189,55 @@ static enum job_do back_before_the_engine_ended(struct job *job, uint64_t now_us
         return JOB_DO_NOTHING;
 }
 
-enum job_do job_step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
+/* The attempt goes on waiting, with its row open: nothing was done to the board, so nothing counts against it. */
+static enum job_do not_started(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        if (job->cancelled || !job_board_is_there(job)) /* meanwhile; the engine would have found out */
+                return engine_ended(job, event, now_usec);
+        job->start_waits = true;
+        job->phase = PHASE_QUEUED;
+        job->deadline_usec = now_usec + JOB_START_RETRY;
+        snprintf(job->message, sizeof(job->message), "waits: %s",
+                 event->text ? event->text : "the engine cannot be started");
+        return JOB_DO_NOTHING;
+}
+
+static enum job_do step_start_waits(struct job *job, const struct job_event *event, uint64_t now_usec)
 {
         switch (event->type) {
+        case JOB_EV_TIME:
+                return now_usec >= job->deadline_usec ? job_start_engine(job, now_usec) : JOB_DO_NOTHING;
+        case JOB_EV_CANCEL:
+                job->cancelled = true;
+                job_set_cancelled(job, " before its engine was started");
+                break;
+        case JOB_EV_LEFT:
+        case JOB_EV_ELSEWHERE:
+                job_set_verdict(job, VERDICT_BOARD_LEFT, "board left before the first byte");
+                break;
+        case JOB_EV_ARRIVED:
+        case JOB_EV_PLACE:
+        case JOB_EV_ROW_OPENED:
+        case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_NOT_STARTED:
+        case JOB_EV_ENGINE_SAID:
+        case JOB_EV_ENGINE_ENDED:
+        case JOB_EV_ROW_CLOSED:
+        case JOB_EV_RESUME:
+        case JOB_EV_GIVE_UP:
+                return JOB_DO_NOTHING;
+        }
+        job->start_waits = false;
+        return job_close_row(job);
+}
+
+enum job_do job_step_running(struct job *job, const struct job_event *event, uint64_t now_usec)
+{
+        if (job->start_waits)
+                return step_start_waits(job, event, now_usec);
+        switch (event->type) {
+        case JOB_EV_ENGINE_NOT_STARTED:
+                return not_started(job, event, now_usec);
         case JOB_EV_ENGINE_SAID:
                 return engine_said(job, event->message, now_usec);
         case JOB_EV_ENGINE_ENDED:

@@ -78,6 +78,7 @@ enum job_do job_step_returning(struct job *job, const struct job_event *event, u
         case JOB_EV_PLACE:
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_NOT_STARTED:
         case JOB_EV_ENGINE_SAID:
         case JOB_EV_ENGINE_ENDED:
         case JOB_EV_ROW_CLOSED:

@@ -103,6 +103,8 @@ enum job_do job_close_row(struct job *job)
         job->final = job->verdict == VERDICT_FLASHED ||
                      (!may_retry(job) && !job_may_return(job) &&
                       (!job->cancelled || job_is_cancelled_by_person(job)));
+        /* The ledger has the last word: who comes from now on is another job's, even where it was to come back from DETACH. */
+        job->lost |= job->final && !job->present;
         if (job->final)
                 let_go_of_returned(job);
         return JOB_DO_CLOSE_ROW;
@@ -125,7 +127,7 @@ enum job_do job_start_engine(struct job *job, uint64_t now_usec)
         job->phase = job->dfu_mode ? PHASE_DOWNLOADING : PHASE_DETACHING;
         job->verdict = VERDICT_NONE;
         job->message[0] = '\0';
-        job->killed = false;
+        job->killed = job->start_waits = false;
         job->engine_judged = false;
         job->left_since_detach = false;
         job->lost = job->elsewhere = false;
@@ -187,6 +189,7 @@ static enum job_do step_queued(struct job *job, const struct job_event *event, u
                 return job_end_cancelled(job);
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_NOT_STARTED:
         case JOB_EV_ENGINE_SAID:
         case JOB_EV_ENGINE_ENDED:
         case JOB_EV_ARRIVED:
@@ -257,6 +260,7 @@ static enum job_do step_opening(struct job *job, const struct job_event *event, 
                 job->cancelled = true;
                 return JOB_DO_NOTHING;
         case JOB_EV_PLACE:
+        case JOB_EV_ENGINE_NOT_STARTED:
         case JOB_EV_ENGINE_SAID:
         case JOB_EV_ENGINE_ENDED:
         case JOB_EV_LEFT:
@@ -313,6 +317,7 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
         case JOB_EV_PLACE:
         case JOB_EV_ROW_OPENED:
         case JOB_EV_ROW_FAILED:
+        case JOB_EV_ENGINE_NOT_STARTED:
         case JOB_EV_ENGINE_SAID:
         case JOB_EV_ENGINE_ENDED:
         case JOB_EV_ROW_CLOSED:
@@ -337,7 +342,7 @@ static enum job_do step_closing(struct job *job, const struct job_event *event, 
                 return JOB_DO_NOTHING;
         if (job_is_cancelled_by_person(job) && !job->final && job->attempt < job->params.attempts_max)
                 return job_record_cancel(job, now_usec); /* the row that says so came too early */
-        if (may_retry(job)) {
+        if (!job->final && may_retry(job)) {
                 job->state = JOB_QUEUED;
                 job->phase = PHASE_QUEUED;
                 job->not_before_usec = now_usec + job_retry_delay(job);
@@ -359,11 +364,9 @@ static void note_presence(struct job *job, const struct job_event *event, uint64
         if (event->type == JOB_EV_LEFT) {
                 job->present = false;
                 job->left_since_detach = true;
+                job->left_usec = now_usec;
                 job->for_good |= event->for_good;
-                if (!detaching) {
-                        job->lost = true;
-                        job->left_usec = now_usec;
-                }
+                job->lost |= !detaching;
         } else if (event->type == JOB_EV_ELSEWHERE) {
                 job->elsewhere = true;
         } else if (event->type == JOB_EV_ARRIVED) {

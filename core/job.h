@@ -9,7 +9,8 @@
  *        ├─────────────────────── after retry-delay ─────────────────┤ board still there
  *        └──────── it is back, its policy stands ──── returning ─────┘ board left, attempts left: for return-time
  *
- * An attempt's row in the ledger is open before the engine starts, and closed before the attempt's verdict shows.
+ * An attempt's row in the ledger is open before the engine starts, and closed before the attempt's verdict shows. Where the
+ * machine has no process, descriptor or memory for an engine, the attempt waits for one, as long as that takes.
  */
 #pragma once
 
@@ -21,6 +22,7 @@
 #define JOB_ENGINE_STOP_LIMIT (10 * USEC_PER_SEC) /* from SIGTERM to its end */
 #define JOB_ENGINE_KILL_LIMIT (5 * USEC_PER_SEC)  /* from SIGKILL until the slot is called stuck */
 #define JOB_ENGINE_BACK_LIMIT (2 * USEC_PER_SEC)  /* to its end, once the board is back from DETACH */
+#define JOB_START_RETRY       (1 * USEC_PER_SEC)  /* an engine that could not be started is tried again */
 #define JOB_LEDGER_RETRY      (5 * USEC_PER_SEC)  /* a row that could not be written is tried again */
 #define JOB_MESSAGE_MAX       512                 /* bytes, with the NUL: what an engine or the ledger says */
 #define JOB_DETACHES_MAX      3                   /* in one attempt */
@@ -38,13 +40,14 @@ enum job_state {
 };
 
 enum job_event_type {
-        JOB_EV_PLACE,        /* the station lets it go on, now that job_wants_place() */
-        JOB_EV_ROW_OPENED,   /* the attempt is in the ledger */
-        JOB_EV_ROW_FAILED,   /* it could not be written */
-        JOB_EV_ENGINE_SAID,  /* message */
-        JOB_EV_ENGINE_ENDED, /* the process was reaped; text says how, if it was not by itself */
-        JOB_EV_LEFT,         /* the board is off the bus */
-        JOB_EV_ARRIVED,      /* a board is on the port */
+        JOB_EV_PLACE,              /* the station lets it go on, now that job_wants_place() */
+        JOB_EV_ROW_OPENED,         /* the attempt is in the ledger */
+        JOB_EV_ROW_FAILED,         /* it could not be written */
+        JOB_EV_ENGINE_NOT_STARTED, /* the machine has nothing to start it with, for now; text says what */
+        JOB_EV_ENGINE_SAID,        /* message */
+        JOB_EV_ENGINE_ENDED,       /* the process was reaped; text says how, if it was not by itself */
+        JOB_EV_LEFT,               /* the board is off the bus */
+        JOB_EV_ARRIVED,            /* a board is on the port */
         JOB_EV_ROW_CLOSED,
         JOB_EV_TIME, /* job_deadline() has passed */
         /* By a person, whom text names ("user joe"): the attempt is the last, also after a restart. Or by the daemon's stop
@@ -111,13 +114,14 @@ struct job {
         bool replaced;                /* what is on the port now came after the job's board had left … */
         bool same_board;              /* … but looks like it */
         bool lost;          /* the board left unplanned since the attempt began; it may be present again */
-        uint64_t left_usec; /* when */
+        uint64_t left_usec; /* when it left last */
         bool for_good;      /* its return is not waited for */
         bool elsewhere;     /* it is on another port */
         bool given_up;      /* the attempt that is opened is there to record the job's end */
         bool cancelled;
         char cancelled_by[JOB_PERSON_MAX]; /* the person, or empty */
         bool killed;
+        bool start_waits;   /* running, but for its engine: message says why it could not be started */
         bool engine_judged; /* it gave its verdict: nothing more is heard from it */
         bool left_since_detach;
         bool detach_unanswered; /* the last one: whether the board does it, shows when it leaves */

@@ -8,5 +8,6 @@
 #include "core/util.h"
 
 bool is_printable(const char *s);
-/* Replaces each byte that does not belong by '?'. */
+/* Replaces each byte that does not belong by '?', and those of characters that turn the writing or are not seen: no text needs
+ * them to be read, so nothing is refused for them. */
 void make_printable(char *s);

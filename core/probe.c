@@ -222,6 +222,7 @@ static size_t status_bytes(enum dfu_code code, enum dfu_state state, uint8_t ret
 static size_t expected_bytes(const struct probe_answer *answer, const struct chip *chip,
                              uint8_t ret[static PROBE_DATA_MAX])
 {
+        static const uint8_t languages[] = { 0x04, 0x03, 0x09, 0x04 };
         const uint16_t length = answer->question->setup.length;
 
         switch (expectation_of(answer)) {
@@ -236,8 +237,8 @@ static size_t expected_bytes(const struct probe_answer *answer, const struct chi
                 return MIN((size_t)length, sizeof(whole));
         }
         case LANGUAGES:
-                memcpy(ret, "\x04\x03\x09\x04", 4);
-                return 4;
+                memcpy(ret, languages, sizeof(languages));
+                return sizeof(languages);
         case MANUFACTURER:
                 return string_bytes("Espressif", ret);
         case PRODUCT:

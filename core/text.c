@@ -5,12 +5,6 @@
 
 #include "core/utf8.h"
 
-static bool is_dangerous(uint32_t code)
-{
-        return utf8_is_control(code) || (code >= 0x200b && code <= 0x200f) ||
-               (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
-}
-
 char *text_to_utf8(const char *s, size_t max)
 {
         static const char replacement[] = "\xef\xbf\xbd";
@@ -45,7 +39,7 @@ char *text_escape(const char *s)
         for (size_t i = 0; s[i];) {
                 uint32_t code = 0;
                 size_t one = utf8_decode(s + i, length - i, &code);
-                bool plain = one > 0 && !is_dangerous(code);
+                bool plain = one > 0 && !utf8_is_control(code) && !utf8_is_unseen(code);
 
                 for (size_t n = MAX(one, (size_t)1); n > 0; n--, i++)
                         if (plain)
@@ -53,6 +47,30 @@ char *text_escape(const char *s)
                         else
                                 used += (size_t)snprintf(text + used, size - used, "<%02x>", (uint8_t)s[i]);
         }
+        text[used] = '\0';
+        return text;
+}
+
+char *text_quote_for_shell(const char *s)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:/@+-";
+        size_t length = strlen(s), used = 0;
+        char *text;
+
+        if (length > 0 && strspn(s, plain) == length)
+                return strdup(s);
+        text = malloc(length * 4 + 3);
+        if (!text)
+                return NULL;
+        text[used++] = '\'';
+        for (; *s; s++)
+                if (*s == '\'') {
+                        memcpy(text + used, "'\\''", 4);
+                        used += 4;
+                } else {
+                        text[used++] = *s;
+                }
+        text[used++] = '\'';
         text[used] = '\0';
         return text;
 }

@@ -9,7 +9,11 @@
 char *text_to_utf8(const char *s, size_t max);
 
 /* A copy that cannot move a terminal's cursor nor forge a line: control characters (C0, DEL, C1), line and paragraph
- * separators, what changes the direction of writing, and bytes that are not UTF-8 become "<1b>", one for each byte (as less
- * shows them; "\x1b" would be escaped once more by libsmartcols).
+ * separators, what changes the direction of writing or is not seen, and bytes that are not UTF-8 become "<1b>", one for each
+ * byte (as less shows them; "\x1b" would be escaped once more by libsmartcols).
  * NULL when out of memory. */
 char *text_escape(const char *s);
+
+/* A copy that is one word for a POSIX shell and means the text itself: between '…' where it has anything but letters, digits
+ * and . _ : / @ + -. NULL when out of memory. */
+char *text_quote_for_shell(const char *s);

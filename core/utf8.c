@@ -49,3 +49,25 @@ bool utf8_is_control(uint32_t c)
 {
         return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
+
+static const struct {
+        uint32_t first, last;
+} unseen[] = {
+        { 0x00ad, 0x00ad },   /* soft hyphen */
+        { 0x061c, 0x061c },   /* Arabic letter mark */
+        { 0x180e, 0x180e },   /* Mongolian vowel separator */
+        { 0x200b, 0x200f },   /* zero width, marks of direction */
+        { 0x2028, 0x202e },   /* separators, embeddings, overrides */
+        { 0x2060, 0x2064 },   /* word joiner, invisible operators */
+        { 0x2066, 0x2069 },   /* isolates */
+        { 0xfeff, 0xfeff },   /* byte order mark */
+        { 0xe0000, 0xe007f }, /* tags */
+};
+
+bool utf8_is_unseen(uint32_t c)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(unseen); i++)
+                if (c >= unseen[i].first && c <= unseen[i].last)
+                        return true;
+        return false;
+}

@@ -9,3 +9,6 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *ret);
 
 /* Whether c moves a cursor instead of showing something: C0 (the tab too), DEL, C1. */
 bool utf8_is_control(uint32_t c);
+
+/* Whether c changes the direction of writing, separates lines, or is there and not seen. */
+bool utf8_is_unseen(uint32_t c);

@@ -122,6 +122,25 @@ static bool get_object(const json_t *object, const char *key, json_t **ret)
         return !value || *ret || json_is_null(value);
 }
 
+/* What nobody knows is let go: a call may be kept for days, and a few bytes of JSON can be many of memory. */
+static void keep_known(json_t *message)
+{
+        static const char *const known[] = { "method", "parameters", "more", "oneway", "upgrade" };
+        const char *key;
+        json_t *value;
+        void *next;
+
+        json_object_foreach_safe(message, next, key, value)
+        {
+                bool is_known = false;
+
+                for (size_t i = 0; i < ARRAY_SIZE(known) && !is_known; i++)
+                        is_known = streq(known[i], key);
+                if (!is_known)
+                        json_object_del(message, key);
+        }
+}
+
 int varlink_call_parse(const char *text, size_t size, struct varlink_call *ret)
 {
         struct varlink_call call = { 0 };
@@ -137,6 +156,7 @@ int varlink_call_parse(const char *text, size_t size, struct varlink_call *ret)
                 varlink_call_done(&call);
                 return VARLINK_MALFORMED;
         }
+        keep_known(call.message);
         *ret = call;
         return 0;
 }

@@ -53,7 +53,7 @@ struct varlink_reply {
 void varlink_call_done(struct varlink_call *call);
 void varlink_reply_done(struct varlink_reply *reply);
 
-/* text need not be NUL-terminated. 0; VARLINK_MALFORMED; -ENOMEM. */
+/* text need not be NUL-terminated. 0; VARLINK_MALFORMED; -ENOMEM. A call keeps only the members that are told above. */
 int varlink_call_parse(const char *text, size_t size, struct varlink_call *ret);
 int varlink_reply_parse(const char *text, size_t size, struct varlink_reply *ret);
 

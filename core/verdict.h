@@ -37,7 +37,7 @@ enum verdict {
         VERDICT_BOARD_LEFT,    /* unplugged, or lost its power */
         VERDICT_NOT_RETURNED,  /* did not come back after DETACH */
         VERDICT_REPLACED,      /* another board came in its place */
-        VERDICT_TIMED_OUT,     /* no answer within the phase's limit */
+        VERDICT_TIMED_OUT,     /* no answer within the phase's limit, or too slow in all */
         VERDICT_STALLED,       /* refused a request without a DFU error */
         VERDICT_BOARD_ERROR,   /* DFU error status while downloading */
         VERDICT_VERIFY_FAILED, /* DFU error status after the empty DNLOAD */

@@ -29,7 +29,7 @@ int activation_socket(void)
 
 char *activation_path(int fd)
 {
-        struct sockaddr_un address;
+        struct sockaddr_un address = { 0 };
         socklen_t size = sizeof(address);
         size_t length;
 

@@ -67,4 +67,4 @@ int board_data_peek(struct board_data *data, const struct board_data_want *want,
                     char **ret_why);
 
 /* Begins to read a folder before a board wants a file of it. 0; BOARD_DATA_WAITS with *ret_why, to be freed; or a negative errno. */
-int board_data_read_ahead(struct board_data *data, const char *folder, char **ret_why);
+int board_data_read_ahead(struct board_data *data, const char *path, char **ret_why);

@@ -77,11 +77,12 @@ static int identify(struct board *board, const uint8_t *bytes, size_t len)
 
         if (r < 0)
                 return r;
-        r = usb_find_dfu_interface(bytes, len, &board->dfu);
-        if (r != 0)
-                return r;
-        board->has_dfu = true;
         board->chip = board->ids.vid == ESP_VENDOR_ID ? chip_by_pid(board->ids.pid) : NULL;
+        r = usb_find_dfu_interface(bytes, len, &board->dfu);
+        board->contradicts = r == -EBADMSG && board->chip;
+        if (r != 0 && !board->contradicts)
+                return r;
+        board->has_dfu = r == 0;
         if (!board->chip)
                 return 0;
         board->is_rom = usb_descriptors_are_rom(bytes, len, board->chip) &&
@@ -166,11 +167,14 @@ const char *board_id(const struct board *board, char buf[static BOARD_ID_SIZE])
 
 const char *board_describe(const struct board *board, char *buf, size_t size)
 {
+        const char *mode = board->contradicts    ? "with descriptors that contradict themselves"
+                           : board->dfu.dfu_mode ? "in DFU mode"
+                                                 : "in run-time mode";
         char ids[sizeof("303a:0002")];
 
         snprintf(ids, sizeof(ids), "%04x:%04x", board->ids.vid, board->ids.pid);
-        snprintf(buf, size, "%s%s%s in %s%s", board->chip ? board->chip->product : ids, board->mac ? " " : "",
-                 board->mac ? board->mac : "", board->dfu.dfu_mode ? "DFU mode" : "run-time mode",
-                 board->is_rom ? "" : ", not the mask ROM");
+        snprintf(buf, size, "%s%s%s %s%s", board->chip ? board->chip->product : ids, board->mac ? " " : "",
+                 board->mac ? board->mac : "", mode,
+                 board->is_rom || board->contradicts ? "" : ", not the mask ROM");
         return buf;
 }

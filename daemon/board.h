@@ -20,10 +20,12 @@ struct board {
         bool has_dfu;
         struct dfu_interface dfu;
         bool is_rom;
+        bool contradicts; /* its descriptors contradict themselves: there is no telling what it is and in which mode */
 };
 
 /*
- * Returns 0; 1 for a device without a DFU interface, a hub, …; or a negative errno: -ENODEV or -ENOENT when it left, even
+ * Returns 0, for a chip's product id also where its descriptors contradict themselves, so that it is seen what is wrong with
+ * it; 1 for a device without a DFU interface, a hub, …; or a negative errno: -ENODEV or -ENOENT when it left, even
  * if another device stands in its place by now.
  */
 int board_from_udev(struct udev_device *device, struct board **ret);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/connection.h"
 
+#include <poll.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/messages.h"
@@ -25,6 +29,7 @@ void connection_doom(struct connection *c, const char *why)
         c->doomed = true;
         forget_answer(c);
         c->stream = STREAM_NONE;
+        c->limit = sd_event_source_disable_unref(c->limit);
         sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
         sd_event_source_set_enabled(c->server->reaper, SD_EVENT_ONESHOT);
 }
@@ -32,6 +37,48 @@ void connection_doom(struct connection *c, const char *why)
 size_t connection_unsent(const struct connection *c)
 {
         return c->out_end - c->out_begin;
+}
+
+static void flush(struct connection *c);
+
+/* Doomed, with a last word, as far as the peer takes it at once. */
+static void cut_off(struct connection *c, const char *what)
+{
+        char message[256];
+
+        if (c->doomed)
+                return;
+        snprintf(message, sizeof(message),
+                 "%s: expected calls, JSON objects of at most %u bytes with a NUL behind each, within %u s",
+                 what, (unsigned)VARLINK_REQUEST_MAX, (unsigned)(SERVER_CALL_USEC / USEC_PER_SEC));
+        connection_error(c, STATION_INTERFACE ".Failed", json_pack("{s:s}", "message", message));
+        flush(c);
+        connection_doom(c, what);
+}
+
+static int on_limit(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        (void)source, (void)usec;
+        cut_off(userdata, "a call that does not end");
+        return 0;
+}
+
+static void update_limit(struct connection *c, bool pending)
+{
+        struct server *server = c->server;
+        uint64_t span = server->options->call_usec > 0 ? server->options->call_usec : SERVER_CALL_USEC;
+
+        if (c->doomed || pending || c->in.begin == c->in.end) {
+                c->limit = sd_event_source_disable_unref(c->limit);
+        } else if (!c->limit) {
+                int r = sd_event_add_time_relative(server->event, &c->limit, CLOCK_MONOTONIC, span,
+                                                   USEC_PER_SEC / 10, on_limit, c);
+
+                if (r >= 0)
+                        r = sd_event_source_set_priority(c->limit, SERVER_PRIORITY);
+                if (r < 0)
+                        connection_doom(c, "out of memory");
+        }
 }
 
 /* What the peer still has to be asked for, or told. */
@@ -44,6 +91,7 @@ static void update_events(struct connection *c)
                 events |= EPOLLIN;
         if (connection_unsent(c) > 0 || (!c->busy && pending) || (c->stream == STREAM_HISTORY && !c->asked))
                 events |= EPOLLOUT;
+        update_limit(c, pending);
         if (c->doomed || events == c->events)
                 return;
         if (sd_event_source_set_io_events(c->io, events) < 0)
@@ -53,7 +101,7 @@ static void update_events(struct connection *c)
 
 static int make_room(struct connection *c, size_t size)
 {
-        size_t wanted;
+        size_t more, wanted;
         char *out;
 
         if (c->out_begin > 0) {
@@ -63,7 +111,9 @@ static int make_room(struct connection *c, size_t size)
         }
         if (c->out_allocated - c->out_end >= size)
                 return 0;
-        wanted = c->out_end + MAX(size, MIN(c->out_end, (size_t)SERVER_UNSENT_MAX));
+        more = MIN(c->out_end, (size_t)SERVER_UNSENT_MAX);
+        wanted = c->out_end + MAX(size, more);
+        wanted = MIN(c->out_limit, wanted);
         out = realloc(c->out, wanted);
         if (!out)
                 return -ENOMEM;
@@ -211,10 +261,14 @@ static void next_call(struct connection *c)
         if (r == 0)
                 r = varlink_call_parse(text, size, &c->call);
         if (r != 0) {
-                connection_doom(c, r == VARLINK_OVERLONG ? "sent a message over 64 KiB"
-                                                         : "sent what is no call");
+                if (r == -ENOMEM)
+                        connection_doom(c, "out of memory");
+                else
+                        cut_off(c,
+                                r == VARLINK_OVERLONG ? "a call that is too long" : "what came is no call");
                 return;
         }
+        c->limit = sd_event_source_disable_unref(c->limit); /* what is behind it has a time of its own */
         c->busy = true;
         passed_next(&c->passed);
         if (c->call.oneway)
@@ -237,6 +291,17 @@ static void advance(struct connection *c)
                 history_drained(c);
         if (!c->doomed)
                 flush(c);
+}
+
+bool connection_has_left(struct connection *c)
+{
+        struct pollfd pfd = { .fd = c->fd };
+        int unread = 0;
+
+        if (!c->doomed && !c->busy && c->in.begin == c->in.end && poll(&pfd, 1, 0) > 0 &&
+            pfd.revents & (POLLHUP | POLLERR) && ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0)
+                connection_doom(c, "it has left");
+        return c->doomed;
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -285,6 +350,7 @@ int connection_new(struct server *server, int fd, const struct server_peer *peer
 void connection_free(struct connection *c)
 {
         sd_event_source_disable_unref(c->io);
+        sd_event_source_disable_unref(c->limit);
         forget_answer(c);
         call_finished(c);
         varlink_input_done(&c->in);

@@ -35,7 +35,8 @@ struct connection {
         struct connection *next;
         int fd; /* owned */
         sd_event_source *io;
-        uint32_t events; /* that io waits for */
+        uint32_t events;        /* that io waits for */
+        sd_event_source *limit; /* a call has begun and has not ended; or NULL */
         struct server_peer peer;
 
         struct varlink_input in;
@@ -75,7 +76,8 @@ struct server {
         dev_t device; /* of the bound socket's file: what is removed in the end is what was made */
         ino_t inode;
         sd_event_source *accept, *accept_again, *reaper, *progress;
-        bool full_told; /* the log has said that there is no place left */
+        uint64_t tell_again_usec; /* the log has said that a client was not taken, and does not before that */
+        unsigned n_untold;
 
         struct connection *connections;
         size_t n_connections;
@@ -89,6 +91,8 @@ struct server {
 int connection_new(struct server *server, int fd, const struct server_peer *peer, struct connection **ret);
 void connection_free(struct connection *c);
 void connection_doom(struct connection *c, const char *why);
+/* The peer has hung up, and all that it said was heard and done: then it is doomed. Returns whether it is. */
+bool connection_has_left(struct connection *c);
 
 /* Bytes that wait to be sent. */
 size_t connection_unsent(const struct connection *c);

@@ -182,9 +182,8 @@ void data_pool_look_at(struct data_pool *pool, const char *name)
                 return;
         data_pool_strike(pool, name);
         r = is_a_file(pool, name) ? add_if_free(pool, name) : 0;
-        if (r == 0 && pool->names.n > DATA_FOLDER_NAMES_MAX)
-                forget(pool); /* reading it says so */
-        else if (r < 0)
+        /* Reading it again says why. */
+        if (r < 0 || (r == 0 && pool->names.n > DATA_FOLDER_NAMES_MAX))
                 forget(pool);
 }
 

@@ -37,6 +37,7 @@ static int check_memfd(const struct given_image *given, size_t *ret_size, char *
 /* By pread(): where the descriptor stands, and how it is shared, is the giver's. */
 static int read_whole(int fd, size_t size, uint8_t **ret)
 {
+        /* NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): one that is empty was refused */
         _cleanup_(freep) uint8_t *data = malloc(size);
 
         if (!data)
@@ -253,7 +254,7 @@ static int take(struct given_store *store, const struct config_policy *policy,
 
         if (r == 0 && asprintf(&told_by, "user %s: %s", given->who, given->path) < 0)
                 return told_by = NULL, -ENOMEM;
-        if (r < 0)
+        if (r != 0)
                 return r;
         found = find(store, policy ? policy->mode : POLICY_MODE_ROM, told_by, digest, given->signature);
         if (found) {

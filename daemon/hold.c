@@ -138,6 +138,20 @@ static void log_order(const struct slot *slot, const char *message_id, const cha
                  slot ? "" : "the station is ", text);
 }
 
+/* Writes the file. What a person wants to be held is, also where that cannot be kept: they are told. */
+static int tell_held(const struct station *station, const struct holds *holds, const char *text, char **ret)
+{
+        int r = write_file(station, holds);
+
+        if (r == -ENOMEM)
+                return r;
+        if (r == 0)
+                return free_and_strdup(ret, text);
+        return asprintf(ret, "%s (only until espdfud ends: it cannot be kept: %s)", text, strerror(-r)) < 0
+                       ? -ENOMEM
+                       : 0;
+}
+
 int station_hold(void *userdata, const char *where, const char *who, const char *reason, char **ret_text)
 {
         _cleanup_(holds_done) struct holds holds = { 0 };
@@ -154,13 +168,12 @@ int station_hold(void *userdata, const char *where, const char *who, const char 
                 r = slot ? holds_put_port(&holds, slot_path(slot), slot_port(slot), text)
                          : free_and_strdup(&holds.station, text);
         if (r == 0)
-                r = free_and_strdup(ret_text, text);
+                r = tell_held(station, &holds, text, ret_text);
         if (r < 0)
                 return r;
-        r = adopt(station, &holds, slot);
-        if (r == 0)
-                log_order(slot, MESSAGE_HELD, text);
-        return r;
+        take_holds(station, &holds, slot);
+        log_order(slot, MESSAGE_HELD, *ret_text);
+        return 0;
 }
 
 /* Also if it cannot be kept over a restart: the board on it would be begun with again and again. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/images.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,12 +13,16 @@
 #include "io/image-signature.h"
 #include "io/sealed.h"
 
+#define IMAGE_TOO_MUCH 2 /* of load(): it is good, but there is no room for it */
+
 /* What a file is while nobody has touched it. */
 struct identity {
         dev_t device;
         ino_t inode;
         off_t size;
         struct timespec mtime;
+        /* Looked at by a reload alone: whoever sets mtime back has the file read again by one. */
+        struct timespec ctime;
 };
 
 struct entry {
@@ -29,11 +35,13 @@ struct entry {
         uint8_t keys[SHA256_SIZE];          /* … and trusted_keys_digest() */
         struct image_copy *copy;            /* NULL: refused … */
         char *why;                          /* … for this */
+        uint64_t no_room_for;               /* … which is that there was none for these bytes */
 };
 
 struct images {
         struct entry *entries;
         size_t n_entries;
+        uint64_t bytes_max;
 };
 
 /* ---- a copy ---- */
@@ -79,26 +87,36 @@ static int name_copy(struct image_copy *copy, const char *path, const char *file
         return r;
 }
 
-int image_copy_make(const char *path, const char *file, const uint8_t *data, size_t len,
-                    const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret)
+/* Takes fd, or its error. */
+static int make_around(int fd, size_t len, const char *path, const char *file,
+                       const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret)
 {
         _cleanup_(image_copy_unrefp) struct image_copy *copy = calloc(1, sizeof(*copy));
         int r;
 
         if (!copy) {
                 image_free(image);
+                if (fd >= 0)
+                        close(fd);
                 return -ENOMEM;
         }
         copy->references = 1;
+        copy->size = len;
         copy->image = image;
         memcpy(copy->digest, sha256, SHA256_SIZE);
         hex_encode(sha256, SHA256_SIZE, copy->sha256);
-        copy->fd = sealed_memfd("espdfu-image", data, len);
-        r = copy->fd < 0 ? copy->fd : name_copy(copy, path, file);
+        copy->fd = fd;
+        r = fd < 0 ? fd : name_copy(copy, path, file);
         if (r < 0)
                 return r;
         *ret = take_ptr(copy);
         return 0;
+}
+
+int image_copy_make(const char *path, const char *file, const uint8_t *data, size_t len,
+                    const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret)
+{
+        return make_around(sealed_memfd("espdfu-image", data, len), len, path, file, sha256, image, ret);
 }
 
 /* ---- reading one ---- */
@@ -177,9 +195,66 @@ static int check_signature(const struct config_policy *policy, const struct trus
         return r == 1 ? image_refuse(ret_why, policy->image, why) : r;
 }
 
+/* ---- all of them together ---- */
+
+/* A copy with these bytes, among the first n entries, or NULL. */
+static const struct image_copy *find_bytes(const struct images *images, size_t n,
+                                           const uint8_t sha256[static SHA256_SIZE])
+{
+        for (size_t i = 0; i < n; i++)
+                if (images->entries[i].copy &&
+                    memcmp(images->entries[i].copy->digest, sha256, SHA256_SIZE) == 0)
+                        return images->entries[i].copy;
+        return NULL;
+}
+
+/* Without those of one entry, which are to be replaced. */
+static uint64_t bytes_of_others(const struct images *images, const struct entry *except)
+{
+        uint64_t bytes = 0;
+
+        for (size_t i = 0; i < images->n_entries; i++) {
+                const struct image_copy *copy = images->entries[i].copy;
+
+                if (copy && &images->entries[i] != except && !find_bytes(images, i, copy->digest))
+                        bytes += copy->size;
+        }
+        return bytes;
+}
+
+static int refuse_for_bytes(const struct images *images, const char *path, char **ret_why)
+{
+        char why[128];
+
+        snprintf(why, sizeof(why),
+                 "with it the policies' images have more than %" PRIu64
+                 " KiB: expected fewer, or smaller ones",
+                 images->bytes_max / KIB);
+        return image_refuse(ret_why, path, why) < 0 ? -ENOMEM : IMAGE_TOO_MUCH;
+}
+
+/* The same bytes under another name, or for a policy that asks for other things, are there already. */
+static int seal(const struct images *images, const struct entry *entry, const char *path, const uint8_t *data,
+                size_t len, const uint8_t sha256[static SHA256_SIZE], struct image *image,
+                struct image_copy **ret, char **ret_why)
+{
+        const struct image_copy *twin = find_bytes(images, images->n_entries, sha256);
+        int fd;
+
+        if (twin) {
+                fd = fcntl(twin->fd, F_DUPFD_CLOEXEC, 3);
+                return make_around(fd < 0 ? -errno : fd, len, path, path, sha256, image, ret);
+        }
+        if (bytes_of_others(images, entry) + len > images->bytes_max) {
+                image_free(image);
+                return refuse_for_bytes(images, path, ret_why);
+        }
+        return image_copy_make(path, path, data, len, sha256, image, ret);
+}
+
 /* The file is read once: what is signed, pinned, parsed and sealed are the same bytes. */
-static int load(const struct config_policy *policy, const struct trusted_keys *keys, struct image_copy **ret,
-                char **ret_why)
+static int load(const struct images *images, const struct entry *entry, const struct config_policy *policy,
+                const struct trusted_keys *keys, struct image_copy **ret, char **ret_why)
 {
         _cleanup_(freep) uint8_t *data = NULL;
         uint8_t sha256[SHA256_SIZE];
@@ -197,17 +272,26 @@ static int load(const struct config_policy *policy, const struct trusted_keys *k
                 r = image_parse_by(policy, data, len, &image, ret_why);
         if (r != 0)
                 return r;
-        return image_copy_make(policy->image, policy->image, data, len, sha256, image, ret);
+        return seal(images, entry, policy->image, data, len, sha256, image, ret, ret_why);
 }
 
 /* ---- the cache ---- */
 
-int images_new(struct images **ret)
+uint64_t images_bytes_here(void)
+{
+        long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+        return pages > 0 && size > 0 ? MIN((uint64_t)pages * (uint64_t)size / 4, IMAGES_BYTES_MAX)
+                                     : IMAGES_BYTES_MAX;
+}
+
+int images_new(uint64_t bytes_max, struct images **ret)
 {
         struct images *images = calloc(1, sizeof(*images));
 
         if (!images)
                 return -ENOMEM;
+        images->bytes_max = bytes_max;
         *ret = images;
         return 0;
 }
@@ -268,7 +352,7 @@ static struct identity look_at(const char *path)
 
         if (stat(path, &st) < 0)
                 return (struct identity){ 0 };
-        return (struct identity){ st.st_dev, st.st_ino, st.st_size, st.st_mtim };
+        return (struct identity){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
 }
 
 static bool is_same(const struct identity *was, const struct identity *now)
@@ -300,18 +384,28 @@ static bool is_unchanged(const struct entry *entry, const struct entry *now)
                memcmp(entry->keys, now->keys, sizeof(now->keys)) == 0;
 }
 
-static int refresh(struct entry *entry, const struct config_policy *policy, const struct trusted_keys *keys)
+/* It was refused for want of room, and there is some. */
+static bool has_room_now(const struct images *images, const struct entry *entry)
+{
+        return entry->no_room_for > 0 &&
+               bytes_of_others(images, entry) + entry->no_room_for <= images->bytes_max;
+}
+
+static int refresh(const struct images *images, struct entry *entry, const struct config_policy *policy,
+                   const struct trusted_keys *keys)
 {
         struct entry now = { .identity = look_at(policy->image) };
         int r = look_at_signature(policy, keys, &now);
 
-        if (r < 0 || ((entry->copy || entry->why) && is_unchanged(entry, &now)))
+        if (r < 0 ||
+            ((entry->copy || entry->why) && is_unchanged(entry, &now) && !has_room_now(images, entry)))
                 return r;
-        r = load(policy, keys, &now.copy, &now.why);
+        r = load(images, entry, policy, keys, &now.copy, &now.why);
         if (r < 0)
                 return r;
         image_copy_unref(entry->copy);
         free(entry->why);
+        entry->no_room_for = r == IMAGE_TOO_MUCH ? (uint64_t)now.identity.size : 0;
         entry->copy = now.copy;
         entry->why = now.why;
         entry->identity = now.identity;
@@ -338,10 +432,11 @@ int images_get(struct images *images, const struct config_policy *policy, const 
         if (!entry)
                 r = add(images, policy, &entry);
         if (r == 0)
-                r = refresh(entry, policy, keys);
-        if (r < 0)
+                r = refresh(images, entry, policy, keys);
+        if (r != 0)
                 return r;
         if (!entry->copy) {
+                /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): refresh() leaves a copy, or why there is none */
                 *ret_why = strdup(entry->why);
                 return *ret_why ? 1 : -ENOMEM;
         }
@@ -351,12 +446,30 @@ int images_get(struct images *images, const struct config_policy *policy, const 
         return r;
 }
 
-void images_prune(struct images *images)
+static bool is_untouched(const struct entry *entry)
+{
+        struct identity now = look_at(entry->path);
+
+        return is_same(&entry->identity, &now) && entry->identity.ctime.tv_sec == now.ctime.tv_sec &&
+               entry->identity.ctime.tv_nsec == now.ctime.tv_nsec;
+}
+
+static bool is_named(const struct entry *entry, const struct config *config)
+{
+        for (size_t i = 0; i < config->n_policies; i++)
+                if (config->policies[i].image && config->policies[i].action != POLICY_IGNORE &&
+                    is_for(entry, &config->policies[i]))
+                        return true;
+        return false;
+}
+
+void images_prune(struct images *images, const struct config *config)
 {
         size_t kept = 0;
 
         for (size_t i = 0; i < images->n_entries; i++) {
-                if (images->entries[i].copy && images->entries[i].copy->references > 1)
+                if ((images->entries[i].copy || images->entries[i].no_room_for > 0) &&
+                    is_named(&images->entries[i], config) && is_untouched(&images->entries[i]))
                         images->entries[kept++] = images->entries[i];
                 else
                         entry_done(&images->entries[i]);

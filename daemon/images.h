@@ -2,6 +2,7 @@
 /*
  * The images that policies name: read once, validated once, kept in a sealed memfd while the file is unchanged (device,
  * inode, size, mtime). A file that is replaced in mid-run never reaches a running job: the job holds the old copy.
+ * Spellings of one file, and files with the same bytes, share one memfd, and all memfds have a bound together.
  * Where a policy requires a signature, the copy is kept while its file and the keys are unchanged too.
  */
 #pragma once
@@ -23,7 +24,8 @@ struct image_given {
 /* One image; immutable, counted: held by the cache and by each job that runs it. */
 struct image_copy {
         unsigned references;
-        int fd;     /* the memfd; sealed */
+        int fd;        /* the memfd; sealed */
+        uint64_t size; /* its bytes */
         char *path; /* the policy's; or whose it is and the path as told: "user joe: /home/joe/gizmo.bin" */
         uint8_t digest[SHA256_SIZE];
         char sha256[SHA256_HEX]; /* the same, hexadecimal */
@@ -32,7 +34,12 @@ struct image_copy {
         struct image_given *given; /* owned; NULL: a policy named it */
 };
 
-int images_new(struct images **ret);
+/* The policies' images together, on a machine with four times as much memory. */
+#define IMAGES_BYTES_MAX (2048 * MIB)
+
+/* As many bytes as this machine may have of them: a quarter of its memory, at most IMAGES_BYTES_MAX. */
+uint64_t images_bytes_here(void);
+int images_new(uint64_t bytes_max, struct images **ret);
 struct images *images_free(struct images *images);
 DEFINE_CLEANUP(struct images, images_free)
 
@@ -53,8 +60,9 @@ int image_refuse(char **ret_why, const char *path, const char *why);
 int image_copy_make(const char *path, const char *file, const uint8_t *data, size_t len,
                     const uint8_t sha256[static SHA256_SIZE], struct image *image, struct image_copy **ret);
 
-/* Drops what no job holds. */
-void images_prune(struct images *images);
+/* Drops what no policy of this configuration names any more, and what was refused but for want of room; what is kept is not
+ * read again while its file is unchanged. */
+void images_prune(struct images *images, const struct config *config);
 
 struct image_copy *image_copy_ref(struct image_copy *copy);
 struct image_copy *image_copy_unref(struct image_copy *copy);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "daemon/clock.h"
@@ -13,6 +14,8 @@
 
 #define WRITER_BUSY_MSEC 5000 /* somebody's sqlite3 holds the write lock; the writer thread may wait */
 #define READER_BUSY_MSEC 200  /* the event loop may not */
+
+#define SHARED_MEMORY_SIZE 32768 /* SQLite's smallest -shm file: without space for it nothing can be read */
 
 /* In the order of ledger-data.c. */
 #define DATA_COLUMNS                                                                                         \
@@ -109,13 +112,12 @@ static const char *const stmt_texts[STMT_MAX_] = {
         [STMT_DATA_OF_PRESENCE] =
                 "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
                 " AND path = ?3 AND devnum = ?4 AND initialized_usec = ?5 ORDER BY id DESC LIMIT 1",
-        /* The last attempt on this port ended with its daemon, before its board was back from DETACH. */
-        [STMT_DATA_INTERRUPTED] = "SELECT " DATA_COLUMNS
-                                  " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
-                                  " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(verdict = "
-                                  "'interrupted' OR (verdict = 'cancelled' AND final = 0), job, NULL)"
-                                  " FROM attempt WHERE " LEDGER_PLACE " = ?3 ORDER BY id DESC LIMIT 1) "
-                                  "ORDER BY id DESC LIMIT 1",
+        /* The job of the last attempt on this port ended with its daemon: in that attempt, or while it had another to come. */
+        [STMT_DATA_INTERRUPTED] =
+                "SELECT " DATA_COLUMNS " FROM board_data WHERE folder = ?1 AND mac IS NULL AND boot_id = ?2"
+                " AND path = ?3 AND initialized_usec < ?4 AND job = (SELECT iif(final = 0, job, "
+                "NULL) FROM attempt WHERE " LEDGER_PLACE " = ?3 ORDER BY id DESC LIMIT 1) "
+                "ORDER BY id DESC LIMIT 1",
         [STMT_DATA_BY_CONTENT] = "SELECT " DATA_COLUMNS " FROM board_data WHERE sha256 = ?1",
         [STMT_DATA_IS_USED] = "SELECT 1 FROM board_data WHERE file = ?1",
         [STMT_DATA_COUNT] = "SELECT count(*) FROM board_data WHERE folder = ?1",
@@ -179,6 +181,36 @@ int ledger_db_errno(struct ledger_db *db, int rc)
         return system_errno > 0 && system_errno != ENOENT ? -system_errno : -EIO;
 }
 
+/* SQLite keeps no errno of a write to its shared memory that found no space. */
+static bool is_disk_full(const char *path)
+{
+        struct statvfs disk;
+        uint64_t blocks;
+
+        if (statvfs(path, &disk) < 0)
+                return false;
+        blocks = geteuid() == 0 ? disk.f_bfree : disk.f_bavail;
+        return blocks * disk.f_frsize < SHARED_MEMORY_SIZE || (disk.f_files > 0 && disk.f_favail == 0);
+}
+
+int ledger_db_refuse(struct ledger_db *db, int r, const char *what, char **ret_error)
+{
+        bool said = sqlite3_errcode(db->sqlite) != SQLITE_OK; /* else a row of it is not what it should be */
+
+        if (r == -EUCLEAN)
+                return ledger_error(ret_error, r,
+                                    "%s: %s: expected a ledger: move the file away and a new one is made "
+                                    "(sqlite3 FILE .recover shows what can be saved)",
+                                    db->path, said ? ledger_db_error(db) : "damaged");
+        if (r == -ENOSPC || (r == -EIO && is_disk_full(db->path)))
+                return ledger_error(ret_error, -ENOSPC,
+                                    "%s: %s: no space left on its disk: free some: espdfud tries again with "
+                                    "its next start",
+                                    db->path, what);
+        return ledger_error(ret_error, r, "%s: %s: %s", db->path, what,
+                            said ? ledger_db_error(db) : strerror(-r));
+}
+
 int ledger_db_check_place(struct ledger_db *db)
 {
         int moved = 0;
@@ -233,6 +265,30 @@ static int create_file(const char *path)
         return r;
 }
 
+static const char *kind_of_file(mode_t mode)
+{
+        return S_ISDIR(mode)    ? "a directory"
+               : S_ISFIFO(mode) ? "a pipe"
+               : S_ISSOCK(mode) ? "a socket"
+                                : "a device";
+}
+
+/* SQLite would say "unable to open database file" of all of them. */
+static int check_file(const char *path, char **ret_error)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return ledger_error(ret_error, -errno, "%s: cannot be opened: %s%s", path,
+                                    errno == ENOENT ? "a symbolic link to a file that is not there"
+                                                    : strerror(errno),
+                                    errno == EACCES ? "" : ": expected a regular file");
+        if (!S_ISREG(st.st_mode))
+                return ledger_error(ret_error, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+                                    "%s: %s: expected a regular file", path, kind_of_file(st.st_mode));
+        return 0;
+}
+
 static int past_deadline(void *userdata)
 {
         const struct ledger_db *db = userdata;
@@ -252,8 +308,7 @@ static int connect_to(const char *path, int busy_msec, struct ledger_db **ret, c
         if (!db->sqlite)
                 return -ENOMEM;
         if (rc != SQLITE_OK)
-                return ledger_error(ret_error, ledger_db_errno(db, rc), "%s: cannot be opened: %s", path,
-                                    ledger_db_error(db));
+                return ledger_db_refuse(db, ledger_db_errno(db, rc), "cannot be opened", ret_error);
         sqlite3_extended_result_codes(db->sqlite, 1);
         sqlite3_busy_timeout(db->sqlite, busy_msec);
         /* A file that somebody prepared runs nothing of its own. */
@@ -271,7 +326,9 @@ int ledger_db_open_writer(const char *path, struct ledger_db **ret, char **ret_e
         r = create_file(path);
         if (r < 0)
                 return ledger_error(ret_error, r, "%s: cannot be created: %s", path, strerror(-r));
-        r = connect_to(path, WRITER_BUSY_MSEC, &db, ret_error);
+        r = check_file(path, ret_error);
+        if (r == 0)
+                r = connect_to(path, WRITER_BUSY_MSEC, &db, ret_error);
         if (r < 0)
                 return r;
         r = ledger_schema_prepare(db, ret_error);
@@ -287,12 +344,12 @@ int ledger_db_open_reader(const char *path, struct ledger_db **ret, char **ret_e
         int rc, r;
 
         r = connect_to(path, READER_BUSY_MSEC, &db, ret_error);
-        if (r < 0)
+        if (r != 0)
                 return r;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what could not be opened has returned */
         rc = sqlite3_exec(db->sqlite, "PRAGMA query_only = 1", NULL, NULL, NULL);
         if (rc != SQLITE_OK)
-                return ledger_error(ret_error, ledger_db_errno(db, rc), "%s: cannot be read: %s", path,
-                                    ledger_db_error(db));
+                return ledger_db_refuse(db, ledger_db_errno(db, rc), "cannot be read", ret_error);
         sqlite3_progress_handler(db->sqlite, 1000, past_deadline, db);
         *ret = take_ptr(db);
         return 0;

@@ -80,6 +80,9 @@ int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt);
 /* The connection's last result as -errno; rc is what SQLite returned. */
 int ledger_db_errno(struct ledger_db *db, int rc);
 const char *ledger_db_error(struct ledger_db *db);
+/* At the start: what r means for the person who is to mend it. what: "cannot be read". Returns r, or -ENOSPC where SQLite's
+ * I/O error is a full disk. */
+int ledger_db_refuse(struct ledger_db *db, int r, const char *what, char **ret_error);
 /* 0, or -ESTALE when the file is no longer at its path: what is written would be lost. */
 int ledger_db_check_place(struct ledger_db *db);
 

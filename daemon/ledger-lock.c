@@ -3,10 +3,10 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "daemon/ledger-roll.h"
+#include "io/lock.h"
 
 int ledger_lock(const char *path, int *ret, char **ret_error)
 {
@@ -20,8 +20,8 @@ int ledger_lock(const char *path, int *ret, char **ret_error)
         fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
         if (fd < 0)
                 return ledger_error(ret_error, -errno, "%s: cannot be created: %s", lock, strerror(errno));
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+        r = lock_take(fd, LOCK_WAIT);
+        if (r < 0) {
                 close(fd);
                 return ledger_error(
                         ret_error, r, "%s: %s", path,

@@ -54,7 +54,7 @@ static int enroll(struct ledger_db *db, const char *name, int64_t sequence, uint
         if (r < 0)
                 return r;
         if (n >= LEDGER_CONSUMERS_MAX)
-                return ENOSPC;
+                return EUSERS; /* ENOSPC is the disk's */
         if (sequence > last)
                 return ERANGE;
         return put(db, name, sequence, now_usec);

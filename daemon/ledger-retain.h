@@ -9,7 +9,7 @@
 #include "daemon/ledger.h"
 
 /* sequence: where it begins, or up to which it has had the rows. *ret: up to which it has had them now. Positive: ENOENT no
- * such consumer (acknowledge, unregister); ERANGE a number that was not given yet, or is below what it had; ENOSPC too many. */
+ * such consumer (acknowledge, unregister); ERANGE a number that was not given yet, or is below what it had; EUSERS too many. */
 int ledger_db_consumer(struct ledger_db *db, enum consumer_action action, const char *name, int64_t sequence,
                        uint64_t user, uint64_t now_realtime_usec, int64_t *ret);
 

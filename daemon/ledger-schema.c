@@ -151,7 +151,7 @@ static int migrate(struct ledger_db *db, int64_t version)
 /* Reads only: a database that is not ours stays as it is. */
 static int check_owner(struct ledger_db *db, int64_t *ret_version, char **ret_error)
 {
-        int64_t application_id, version, objects;
+        int64_t application_id = 0, version = 0, objects = 0;
         int r;
 
         r = read_integer(db, "SELECT count(*) FROM sqlite_schema", &objects);
@@ -159,13 +159,8 @@ static int check_owner(struct ledger_db *db, int64_t *ret_version, char **ret_er
                 r = read_integer(db, "PRAGMA application_id", &application_id);
         if (r >= 0)
                 r = read_integer(db, "PRAGMA user_version", &version);
-        if (r == -EUCLEAN)
-                return ledger_error(ret_error, r,
-                                    "%s: %s: expected a ledger: move the file away and a new one is made "
-                                    "(sqlite3 FILE .recover shows what can be saved)",
-                                    db->path, ledger_db_error(db));
         if (r < 0)
-                return ledger_error(ret_error, r, "%s: cannot be read: %s", db->path, ledger_db_error(db));
+                return ledger_db_refuse(db, r, "cannot be read", ret_error);
         if (application_id != LEDGER_APPLICATION_ID && (application_id != 0 || version != 0 || objects > 0))
                 return ledger_error(
                         ret_error, -EMEDIUMTYPE,
@@ -209,8 +204,7 @@ int ledger_schema_prepare(struct ledger_db *db, char **ret_error)
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;",
                 check_wal, &wal, NULL);
         if (rc != SQLITE_OK)
-                return ledger_error(ret_error, ledger_db_errno(db, rc), "%s: cannot be written: %s", db->path,
-                                    ledger_db_error(db));
+                return ledger_db_refuse(db, ledger_db_errno(db, rc), "cannot be written", ret_error);
         if (!wal)
                 return ledger_error(
                         ret_error, -EOPNOTSUPP,
@@ -219,8 +213,7 @@ int ledger_schema_prepare(struct ledger_db *db, char **ret_error)
         for (; version < (int64_t)ARRAY_SIZE(migrations); version++) {
                 r = migrate(db, version);
                 if (r < 0)
-                        return ledger_error(ret_error, r, "%s: tables cannot be made: %s", db->path,
-                                            ledger_db_error(db));
+                        return ledger_db_refuse(db, r, "tables cannot be made", ret_error);
         }
         return 0;
 }

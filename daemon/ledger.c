@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "daemon/ledger-lock.h"
@@ -57,8 +56,7 @@ static int open_database(struct ledger *ledger, const char *path, const char *bo
         if (r >= 0)
                 r = ledger_roll_load(db, &ledger->roll, &ledger->identity);
         if (r < 0)
-                return ledger_error(ret_error, r, "%s: cannot be brought up to date: %s (%s)", path,
-                                    strerror(-r), ledger_db_error(db));
+                return ledger_db_refuse(db, r, "cannot be brought up to date", ret_error);
         r = ledger_db_open_reader(path, &ledger->reader, ret_error);
         if (r < 0)
                 return r;
@@ -395,7 +393,7 @@ static int tell_completed(sd_event_source *source, int fd, uint32_t revents, voi
         eventfd_read(fd, &ignored);
         ledger_writer_progress(ledger->writer, &progress);
         memcpy(ledger->trouble, progress.trouble, sizeof(ledger->trouble));
-        while (ledger->n_told < progress.completed) {
+        while (ledger->orders && ledger->n_told < progress.completed) {
                 _cleanup_(ledger_order_freep) struct ledger_order *order = ledger->orders;
 
                 ledger->orders = order->next;

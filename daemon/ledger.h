@@ -178,7 +178,7 @@ int ledger_consumers(struct ledger *ledger, ledger_consumers_t done, void *userd
  * the last row that it has had (register: where it begins, and no more than that if it is registered already). user: of register, a uid that may acknowledge in its name;
  * USEC_INFINITY: nobody besides, or whoever might before. done gets the
  * sequence up to which it has had the rows, or -ENOENT (not registered), -ERANGE (a number that no row has had yet, or one
- * below what was acknowledged before) or -ENOSPC (LEDGER_CONSUMERS_MAX are registered).
+ * below what was acknowledged before) or -EUSERS (LEDGER_CONSUMERS_MAX are registered).
  */
 int ledger_consumer(struct ledger *ledger, enum consumer_action action, const char *name, int64_t sequence,
                     uint64_t now_realtime_usec, uint64_t user, ledger_done_t done, void *userdata);

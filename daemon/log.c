@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "daemon/aside.h"
 
 static int max_level = LOG_INFO;
 static char *first_error;
@@ -82,6 +83,35 @@ static int send_to_journal(int level, const char *slot, const char *job, const c
         return r;
 }
 
+/* One that is on its way: aside.h says why. */
+struct line {
+        int level;
+        const char *message_id; /* static */
+        char *slot, *job;       /* or NULL */
+        char *text;
+};
+
+static void line_release(void *data)
+{
+        struct line *line = data;
+
+        free(line->slot);
+        free(line->job);
+        free(line->text);
+        free(line);
+}
+
+static void line_write(void *data)
+{
+        const struct line *line = data;
+
+        if (!stderr_is_journal() ||
+            send_to_journal(line->level, line->slot, line->job, line->message_id, line->text) < 0)
+                /* No stream: exit() would wait for its lock, which a thread that hangs here has. */
+                dprintf(STDERR_FILENO, "espdfud: %s: %s%s%s\n", level_word(line->level),
+                        line->slot ? line->slot : "", line->slot ? ": " : "", line->text);
+}
+
 static void say(int level, const char *slot, const char *job, const char *message_id, const char *fmt,
                 va_list ap) _printf_(5, 0);
 
@@ -89,26 +119,40 @@ static void say(int level, const char *slot, const char *job, const char *messag
                 va_list ap)
 {
         _cleanup_(freep) char *raw = NULL;
-        _cleanup_(freep) char *text = NULL;
-        _cleanup_(freep) char *name = NULL;
         int saved = errno;
+        struct line *line;
 
         if (level > max_level)
                 return;
-        if (vasprintf(&raw, fmt, ap) >= 0)
-                text = text_escape(raw);
-        else
+        line = calloc(1, sizeof(*line));
+        if (vasprintf(&raw, fmt, ap) < 0)
                 raw = NULL;
-        if (slot)
-                name = text_escape(slot);
-        if (!text)
-                text = strdup("out of memory");
-        if (text && level <= LOG_ERR && !first_error)
-                first_error = strdup(text);
-        if (text && (!stderr_is_journal() || send_to_journal(level, name, job, message_id, text) < 0))
-                fprintf(stderr, "espdfud: %s: %s%s%s\n", level_word(level), name ? name : "",
-                        name ? ": " : "", text);
+        if (!line)
+                return; /* without memory nothing can be said, and who needs it fails by itself */
+        line->level = level;
+        line->message_id = message_id;
+        line->text = raw ? text_escape(raw) : NULL;
+        line->slot = slot ? text_escape(slot) : NULL;
+        line->job = job ? strdup(job) : NULL;
+        if (!line->text)
+                line->text = strdup("out of memory");
+        if (line->text && level <= LOG_ERR && !first_error)
+                first_error = strdup(line->text);
+        if (line->text)
+                aside_do(line_write, line_release, line);
+        else
+                line_release(line);
         errno = saved;
+}
+
+void log_lost(unsigned n)
+{
+        struct line line = { .level = LOG_WARNING };
+
+        if (asprintf(&line.text, "%u lines were lost here: whoever takes them did not keep up", n) < 0)
+                return;
+        line_write(&line);
+        free(line.text);
 }
 
 void log_message(int level, const char *fmt, ...)

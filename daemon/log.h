@@ -2,13 +2,16 @@
 /*
  * What the daemon says: to the journal with fields when stderr is the journal's (JOURNAL_STREAM), else to stderr, one
  * line with the level's word. Control characters in a text are escaped, since boards write parts of it.
- * errno is left as it was.
+ * errno is left as it was. Nobody waits until it is said: see daemon/aside.h.
  */
 #pragma once
 
 #include <syslog.h>
 
 #include "core/util.h"
+
+/* For aside_begin(). */
+void log_lost(unsigned n);
 
 /* Levels above this one are not said; LOG_INFO to begin with. */
 void log_set_max_level(int level);

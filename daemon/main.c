@@ -9,13 +9,13 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "core/config-values.h"
 #include "daemon/activation.h"
+#include "daemon/aside.h"
 #include "daemon/ledger.h"
 #include "daemon/log.h"
 #include "daemon/message-ids.h"
@@ -24,6 +24,7 @@
 #include "daemon/station.h"
 #include "io/config-dir.h"
 #include "io/engine-path.h"
+#include "io/lock.h"
 
 #define SOCKET_PATH RUNSTATEDIR "/espdfu/io.espdfu.Station1"
 #define STATE_DIR   LOCALSTATEDIR "/lib/espdfu"
@@ -116,8 +117,9 @@ static int parse_arguments(int argc, char **argv, struct station_options *option
 static int lock_state(const char *dir)
 {
         char path[PATH_MAX];
-        int fd;
+        int fd, r;
 
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): an option that wants an argument has one */
         if (mkdir(dir, 0750) < 0 && errno != EEXIST) {
                 log_error("state directory %s cannot be made: %m; --state DIR names another one", dir);
                 return -errno;
@@ -126,15 +128,23 @@ static int lock_state(const char *dir)
                 return -ENAMETOOLONG;
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0) {
-                int r = -errno;
-
+                r = -errno;
                 log_error("%s cannot be opened: %s", path, strerror(-r));
                 return r;
         }
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = lock_take(fd, 0);
+        if (r == -EBUSY) {
+                log_info("the state directory %s is in use: waiting, for a killed espdfud may just be dying",
+                         dir);
+                r = lock_take(fd, LOCK_WAIT);
+        }
+        if (r == -EBUSY)
                 log_error("another espdfud uses the state directory %s", dir);
+        else if (r < 0)
+                log_error("%s cannot be locked: %s", path, strerror(-r));
+        if (r < 0) {
                 close(fd);
-                return -EBUSY;
+                return r;
         }
         return fd;
 }
@@ -215,11 +225,14 @@ static int run(const struct station_options *options, struct config *config)
                 r = station_start(station);
         if (r < 0)
                 return r;
+        if (aside_begin(log_lost) < 0)
+                log_warning("no thread for the journal: where that stands still, boards do, too");
         sd_event_set_watchdog(event, true);
         notify_ready();
         log_info("espdfud " PACKAGE_VERSION " is ready on %s", options->socket_path);
         r = sd_event_loop(event);
         log_info("stopped");
+        aside_end();
         return r;
 }
 
@@ -236,7 +249,7 @@ static int prepare_socket(struct station_options *options, char **ret_inherited)
                 if (r < 0)
                         return r;
         }
-        return streq(options->socket_path, SOCKET_PATH) ? socket_dir_check(options->socket_path) : 0;
+        return streq_ptr(options->socket_path, SOCKET_PATH) ? socket_dir_check(options->socket_path) : 0;
 }
 
 /* Returns an exit status. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is asked of the record as a whole: its figures, and who copies it elsewhere. Answers come when it was read. */
+#include <stdio.h>
+
 #include "core/config-values.h"
 #include "core/messages.h"
 #include "daemon/connection.h"
@@ -83,6 +85,15 @@ static void refuse_consumer(struct connection *c, const char *error)
                          json_pack("{s:O}", "consumer", json_object_get(c->call.parameters, "consumer")));
 }
 
+/* What a full or broken disk says alone would not tell where it is. */
+static void fail_unwritten(struct connection *c, int r)
+{
+        char text[160];
+
+        snprintf(text, sizeof(text), "the ledger cannot be written: %s", strerror(-r));
+        connection_error(c, STATION_INTERFACE ".Failed", json_pack("{s:s}", "message", text));
+}
+
 static void on_consumer(void *userdata, int r, int64_t id, int64_t sequence)
 {
         struct connection *c = userdata;
@@ -91,12 +102,12 @@ static void on_consumer(void *userdata, int r, int64_t id, int64_t sequence)
         c->asked = false;
         if (r == -ENOENT)
                 refuse_consumer(c, STATION_INTERFACE ".NoSuchConsumer");
-        else if (r == -ENOSPC)
+        else if (r == -EUSERS)
                 refuse_consumer(c, STATION_INTERFACE ".TooManyConsumers");
         else if (r == -ERANGE)
                 refuse_consumer(c, STATION_INTERFACE ".WrongSequence");
         else if (r < 0)
-                connection_fail(c, r);
+                fail_unwritten(c, r);
         else
                 connection_reply(c, json_pack("{s:I}", "sequence", (json_int_t)sequence), false);
 }

@@ -120,6 +120,13 @@ static void refuse_method(struct connection *c)
                          json_pack("{s:s%}", "interface", c->call.method, length));
 }
 
+/* Thousands of questions may have come before the peer left: nobody hears the answers. */
+static void leave_unanswered(struct connection *c)
+{
+        c->call.oneway = true;
+        connection_reply(c, json_object(), false);
+}
+
 void methods_dispatch(struct connection *c)
 {
         const struct method *m = NULL;
@@ -134,6 +141,8 @@ void methods_dispatch(struct connection *c)
         else if (c->call.upgrade) /* no method takes the connection over */
                 connection_error(c, SERVICE_INTERFACE ".MethodNotImplemented",
                                  json_pack("{s:s}", "method", m->name));
+        else if (c->gone && !m->acts)
+                leave_unanswered(c);
         else
                 m->run(c);
 }

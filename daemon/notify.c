@@ -2,27 +2,51 @@
 #include "daemon/notify.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
 #include "core/text.h"
+#include "daemon/aside.h"
+
 #define LINE_MAX_BYTES 511 /* as much of an error as the status line shows */
 
 static char shown[LINE_MAX_BYTES + 1];
 
+static void send_state(void *data)
+{
+        sd_notify(false, data);
+}
+
+/* systemd may be busy for seconds, with a reload of its own say. */
+static void tell(const char *fmt, ...) _printf_(1, 2);
+
+static void tell(const char *fmt, ...)
+{
+        char *text;
+        va_list ap;
+        int n;
+
+        va_start(ap, fmt);
+        n = vasprintf(&text, fmt, ap);
+        va_end(ap);
+        if (n >= 0)
+                aside_do(send_state, free, text);
+}
+
 void notify_ready(void)
 {
-        sd_notify(false, "READY=1");
+        tell("READY=1");
 }
 
 void notify_reloading(void)
 {
-        sd_notify(false, "RELOADING=1");
+        tell("RELOADING=1");
 }
 
 void notify_stopping(uint64_t limit_usec)
 {
-        sd_notifyf(false, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, limit_usec);
+        tell("STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, limit_usec);
 }
 
 /* What is not UTF-8 systemd would drop; long texts are cut between characters. */
@@ -33,7 +57,7 @@ static void send_status(const char *text)
         if (!line || streq(line, shown))
                 return;
         memcpy(shown, line, strlen(line) + 1);
-        sd_notifyf(false, "STATUS=%s", line);
+        tell("STATUS=%s", line);
 }
 
 void notify_counts(const struct station_status *header, bool stopping)

@@ -28,6 +28,8 @@ struct runner_order {
 
 struct runner_ops {
         void (*said)(void *userdata, const struct engine_message *message);
+        /* A line that it wrote as an error, as it was written; told after its end. */
+        void (*wrote)(void *userdata, const char *line);
         /* Reaped. how: what to tell if it had said no verdict ("exit status 1", "killed by SIGSEGV"). All that it said was
          * told before. */
         void (*ended)(void *userdata, const char *how);

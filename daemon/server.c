@@ -4,7 +4,10 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -12,21 +15,34 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/messages.h"
+#include "daemon/clock.h"
 #include "daemon/connection.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
 
 #define BACKLOG      32
-#define ACCEPT_AGAIN (1 * USEC_PER_SEC) /* after the process ran out of descriptors */
+#define ACCEPT_AGAIN (1 * USEC_PER_SEC)  /* after the process ran out of descriptors */
+#define TELL_AGAIN   (60 * USEC_PER_SEC) /* between two lines in the log about clients that are not taken */
 
 static int listen_at(const char *path, const struct sockaddr_un *address, int fd)
 {
         if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
                 return -errno;
-        /* Everybody may look; who may act is asked for each call. */
+        /* Everybody may look; who may act is asked once for each connection. */
         if (chmod(path, 0666) < 0 || listen(fd, BACKLOG) < 0)
                 return -errno;
         return 0;
+}
+
+/* A process that a killed daemon had started, and that dies with it, may still have its socket open. */
+static bool listener_lives(int fd)
+{
+        struct ucred listener;
+        socklen_t len = sizeof(listener);
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &len) < 0 || listener.pid <= 0 ||
+               kill(listener.pid, 0) == 0 || errno != ESRCH;
 }
 
 /* 0: what is in the way is a socket that nobody listens on, and it is gone now. */
@@ -45,6 +61,8 @@ static int clear_the_way(const char *path, const struct sockaddr_un *address)
         if (fd < 0)
                 return -errno;
         r = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+        if (r == 0 && !listener_lives(fd))
+                r = -ECONNREFUSED;
         close(fd);
         if (r == -ECONNREFUSED)
                 return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
@@ -99,42 +117,90 @@ static int adopt_fd(struct server *server, int fd)
         return 0;
 }
 
-/* What speaks against one more connection of this peer, or NULL. */
-static const char *no_place(const struct server *server, const struct server_peer *peer)
+/* Whoever tries without end does not fill the log. */
+static void tell_not_taken(struct server *server, const char *whom, const char *why)
 {
-        size_t places = SERVER_CONNECTIONS_MAX - (peer->may_act ? 0 : SERVER_CONNECTIONS_RESERVED);
-        size_t n = 0, n_others = 0;
+        uint64_t now = clock_monotonic_usec();
 
-        for (const struct connection *c = server->connections; c; c = c->next) {
-                n += c->peer.uid == peer->uid;
-                n_others += !c->peer.may_act;
+        if (now < server->tell_again_usec) {
+                server->n_untold++;
+                return;
         }
-        if (n >= SERVER_CONNECTIONS_USER_MAX)
-                return "this user has its number of connections";
-        if (server->n_connections >= SERVER_CONNECTIONS_MAX || (!peer->may_act && n_others >= places))
-                return "all places are taken";
-        return NULL;
+        if (server->n_untold > 0)
+                log_warning("socket: %s is not taken: %s (and %u before it, since this was said last)", whom,
+                            why, server->n_untold);
+        else
+                log_warning("socket: %s is not taken: %s", whom, why);
+        server->n_untold = 0;
+        server->tell_again_usec = now + TELL_AGAIN;
+}
+
+static enum admission_rank rank_of(const struct server_peer *peer)
+{
+        if (!peer->may_act)
+                return ADMISSION_LOOKS;
+        return peer->uid == 0 || peer->uid == geteuid() ? ADMISSION_ROOT : ADMISSION_ACTS;
+}
+
+/* What speaks against one more connection of this peer, on fd, or NULL. */
+static const char *no_place(const struct server *server, const struct server_peer *peer, int fd)
+{
+        struct admission_counts counts = { 0 };
+        struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+
+        (void)getrlimit(RLIMIT_NOFILE, &limit); /* who may not even ask has no limit that we know of */
+        for (const struct connection *c = server->connections; c; c = c->next) {
+                counts.of_user += !c->doomed && c->peer.uid == peer->uid;
+                counts.of_rank[rank_of(&c->peer)] += !c->doomed;
+        }
+        return admission_refuses(rank_of(peer), &counts, fd, limit.rlim_cur);
+}
+
+/* As no_place(), when those that have hung up, which the loop has not come to yet, are no more. */
+static const char *still_no_place(struct server *server, const struct server_peer *peer, int fd)
+{
+        const char *why = no_place(server, peer, fd);
+        bool left = false;
+
+        if (!why)
+                return NULL;
+        for (struct connection *c = server->connections; c; c = c->next)
+                left = connection_has_left(c) || left;
+        return left ? no_place(server, peer, fd) : why;
+}
+
+/* As far as it takes that at once, and reads it before it sends: nothing is lost where not. */
+static void say_why(int fd, const char *why)
+{
+        _cleanup_(freep) char *text = NULL;
+        json_t *parameters = json_pack("{s:s}", "message", why);
+        size_t size;
+
+        if (parameters &&
+            varlink_reply_encode(STATION_INTERFACE ".Busy", parameters, false, &text, &size) == 0)
+                (void)send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Takes fd over. */
 static void admit(struct server *server, int fd)
 {
-        struct server_peer peer;
+        struct server_peer peer = { 0 };
         struct connection *c;
-        const char *why = NULL;
+        char whom[64] = "a client";
+        const char *why;
         int r;
 
         r = (server->options->peer ? server->options->peer : peer_of)(fd, server->group, &peer);
-        if (r >= 0) {
-                why = no_place(server, &peer);
-                r = why ? -EUSERS : connection_new(server, fd, &peer, &c);
+        if (r >= 0)
+                snprintf(whom, sizeof(whom), "a client of user %u", peer.uid);
+        why = r < 0 ? strerror(-r) : still_no_place(server, &peer, fd);
+        if (!why) {
+                r = connection_new(server, fd, &peer, &c);
+                why = r < 0 ? strerror(-r) : NULL;
         }
-        if (r < 0) {
-                if (!server->full_told && why)
-                        log_warning("socket: a client of user %u is turned away: %s", peer.uid, why);
-                else if (!server->full_told)
-                        log_warning("socket: a client is turned away: %s", strerror(-r));
-                server->full_told = true;
+        if (why) {
+                tell_not_taken(server, whom, why);
+                say_why(fd, why);
                 close(fd);
                 return;
         }
@@ -158,7 +224,7 @@ static int on_accept(sd_event_source *source, int listening, uint32_t revents, v
         if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
                 return 0;
         /* No descriptor or no memory: the client stays in the backlog, and must not spin the loop from there. */
-        log_warning("socket: a client cannot be taken: %s", strerror(errno));
+        tell_not_taken(server, "a client", strerror(errno));
         sd_event_source_set_enabled(server->accept, SD_EVENT_OFF);
         sd_event_source_set_time_relative(server->accept_again, ACCEPT_AGAIN);
         sd_event_source_set_enabled(server->accept_again, SD_EVENT_ONESHOT);
@@ -189,7 +255,6 @@ static int on_reap(sd_event_source *source, void *userdata)
                 }
                 *p = c->next;
                 server->n_connections--;
-                server->full_told = false;
                 connection_free(c);
         }
         return 0;

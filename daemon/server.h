@@ -3,26 +3,25 @@
  * The daemon's socket: io.espdfu.Station1 by varlink. Everybody may look; what acts is for root, the group and the
  * daemon's own user. The server knows nothing of boards: it asks its ops, and is told when something changed.
  *
- * A peer has quotas on everything: bytes in a request, bytes that wait for it, connections. It is answered one call at
- * a time, in order, and the next call is taken when it has read the answer, so nothing that it does makes the daemon hoard
- * memory or keeps the loop from the boards (all sources run at SERVER_PRIORITY, after everything else that is due).
+ * A peer has quotas on everything: bytes in a request and its time, bytes that wait for it, connections (core/admission.h).
+ * It is answered one call at a time, in order, and the next call is taken when it has read the answer, so nothing that it
+ * does makes the daemon hoard memory or keeps the loop from the boards (all sources run at SERVER_PRIORITY, after everything else that is due).
  */
 #pragma once
 
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "core/admission.h"
 #include "core/consumer.h"
 #include "core/counters.h"
 #include "core/history.h"
 #include "core/stats.h"
 
-#define SERVER_PRIORITY             (SD_EVENT_PRIORITY_NORMAL + 10)
-#define SERVER_CONNECTIONS_MAX      64
-#define SERVER_CONNECTIONS_USER_MAX 16
-#define SERVER_CONNECTIONS_RESERVED 8           /* of the 64, for peers that may act */
-#define SERVER_UNSENT_MAX           (256 * KIB) /* bytes that may wait behind the reply that a peer is reading */
-#define SERVER_PROGRESS_USEC        (100 * USEC_PER_MSEC)
+#define SERVER_PRIORITY      (SD_EVENT_PRIORITY_NORMAL + 10)
+#define SERVER_UNSENT_MAX    (256 * KIB) /* bytes that may wait behind the reply that a peer is reading */
+#define SERVER_CALL_USEC     (30 * USEC_PER_SEC) /* from a call's first byte to its last */
+#define SERVER_PROGRESS_USEC (100 * USEC_PER_MSEC)
 
 /* Positive results of the ops below. */
 enum {
@@ -102,6 +101,7 @@ struct server_options {
         const char *group; /* its members may act; looked up once; NULL, or not existing: nobody by group */
         /* Who is at the other end; NULL: ask the kernel. For tests. */
         int (*peer)(int fd, gid_t group, struct server_peer *ret);
+        uint64_t call_usec; /* instead of SERVER_CALL_USEC; 0: that. For tests. */
 };
 
 struct server;

@@ -47,7 +47,7 @@ struct slot {
         bool seen;     /* since slot_before_scan() */
         bool same_mac; /* it and the one before it here */
         bool awaits;   /* its board's job is in another slot, and not to be had yet */
-        uint64_t arrived_usec;
+        uint64_t arrived_usec, left_usec;
         uint64_t ticket; /* in the order in which boards came: it keeps its turn through reloads and holds */
         uint64_t hubs;   /* as hubs_above() */
 
@@ -163,4 +163,4 @@ void slot_data_note_presence(struct slot *slot);
 /* The job has taken a step: what it does not need any more is free again. */
 void slot_data_stepped(struct slot *slot);
 /* Which file the next board of this policy gets here, as a sentence behind *message. */
-int slot_data_explain(const struct slot *slot, const char *policy, char **message);
+int slot_data_explain(const struct slot *slot, const char *name, char **message);

@@ -8,6 +8,8 @@
 #include "daemon/message-ids.h"
 #include "daemon/station-name.h"
 
+#define SHORTAGE_TELL_AGAIN (60 * USEC_PER_SEC)
+
 struct presence_key slot_presence(const struct slot *slot)
 {
         return (struct presence_key){
@@ -141,6 +143,13 @@ static void on_engine_said(void *userdata, const struct engine_message *message)
         slot_job_event(userdata, &(struct job_event){ .type = JOB_EV_ENGINE_SAID, .message = message });
 }
 
+static void on_engine_wrote(void *userdata, const char *line)
+{
+        struct slot *slot = userdata;
+
+        log_slot(LOG_WARNING, slot->name, slot->job_id, NULL, "its engine wrote: %s", line);
+}
+
 static void on_engine_ended(void *userdata, const char *how)
 {
         struct slot *slot = userdata;
@@ -149,9 +158,28 @@ static void on_engine_ended(void *userdata, const char *how)
         slot_job_event(slot, &(struct job_event){ .type = JOB_EV_ENGINE_ENDED, .text = how });
 }
 
+/* What there is too little of, for now: nothing is wrong with the engine or the board. */
+static bool is_shortage(int r)
+{
+        return r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSPC;
+}
+
+/* Once a minute for the whole station: every board that waits tries again each second. */
+static void log_shortage(struct slot_world *world, const char *how)
+{
+        uint64_t now = clock_boottime_usec();
+
+        if (now < world->shortage_quiet_until_usec)
+                return;
+        log_slot(LOG_ERR, NULL, NULL, MESSAGE_ENGINE_SHORTAGE, "%s: boards wait until it can", how);
+        world->shortage_quiet_until_usec = now + SHORTAGE_TELL_AGAIN;
+}
+
 static void start_engine(struct slot *slot)
 {
-        static const struct runner_ops ops = { .said = on_engine_said, .ended = on_engine_ended };
+        static const struct runner_ops ops = { .said = on_engine_said,
+                                               .wrote = on_engine_wrote,
+                                               .ended = on_engine_ended };
         struct runner_order order = {
                 .program = &slot->world->engine,
                 .node = slot->board->node,
@@ -171,7 +199,11 @@ static void start_engine(struct slot *slot)
         if (r == 0)
                 return;
         snprintf(how, sizeof(how), "%s cannot be started: %s", order.program->path, strerror(-r));
-        slot_job_event(slot, &(struct job_event){ .type = JOB_EV_ENGINE_ENDED, .text = how });
+        if (is_shortage(r))
+                log_shortage(slot->world, how);
+        slot_job_event(slot, &(struct job_event){ .type = is_shortage(r) ? JOB_EV_ENGINE_NOT_STARTED
+                                                                         : JOB_EV_ENGINE_ENDED,
+                                                  .text = how });
 }
 
 /* ---- the journal ---- */

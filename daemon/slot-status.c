@@ -89,7 +89,7 @@ static const char *message_of(const struct slot *slot)
         if ((slot->job.state == JOB_QUEUED || slot->job.state == JOB_RETURNING) && slot->waits)
                 return slot->waits;
         /* While an attempt runs, what the one before said is not why the slot is as it is. */
-        return has_text && !job_is_running(&slot->job) ? slot->job.message : NULL;
+        return has_text && (!job_is_running(&slot->job) || slot->job.start_waits) ? slot->job.message : NULL;
 }
 
 static int fill(const struct slot *slot, struct slot_status *ret)

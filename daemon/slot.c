@@ -111,6 +111,17 @@ enum phase slot_phase(const struct slot *slot)
         return slot->has_job ? slot->job.phase : slot->phase;
 }
 
+bool slot_is_spare(const struct slot *slot, bool with_failure)
+{
+        return !slot->present && !slot_has_job(slot) && !slot->runner && slot->order.number == 0 &&
+               (with_failure || !slot->has_job);
+}
+
+uint64_t slot_left_usec(const struct slot *slot)
+{
+        return slot->left_usec;
+}
+
 /* ---- without a job ---- */
 
 void slot_drop_job(struct slot *slot)
@@ -156,10 +167,12 @@ void slot_rest_in(struct slot *slot, enum phase phase, const char *message)
 
 static void rest_without_policy(struct slot *slot)
 {
+        const struct board *board = slot->board;
+        bool is_application = board->chip && !board->is_rom && !board->contradicts;
         char text[160], what[96];
 
-        snprintf(text, sizeof(text), "no policy for %s%s", board_describe(slot->board, what, sizeof(what)),
-                 slot->board->chip && !slot->board->is_rom ? ": an application, left alone" : "");
+        snprintf(text, sizeof(text), "no policy for %s%s", board_describe(board, what, sizeof(what)),
+                 is_application ? ": an application, left alone" : "");
         log_slot(LOG_NOTICE, slot->name, NULL, MESSAGE_NO_POLICY, "%s", text);
         slot_rest_in(slot, PHASE_NO_POLICY, text);
 }
@@ -451,6 +464,7 @@ static void receive(struct slot *slot, bool same, bool first)
 /* Device numbers come again after a while: events that were lost may have told that this one did. */
 static bool is_same_stay(const struct board *a, const struct board *b)
 {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a slot that is present has a board */
         return a->devnum == b->devnum && (a->initialized_usec == 0 || b->initialized_usec == 0 ||
                                           a->initialized_usec == b->initialized_usec);
 }
@@ -500,6 +514,7 @@ bool slot_board_left(struct slot *slot, const char *port, unsigned devnum)
             (devnum != 0 && slot->board->devnum != devnum))
                 return false;
         slot->present = false;
+        slot->left_usec = clock_boottime_usec();
         if (in_job)
                 slot_job_event(slot,
                                &(struct job_event){ .type = JOB_EV_LEFT, .for_good = slot_note_leave(slot) });

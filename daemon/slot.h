@@ -34,7 +34,8 @@ struct slot_world {
         struct engine_program engine;
         char boot_id[BOOT_ID_SIZE];
         const struct holds *holds;
-        bool stopping; /* no job begins any more */
+        bool stopping;                      /* no job begins any more */
+        uint64_t shortage_quiet_until_usec; /* the journal has it that no engine can be started */
 
         void *userdata;
         /* Something that status shows is different; phase_changed: more than progress. */
@@ -72,6 +73,10 @@ bool slot_is_running(const struct slot *slot);  /* it has a job under way: count
 bool slot_is_stuck(const struct slot *slot);
 bool slot_has_job(const struct slot *slot); /* one that has not ended: it runs, or waits */
 enum phase slot_phase(const struct slot *slot);
+/* Nobody misses it, but for the configuration and the holds: no board, no job, nobody's order. with_failure: a failure that is
+ * still shown does not count. */
+bool slot_is_spare(const struct slot *slot, bool with_failure);
+uint64_t slot_left_usec(const struct slot *slot); /* CLOCK_BOOTTIME, of the last board; 0: none has left */
 
 /* The board is handed over. One that is there already (the same devnum) changes nothing. */
 void slot_board_arrived(struct slot *slot, struct board *board);

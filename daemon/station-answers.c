@@ -135,6 +135,31 @@ struct slot *station_find_slot(const struct station *station, const char *where)
         return NULL;
 }
 
+/* Of a board that no slot was left for. */
+static int explain_left_alone(const char *port, struct explanation **ret, size_t *ret_n)
+{
+        struct explanation *one = calloc(1, sizeof(*one));
+        int r;
+
+        if (!one)
+                return -ENOMEM;
+        one->present = true;
+        one->phase = PHASE_FAILED;
+        r = free_and_strdup(&one->slot, port);
+        if (r == 0)
+                r = free_and_strdup(&one->port, port);
+        if (r == 0)
+                r = free_and_strdup(&one->message, "left alone: " STATION_LEFT_ALONE);
+        if (r < 0) {
+                explanation_done(one);
+                free(one);
+                return r;
+        }
+        *ret = one;
+        *ret_n = 1;
+        return 0;
+}
+
 static int on_explain(void *userdata, const char *where, struct explanation **ret, size_t *ret_n)
 {
         struct station *station = userdata;
@@ -144,7 +169,8 @@ static int on_explain(void *userdata, const char *where, struct explanation **re
         int r = 0;
 
         if (where && !only)
-                return SERVER_NO_SUCH_SLOT;
+                return station_leaves_alone(station, where) ? explain_left_alone(where, ret, ret_n)
+                                                            : SERVER_NO_SUCH_SLOT;
         list = calloc(station->n_slots + 1, sizeof(*list));
         if (!list)
                 return -ENOMEM;

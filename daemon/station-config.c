@@ -144,7 +144,7 @@ int station_check_policies(struct station *station)
         if (!station->policies)
                 return -ENOMEM;
         station->n_policies = config->n_policies;
-        images_prune(station->world.images);
+        images_prune(station->world.images, config);
         for (size_t i = 0; i < config->n_policies && r == 0; i++) {
                 r = free_and_strdup(&station->policies[i].name, config->policies[i].name);
                 if (r == 0)

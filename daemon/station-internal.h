@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the station share: station.c (boards, start and stop), station-places.c (who is flashed now and who
- * waits), station-config.c (what a configuration means for slots and policies), station-answers.c (what the socket is
- * told), hold.c (what people hold, and the other orders that they give).
+ * What the files of the station share: station.c (boards, start and stop), station-slots.c (which slots there are),
+ * station-places.c (who is flashed now and who waits), station-config.c (what a configuration means for slots and
+ * policies), station-answers.c (what the socket is told), hold.c (what people hold, and the other orders that they give).
  */
 #pragma once
 
@@ -14,7 +14,14 @@
 #include "daemon/slot.h"
 #include "daemon/station.h"
 
+#ifndef SLOTS_MAX      /* a test has few */
 #define SLOTS_MAX 1024 /* configured ones, and ports that boards were seen on */
+#endif
+#define SLOTS_GO ((SLOTS_MAX + 15) / 16) /* empty ports that give their place at a time, when it is reached */
+
+#define STATION_LEFT_ALONE                                                                                   \
+        "the station has as many slots as it can have, each with a board, a hold or a name: pull boards or " \
+        "release ports, and plug it in again"
 
 struct station {
         const struct station_options *options;
@@ -38,11 +45,18 @@ struct station {
         uint64_t started_realtime_usec; /* as the clock was then */
         uint64_t orders;                /* of people, that are answered later: the number of the last */
         bool policy_mended;             /* one that could not be used can: boards may wait for it */
+        char *left_alone[16];           /* ports of boards that no slot was left for: the last ones */
+        size_t n_left_alone;            /* so far */
         sd_event_source *places, *stop_timer;
 };
 
 int station_add_slot(struct station *station, const char *name, const char *path, const char *port,
                      struct slot **ret);
+/* -ENOBUFS: it is left alone. */
+int station_slot_for_board(struct station *station, const struct board *board, struct slot **ret);
+bool station_leaves_alone(const struct station *station, const char *port);
+/* port: it is empty; NULL: all. */
+void station_forget_left_alone(struct station *station, const char *port);
 int station_rescan(struct station *station);
 
 /* Slots with a job under way. */

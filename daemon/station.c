@@ -11,50 +11,6 @@
 #define STOP_MARGIN (10 * USEC_PER_SEC) /* of this program, for the rest of its end */
 #define STOP_REST   (JOB_ENGINE_STOP_LIMIT + JOB_ENGINE_KILL_LIMIT + JOB_LEDGER_RETRY)
 
-/* ---- slots ---- */
-
-static struct slot *slot_at(struct station *station, const char *path, const char *port)
-{
-        for (size_t i = 0; i < station->n_slots; i++)
-                if (slot_is_at(station->slots[i], path, port))
-                        return station->slots[i];
-        return NULL;
-}
-
-int station_add_slot(struct station *station, const char *name, const char *path, const char *port,
-                     struct slot **ret)
-{
-        struct slot **slots;
-        int r;
-
-        if (station->n_slots >= SLOTS_MAX)
-                return -ENOBUFS;
-        if (station->n_slots == station->slots_room) {
-                slots = reallocarray(station->slots, station->n_slots + 1, sizeof(struct slot *));
-                if (!slots)
-                        return -ENOMEM;
-                station->slots = slots;
-                station->slots_room = station->n_slots + 1;
-        }
-        r = slot_new(&station->world, name, path, port, &station->slots[station->n_slots]);
-        if (r < 0)
-                return r;
-        *ret = station->slots[station->n_slots++];
-        return 0;
-}
-
-/* The slot of a port that the configuration does not name is called as the port. */
-static int slot_for_board(struct station *station, const struct board *board, struct slot **ret)
-{
-        struct slot *slot = slot_at(station, board->path, board->port);
-
-        if (slot) {
-                *ret = slot;
-                return 0;
-        }
-        return station_add_slot(station, board->port, board->path, board->port, ret);
-}
-
 /* ---- boards ---- */
 
 /* Every Espressif chip that may be in download mode; and whatever a configured slot or a policy is about. */
@@ -69,6 +25,7 @@ static bool is_ours(struct station *station, const struct board *board)
 static void on_arrived(void *userdata, struct board *board)
 {
         struct station *station = userdata;
+        bool told = station_leaves_alone(station, board->port); /* an add and a bind event, or a rescan */
         struct slot *slot;
         int r;
 
@@ -76,10 +33,11 @@ static void on_arrived(void *userdata, struct board *board)
                 board_free(board);
                 return;
         }
-        r = slot_for_board(station, board, &slot);
+        r = station_slot_for_board(station, board, &slot);
         if (r < 0) {
-                log_error("board on port %s is left alone: %s", board->port,
-                          r == -ENOBUFS ? "more slots than the station can have" : strerror(-r));
+                if (r != -ENOBUFS || !told)
+                        log_error("board on port %s is left alone: %s", board->port,
+                                  r == -ENOBUFS ? STATION_LEFT_ALONE : strerror(-r));
                 board_free(board);
                 return;
         }
@@ -93,6 +51,7 @@ static void on_left(void *userdata, const char *port, unsigned devnum)
         for (size_t i = 0; i < station->n_slots; i++)
                 if (slot_board_left(station->slots[i], port, devnum))
                         return;
+        station_forget_left_alone(station, port);
 }
 
 static void on_lost(void *userdata)
@@ -240,7 +199,7 @@ static int open_all(struct station *station, const struct station_options *optio
         if (r == 0)
                 r = station_load_holds(station);
         if (r == 0)
-                r = images_new(&station->world.images);
+                r = images_new(images_bytes_here(), &station->world.images);
         if (r == 0)
                 r = board_data_new(station->world.event, station->world.ledger, station_board_data_changed,
                                    station, &station->world.board_data);
@@ -300,6 +259,7 @@ struct station *station_free(struct station *station)
                 slot_free(station->slots[i]);
         free(station->slots);
         free(station->wants);
+        station_forget_left_alone(station, NULL);
         retention_free(station->retention);
         if (station->world.board_data)
                 board_data_free(station->world.board_data);

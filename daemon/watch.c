@@ -276,7 +276,7 @@ void method_status(struct connection *c)
         struct varlink_arguments args = { .object = c->call.parameters };
         _cleanup_(status_update_done) struct status_update update = { 0 };
         _cleanup_(freep) char *text = NULL;
-        size_t size;
+        size_t size = 0;
         int r;
 
         if (connection_refuse(c, &args))

@@ -2,9 +2,12 @@
 #include "engine/board.h"
 
 #include <fcntl.h>
+#include <linux/usbdevice_fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "engine/confine.h"
 #include "io/file.h"
 
 struct board *board_free(struct board *board)
@@ -115,19 +118,20 @@ static int usb_verdict(int r, const char *what, char *message)
 }
 
 /* No enumeration: it would open every other board on the station. */
-static int wrap(struct board *board, char *message)
+static int start_libusb(struct board *board, char *message)
 {
-        int r;
+        int r = libusb_set_option(NULL, LIBUSB_OPTION_NO_DEVICE_DISCOVERY);
 
-        r = libusb_set_option(NULL, LIBUSB_OPTION_NO_DEVICE_DISCOVERY);
         if (r == LIBUSB_SUCCESS)
                 r = libusb_init(&board->usb);
-        if (r != LIBUSB_SUCCESS)
-                return usb_verdict(r, "start libusb", message);
-        r = libusb_wrap_sys_device(board->usb, (intptr_t)board->fd, &board->handle);
-        if (r != LIBUSB_SUCCESS)
-                return usb_verdict(r, "take the device node into libusb", message);
-        return 0;
+        return r == LIBUSB_SUCCESS ? 0 : usb_verdict(r, "start libusb", message);
+}
+
+static int wrap(struct board *board, char *message)
+{
+        int r = libusb_wrap_sys_device(board->usb, (intptr_t)board->fd, &board->handle);
+
+        return r == LIBUSB_SUCCESS ? 0 : usb_verdict(r, "take the device node into libusb", message);
 }
 
 static int claim(struct board *board, char *message)
@@ -144,6 +148,8 @@ static int claim(struct board *board, char *message)
                                    : usb_verdict(r, "choose the DFU interface's alternate setting", message);
 }
 
+/* ---- the steps ---- */
+
 int board_open(const struct board_wanted *wanted, struct board **ret, char message[static BOARD_MESSAGE_MAX])
 {
         _cleanup_(board_freep) struct board *board = calloc(1, sizeof(*board));
@@ -154,20 +160,73 @@ int board_open(const struct board_wanted *wanted, struct board **ret, char messa
         board->fd = -EBADF;
         r = open_node(board, wanted, message);
         if (r == 0)
-                r = identify(board, wanted, message);
-        if (r == 0)
-                r = wrap(board, message);
-        if (r == 0)
-                r = claim(board, message);
+                r = start_libusb(board, message);
         if (r != 0)
                 return r;
         *ret = take_ptr(board);
         return 0;
 }
 
+static int look_up_fds(const struct board *board, struct confinement *ret)
+{
+        const struct libusb_pollfd **list = libusb_get_pollfds(board->usb);
+        int r = list ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && list[i]; i++)
+                if (ret->n_usb < ARRAY_SIZE(ret->usb))
+                        ret->usb[ret->n_usb++] = list[i]->fd;
+                else
+                        r = -EMFILE;
+        libusb_free_pollfds(list);
+        return r;
+}
+
+int board_confine(const struct board *board, int channel, int output, bool may_reset,
+                  char message[static BOARD_MESSAGE_MAX])
+{
+        struct confinement c = {
+                .node = board->fd, .channel = channel, .output = output, .may_reset = may_reset
+        };
+        int r = look_up_fds(board, &c);
+
+        if (r == 0)
+                r = confine(&c);
+        if (r == 0)
+                return 0;
+        snprintf(message, BOARD_MESSAGE_MAX,
+                 "engine cannot confine itself: %s; nothing was sent to the board", strerror(-r));
+        return VERDICT_ENGINE_FAILED;
+}
+
+/* From here on the kernel refuses this node's holder every other interface, and drivers of the board. A kernel before 4.6
+ * does not know it. One that must be reset with others' interfaces on it keeps the right. */
+static void drop_rights(const struct board *board)
+{
+        uint32_t interfaces = UINT32_C(1) << board->dfu.interface;
+
+        if (board->dfu.interface < 32 && (board->dfu.dfu_mode || board->dfu.attributes & DFU_WILL_DETACH))
+                ioctl(board->fd, USBDEVFS_DROP_PRIVILEGES, &interfaces);
+}
+
+int board_claim(struct board *board, const struct board_wanted *wanted,
+                char message[static BOARD_MESSAGE_MAX])
+{
+        int r = identify(board, wanted, message);
+
+        if (r == 0)
+                r = wrap(board, message);
+        if (r == 0)
+                r = claim(board, message);
+        if (r == 0)
+                drop_rights(board);
+        return r;
+}
+
+/* Not libusb_reset_device(): that claims the interface again, and throws out whoever has it by then. */
 int board_reset(struct board *board)
 {
-        int r = libusb_reset_device(board->handle);
-
-        return r == LIBUSB_SUCCESS || r == LIBUSB_ERROR_NOT_FOUND || r == LIBUSB_ERROR_NO_DEVICE ? 0 : -EIO;
+        if (board->claimed)
+                libusb_release_interface(board->handle, board->dfu.interface);
+        board->claimed = false;
+        return ioctl(board->fd, USBDEVFS_RESET, NULL) == 0 || errno == ENODEV ? 0 : -EIO;
 }

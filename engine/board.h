@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The board on its device node: opened by this process itself, told by its own bytes what it is, and with the DFU
- * interface alone claimed. Nothing here resets it but board_reset(), and no DFU request is sent.
+ * interface alone claimed. Nothing here resets it but board_reset(), and no DFU request is sent. In two steps, so that
+ * whoever opened it can confine himself before he hears a byte of it.
  */
 #pragma once
 
@@ -29,8 +30,15 @@ struct board_wanted {
         bool any;            /* any DFU 1.1 device, not the mask ROM alone */
 };
 
-/* Returns 0 and *ret, or a verdict (positive) with message saying why, or -ENOMEM. */
+/* Opens the node, and all else that will be needed. Nothing is read. Returns 0 and *ret, or a verdict (positive) with
+ * message saying why, or -ENOMEM. */
 int board_open(const struct board_wanted *wanted, struct board **ret, char message[static BOARD_MESSAGE_MAX]);
+/* Confines this process to the board, for ever. channel, output: descriptors, or -1. Returns 0 or VERDICT_ENGINE_FAILED. */
+int board_confine(const struct board *board, int channel, int output, bool may_reset,
+                  char message[static BOARD_MESSAGE_MAX]);
+/* Finds out what it is, and claims its DFU interface. Returns as board_open() does; the rest is valid after 0. */
+int board_claim(struct board *board, const struct board_wanted *wanted,
+                char message[static BOARD_MESSAGE_MAX]);
 struct board *board_free(struct board *board);
 DEFINE_CLEANUP(struct board, board_free)
 

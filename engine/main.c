@@ -2,16 +2,17 @@
 /*
  * espdfu-engine: flashes one board, or sends it from run-time mode to DFU mode, and says how that ended. Started by
  * espdfud, one process a board, so that a hub, a kernel call or a descriptor that goes wrong costs one board.
+ * What it needs is open before it hears the first byte of a board, and no more than that is left to it: engine/confine.h.
  * Exit status: 0 when the verdict is `flashed` or `detached`, 1 for any other, 2 for wrong arguments.
  * With --probe it asks a board what it is and writes the answers, for espdfuctl; see engine/probe.h.
  */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "engine/confine.h"
 #include "engine/download.h"
 #include "engine/probe.h"
 
@@ -141,20 +142,18 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
         return 0;
 }
 
-/* SIGTERM becomes readable; nothing that this process starts can gain rights. */
-static int settle(void)
+/* SIGTERM becomes readable. Returns the descriptor, or a negative errno. */
+static int catch_signals(void)
 {
         sigset_t set;
+        int fd;
 
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return -errno;
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigaddset(&set, SIGINT);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
-        int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         return fd < 0 ? -errno : fd;
 }
 
@@ -166,21 +165,55 @@ static void reset_flashed(struct board *board, struct channel *channel, struct e
                 snprintf(message->text, sizeof(message->text), "flashed, but the reset failed");
 }
 
+/* What was inherited is closed, but for what belongs to it; the image's descriptor, too, as soon as it is mapped. */
+static int take_over(const struct arguments *a, struct payload *ret, char *message)
+{
+        const int keep[] = { a->image_fd, a->channel_fd };
+        int r = confine_close_others(keep, ARRAY_SIZE(keep));
+
+        if (r == 0)
+                r = payload_map(a->image_fd, ret, message);
+        close(a->image_fd);
+        return r <= 0 ? r : VERDICT_IMAGE_REFUSED;
+}
+
+/* Opens what is needed, and is confined to it before the first byte of image and board. As flash(). */
+static int meet(const struct arguments *a, int channel_fd, struct payload *payload, struct board **ret,
+                char *message)
+{
+        _cleanup_(board_freep) struct board *board = NULL;
+        int r = board_open(&a->wanted, &board, message);
+
+        /* DFU 1.1 has devices that wait for a reset after their DETACH; the ROM is none. */
+        if (r == 0)
+                r = board_confine(board, channel_fd, -1, a->reset || a->wanted.any, message);
+        if (r != 0)
+                return r;
+        payload_plan(payload, message);
+        r = board_claim(board, &a->wanted, message);
+        if (r != 0)
+                return r;
+        *ret = take_ptr(board);
+        return 0;
+}
+
 /* Returns a verdict, or a negative errno; message says more in either case. */
-static int flash(const struct arguments *a, struct channel *channel, int signal_fd,
-                 struct engine_message *message)
+static int flash(const struct arguments *a, struct channel *channel, struct engine_message *message)
 {
         _cleanup_(payload_unmap) struct payload payload = { 0 };
         _cleanup_(board_freep) struct board *board = NULL;
         _cleanup_(download_freep) struct download
                 *download = NULL; /* goes first: its transfers are the board's */
         const struct dfu *dfu;
-        int r;
+        int signal_fd, r;
 
-        r = payload_map(a->image_fd, &payload, message->text);
+        r = take_over(a, &payload, message->text);
         if (r != 0)
-                return r < 0 ? r : VERDICT_IMAGE_REFUSED;
-        r = board_open(&a->wanted, &board, message->text);
+                return r;
+        signal_fd = catch_signals();
+        if (signal_fd < 0)
+                return signal_fd;
+        r = meet(a, channel->fd, &payload, &board, message->text);
         if (r != 0)
                 return r;
         if (board->is_rom && !payload.is_archive)
@@ -193,7 +226,7 @@ static int flash(const struct arguments *a, struct channel *channel, int signal_
         r = download_new(board, &payload, channel, signal_fd, &download);
         if (r == 0)
                 r = download_run(download, &dfu);
-        if (r < 0)
+        if (r != 0)
                 return r;
         memcpy(message->text, dfu->message, MIN(sizeof(message->text), sizeof(dfu->message)));
         message->bytes_done = dfu->bytes_done;
@@ -217,7 +250,9 @@ static int probe(const struct arguments *a)
         int r;
 
         order.wanted.any = true;
-        r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : probe_run(&order, stdout, message);
+        r = confine_close_others(NULL, 0);
+        if (r == 0)
+                r = probe_run(&order, stdout, message);
         if (r == 0)
                 return 0;
         fprintf(stderr, "espdfu-engine: %s\n", r > 0 ? message : strerror(-r));
@@ -229,7 +264,7 @@ int main(int argc, char **argv)
         struct engine_message message = { .phase = PHASE_DOWNLOADING, .quiet_usec = CHANNEL_QUIET_MARGIN };
         struct arguments arguments;
         struct channel channel;
-        int r, signal_fd;
+        int r;
 
         r = parse_arguments(argc, argv, &arguments);
         if (r != 0)
@@ -241,8 +276,7 @@ int main(int argc, char **argv)
                 fprintf(stderr, "espdfu-engine: --channel-fd %d: %s\n", arguments.channel_fd, strerror(-r));
                 return 2;
         }
-        signal_fd = settle();
-        r = signal_fd < 0 ? signal_fd : flash(&arguments, &channel, signal_fd, &message);
+        r = flash(&arguments, &channel, &message);
         if (r < 0) {
                 snprintf(message.text, sizeof(message.text), "engine: %s", strerror(-r));
                 r = VERDICT_ENGINE_FAILED;

@@ -22,21 +22,6 @@ static int refuse(char *message, const char *why)
         return 1;
 }
 
-static int plan(struct payload *payload, char *message)
-{
-        struct fault fault;
-
-        if (erase_plan_make(payload->data, payload->size, &payload->plan, &fault) == 0) {
-                payload->is_archive = true;
-                return 0;
-        }
-        /* Not the ROM's; a device of another kind may want it. */
-        snprintf(message, PAYLOAD_MESSAGE_MAX, "image is no archive that the ROM takes: %.*s",
-                 PAYLOAD_MESSAGE_MAX - 48, fault.text);
-        payload->is_archive = false;
-        return 0;
-}
-
 int payload_map(int fd, struct payload *ret, char message[static PAYLOAD_MESSAGE_MAX])
 {
         struct payload payload = { 0 };
@@ -51,12 +36,23 @@ int payload_map(int fd, struct payload *ret, char message[static PAYLOAD_MESSAGE
                 return refuse(message, "expected 17 bytes to 64 MiB");
         payload.file_size = (size_t)st.st_size;
         payload.size = payload.file_size - DFU_SUFFIX_SIZE;
-        payload.data = mmap(NULL, payload.file_size, PROT_READ, MAP_SHARED, fd, 0);
+        /* Shared it is refused by Linux before 6.7, for it is sealed against writing. One copy in memory either way. */
+        payload.data = mmap(NULL, payload.file_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (payload.data == MAP_FAILED)
                 return -errno;
-        plan(&payload, message);
         *ret = payload;
         return 0;
+}
+
+void payload_plan(struct payload *payload, char message[static PAYLOAD_MESSAGE_MAX])
+{
+        struct fault fault;
+
+        payload->is_archive = erase_plan_make(payload->data, payload->size, &payload->plan, &fault) == 0;
+        /* Not the ROM's; a device of another kind may want it. */
+        if (!payload->is_archive)
+                snprintf(message, PAYLOAD_MESSAGE_MAX, "image is no archive that the ROM takes: %.*s",
+                         PAYLOAD_MESSAGE_MAX - 48, fault.text);
 }
 
 void payload_unmap(struct payload *payload)

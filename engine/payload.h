@@ -15,8 +15,11 @@ struct payload {
         struct erase_plan plan; /* of an archive */
 };
 
-/* fd: must be sealed against writing and resizing. Returns 0; 1 with message where it is nothing to send; -errno. */
+/* fd: must be sealed against writing and resizing; is no longer needed afterwards. No byte is looked at. Returns 0; 1 with
+ * message where it is nothing to send; -errno. */
 int payload_map(int fd, struct payload *ret, char message[static PAYLOAD_MESSAGE_MAX]);
+/* Looks at what it is; message says why the ROM would not take it, where it is no archive. */
+void payload_plan(struct payload *payload, char message[static PAYLOAD_MESSAGE_MAX]);
 void payload_unmap(struct payload *payload);
 
 /* Whether its DFU suffix is for this board. */

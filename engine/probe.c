@@ -59,8 +59,16 @@ int probe_run(const struct probe_order *order, FILE *out, char message[static BO
         const struct probe_question *question;
         struct probe_answer answer;
         enum probe_mode mode;
+        static char buffer[PROBE_LINE_MAX];
         int r = board_open(&order->wanted, &board, message);
 
+        /* libc would look at what out is when it writes first. */
+        if (r == 0 && setvbuf(out, buffer, _IOFBF, sizeof(buffer)) != 0)
+                return -EINVAL;
+        if (r == 0)
+                r = board_confine(board, -1, fileno(out), false, message);
+        if (r == 0)
+                r = board_claim(board, &order->wanted, message);
         if (r != 0)
                 return r;
         mode = board->dfu.dfu_mode ? PROBE_DFU : PROBE_RUN_TIME;

@@ -129,6 +129,14 @@ static ssize_t send_some(int socket, const char *text, size_t size, int fd)
         return sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
+/* What it said before it hung up, which connection_receive() has then. */
+static bool has_last_word(const struct connection *c)
+{
+        char byte;
+
+        return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 int connection_send_with(struct connection *c, const char *method, json_t *parameters, bool more, int fd)
 {
         _cleanup_(freep) char *text = NULL;
@@ -144,7 +152,7 @@ int connection_send_with(struct connection *c, const char *method, json_t *param
                 if (n < 0 && errno == EAGAIN)
                         return CONNECTION_TIMED_OUT;
                 if (n < 0 && errno == EPIPE)
-                        return CONNECTION_CLOSED;
+                        return has_last_word(c) ? 0 : CONNECTION_CLOSED;
                 if (n < 0 && errno != EINTR)
                         return -errno;
                 sent += n > 0 ? (size_t)n : 0;

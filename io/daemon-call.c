@@ -3,6 +3,13 @@
 
 #include <stdio.h>
 
+#include "core/messages.h"
+
+int daemon_refused(const struct varlink_reply *reply)
+{
+        return streq(reply->error, STATION_INTERFACE ".Busy") ? -EUSERS : -EPROTO;
+}
+
 void daemon_trouble(const char *socket, int r, char *why, size_t size)
 {
         switch (r) {
@@ -16,6 +23,9 @@ void daemon_trouble(const char *socket, int r, char *why, size_t size)
                 snprintf(why, size,
                          "espdfud has hung up: it restarts, was stopped, or could not start "
                          "(systemctl status espdfud)");
+                return;
+        case -EUSERS:
+                snprintf(why, size, "espdfud takes no more connections: it has too many clients");
                 return;
         case CONNECTION_NONSENSE:
         case -EPROTO:

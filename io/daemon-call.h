@@ -6,5 +6,8 @@
 
 #define DAEMON_CONNECT_MAX (5 * USEC_PER_SEC)
 
-/* r: of connection_*(), or -EPROTO for a reply that is not what the interface says. One line into why. */
+/* What an error is: -EUSERS: the daemon has no place; -EPROTO: none that is expected. */
+int daemon_refused(const struct varlink_reply *reply);
+
+/* r: of connection_*(), of daemon_refused(), or -EPROTO for a reply that is not what the interface says. One line into why. */
 void daemon_trouble(const char *socket, int r, char *why, size_t size);

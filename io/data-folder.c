@@ -126,6 +126,7 @@ int data_folder_read(struct data_folder *folder, const char *path, size_t max, s
 
         for (size_t i = 0; i < max && r == 0; i++) {
                 errno = 0;
+                /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what failed to open has set errno */
                 entry = readdir(folder->dir);
                 if (!entry)
                         return errno == 0 ? DATA_FOLDER_END
@@ -217,7 +218,7 @@ static int open_file(const char *path, uid_t owner, int *ret_fd, struct stat *re
 int data_file_check(const char *path, uid_t owner, size_t *ret_size, char **ret_why)
 {
         _cleanup_(closep) int fd = -EBADF;
-        struct stat st;
+        struct stat st = { 0 };
         int r = open_file(path, owner, &fd, &st, ret_why);
 
         if (r == 0)
@@ -237,12 +238,13 @@ int data_file_read(const char *path, uid_t owner, uint8_t **ret, size_t *ret_len
 {
         _cleanup_(freep) uint8_t *data = NULL;
         _cleanup_(closep) int fd = -EBADF;
-        struct stat st;
+        struct stat st = { 0 };
         size_t len = 0;
         int r = open_file(path, owner, &fd, &st, ret_why);
 
         if (r != 0)
                 return r;
+        /* NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): one that is empty was refused */
         data = malloc((size_t)st.st_size);
         if (!data)
                 return -ENOMEM;

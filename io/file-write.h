@@ -22,7 +22,13 @@ int new_file_commit(struct new_file *file);
 void new_file_done(struct new_file *file);
 
 /*
- * Writes a file so that path holds either what it held before or all of data, on disk. A symbolic link is followed.
- * Returns 0, -EINVAL (path is there and no regular file), -EISDIR, or what the system says; nothing is left behind.
+ * Writes a file so that path holds either what it held before or all of data, on disk. It belongs to who writes it: it keeps
+ * the rwx of a file of theirs, and no more than those; in place of another's it has those of a new file. A symbolic link of
+ * theirs or root's is followed.
+ * Returns 0, -EINVAL (path is there and no regular file), -EISDIR, -ELOOP (a symbolic link of another's, or too many), or what
+ * the system says; nothing is left behind.
  */
 int file_write(const char *path, const void *data, size_t len);
+
+/* Why it failed, in words. */
+const char *file_write_error_text(int r);

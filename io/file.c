@@ -68,10 +68,10 @@ static int read_whole(int fd, size_t size, size_t max_bytes, uint8_t **ret, size
 int file_read(const char *path, size_t max_bytes, uint8_t **ret, size_t *ret_len)
 {
         _cleanup_(closep) int fd = -EBADF;
-        struct stat st;
+        struct stat st = { 0 };
         int r = open_regular(path, &fd, &st);
 
-        return r < 0 ? r : read_whole(fd, (size_t)st.st_size, max_bytes, ret, ret_len);
+        return r != 0 ? r : read_whole(fd, (size_t)st.st_size, max_bytes, ret, ret_len);
 }
 
 bool file_is_trusted(const struct stat *st, uid_t owner)

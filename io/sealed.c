@@ -5,9 +5,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* since Linux 6.3: it is no program, and nobody makes it one */
+#endif
+
+static int new_memfd(const char *name)
+{
+        int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+        /* A kernel of before knows no such flag. */
+        return fd < 0 && errno == EINVAL ? memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING) : fd;
+}
+
 int sealed_memfd(const char *name, const uint8_t *data, size_t len)
 {
-        int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int fd = new_memfd(name);
 
         if (fd < 0)
                 return -errno;

@@ -19,6 +19,6 @@ struct client_option {
 #define CLIENT_GO_ON (-1)
 int client_options(int argc, char **argv, const struct client_option *options, size_t n, int max_arguments);
 /* The usage of a verb on stdout, from main()'s table; returns EXIT_DONE. Each program has its own. */
-int client_help(const char *verb);
+int client_help(const char *name);
 /* One option that is a whole number; false, and said so, if text is not one from min to max. */
 bool client_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret);

@@ -221,7 +221,7 @@ static int print_slots(const struct station_status *station, const struct table_
                 r = choice ? table_choose(table, choice) : table_fit(style, table, &fit);
         if (r == 0)
                 r = scols_print_table_to_string(table, &text);
-        if (r < 0)
+        if (r != 0)
                 return r;
         fputs(text, f);
         if (*text && text[strlen(text) - 1] != '\n')

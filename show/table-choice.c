@@ -59,7 +59,7 @@ bool table_is_chosen(const struct table_choice *choice)
 
 int table_choose(struct libscols_table *table, const struct table_choice *choice)
 {
-        struct libscols_column *columns[TABLE_COLUMNS_MAX], *before = NULL;
+        struct libscols_column *columns[TABLE_COLUMNS_MAX] = { 0 }, *before = NULL;
         size_t n = MIN(scols_table_get_ncols(table), (size_t)TABLE_COLUMNS_MAX);
         int r = scols_table_enable_noheadings(table, choice->no_headings);
 

@@ -186,7 +186,7 @@ char *format_word(const char *word)
 {
         char *text = strdup(word);
 
-        for (char *dash = text; dash && (dash = strchr(dash, '-'));)
+        for (char *dash = text ? strchr(text, '-') : NULL; dash; dash = strchr(dash, '-'))
                 *dash = ' ';
         return text;
 }

@@ -121,7 +121,9 @@ static int next_reply(struct call *call)
         call->has_reply = r == 0;
         if (r != 0)
                 return r;
-        if (call->reply.error || !json_is_array(json_object_get(call->reply.parameters, "attempts")))
+        if (call->reply.error)
+                return daemon_refused(&call->reply);
+        if (!json_is_array(json_object_get(call->reply.parameters, "attempts")))
                 return -EPROTO;
         return 0;
 }

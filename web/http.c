@@ -4,8 +4,11 @@
 #include <stdio.h>
 
 #include "core/text.h"
+#include "web/visitors.h"
 
-#define REQUEST_TIMEOUT 10 /* seconds without a byte, until it is known what is asked for */
+/* Seconds without a byte, until it is known what is asked for; and in all twice as many. */
+#define REQUEST_TIMEOUT 10
+#define RETRY_AFTER     "1" /* seconds */
 
 /* The files of this directory, as they are. */
 static const char page_html[] =
@@ -60,7 +63,9 @@ enum MHD_Result http_send(struct MHD_Connection *connection, unsigned status, co
         if (r == MHD_YES && status == MHD_HTTP_METHOD_NOT_ALLOWED)
                 r = MHD_add_response_header(response, "Allow", "GET, HEAD");
         if (r == MHD_YES && status == MHD_HTTP_SERVICE_UNAVAILABLE)
-                r = MHD_add_response_header(response, "Retry-After", "1");
+                r = MHD_add_response_header(response, "Connection", "close");
+        if (r == MHD_YES && status == MHD_HTTP_SERVICE_UNAVAILABLE)
+                r = MHD_add_response_header(response, "Retry-After", RETRY_AFTER);
         if (r == MHD_YES)
                 r = MHD_queue_response(connection, status, response);
         if (response)
@@ -141,9 +146,12 @@ static bool may_pass(struct MHD_Connection *connection, const char *method)
 static enum MHD_Result answer(struct web *web, struct MHD_Connection *connection, const char *path,
                               const char *method)
 {
-        const char *why = refuses(web, connection, path);
+        const char *why = visitors_refuse(web->visitors, connection);
         const struct route *route;
 
+        if (why)
+                return http_say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+        why = refuses(web, connection, path);
         if (why)
                 return http_say(connection, MHD_HTTP_FORBIDDEN, why);
         if (!streq(method, "GET") && !streq(method, "HEAD"))
@@ -164,32 +172,47 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
                                   void **seen)
 {
         static char has_been_here;
+        struct web *web = userdata;
 
         (void)version;
         (void)data;
         (void)size;
+        if (!*seen)
+                visitors_asked(web->visitors, connection);
         /* The first call is before the body. Answered then, the connection is closed behind it, and nothing more is read. */
         if (!*seen && may_pass(connection, method)) {
                 *seen = &has_been_here;
                 return MHD_YES;
         }
-        return answer(userdata, connection, path, method);
+        return answer(web, connection, path, method);
 }
 
 int http_start(struct web *web, int listening)
 {
+        unsigned silence_sec = MIN(web->timeout_sec, (unsigned)REQUEST_TIMEOUT);
+        int r = visitors_new(HTTP_CONNECTIONS_MAX, web->per_address, 2 * silence_sec * USEC_PER_SEC,
+                             &web->visitors);
+
+        if (r < 0)
+                return r;
         web->http = MHD_start_daemon(
                 MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL,
                 on_request, web, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listening, MHD_OPTION_CONNECTION_LIMIT,
-                (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, web->per_address,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_REQUEST_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-                MIN(web->timeout_sec, (unsigned)REQUEST_TIMEOUT), MHD_OPTION_THREAD_STACK_SIZE,
-                (size_t)HTTP_THREAD_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-        return web->http ? 0 : -EIO;
+                (unsigned)HTTP_CONNECTIONS_MAX + VISITORS_OVER, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+                web->per_address + VISITORS_OVER, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)HTTP_REQUEST_MAX, MHD_OPTION_CONNECTION_TIMEOUT, silence_sec,
+                MHD_OPTION_THREAD_STACK_SIZE, (size_t)HTTP_THREAD_STACK, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                MHD_OPTION_NOTIFY_CONNECTION, visitors_connection, web->visitors, MHD_OPTION_NOTIFY_COMPLETED,
+                visitors_answered, web->visitors, MHD_OPTION_END);
+        if (web->http)
+                return 0;
+        web->visitors = visitors_free(web->visitors);
+        return -EIO;
 }
 
 void http_stop(struct web *web)
 {
         MHD_stop_daemon(web->http);
         web->http = NULL;
+        web->visitors = visitors_free(web->visitors);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The HTTP side: a thread for each connection (libmicrohttpd), so that whoever is slow keeps nobody waiting. What there is to
- * ask for is a table; all else is refused. Bounds: connections, of them from one address, bytes of a request, and seconds
- * without a byte moving.
+ * ask for is a table; all else is refused. Bounds: connections, of them from one address (web/visitors.h), bytes and seconds of a
+ * request, and seconds without a byte moving.
  */
 #pragma once
 
@@ -18,12 +18,15 @@
 #define HTTP_THREAD_STACK      (512 * KIB)
 #define HTTP_HISTORY_CALLS_MAX 8 /* of the daemon, at a time: it has 16 places for a user */
 
+struct visitors;
+
 struct web {
         struct view *view;  /* borrowed */
         const char *socket; /* the daemon's; borrowed */
         struct guard guard;
         unsigned per_address, timeout_sec;
         atomic_uint history_calls;
+        struct visitors *visitors;
         struct MHD_Daemon *http;
 };
 

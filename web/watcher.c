@@ -30,11 +30,11 @@ static void wake_up(int signal)
         (void)signal;
 }
 
-/* 0, or a result of connection_*(), or -EPROTO: that was no Status. */
+/* 0, or a result of connection_*(), or of daemon_refused(), or -EPROTO: that was no Status. */
 static int take_reply(struct watcher *w, const struct varlink_reply *reply, bool header_alone)
 {
         if (reply->error)
-                return -EPROTO;
+                return daemon_refused(reply);
         return header_alone ? view_apply_header(w->view, reply->parameters)
                             : view_apply(w->view, reply->parameters);
 }

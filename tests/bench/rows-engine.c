@@ -69,6 +69,8 @@ void bench_engines(struct bench *bench)
                                             "mapped files alone, not their heap",
                                             STATISTIC_MAX,
                                             -1 };
+        /* Else root alone could look at them. */
+        static const char *const environment[] = { "ESPDFU_BED_DUMPABLE=1", NULL };
         double pss[BOARDS_MAX], of_bed[BOARDS_MAX];
         pid_t engines[BOARDS_MAX];
         unsigned n = bench->scale->boards;
@@ -78,6 +80,7 @@ void bench_engines(struct bench *bench)
                             "[policy probe]\nchip = esp32s3\nimage = @s3.bin\n");
         bed_set_hold(line.bed, USEC_PER_SEC);
         line.quiet = true;
+        line.environment = environment;
         start_daemon(&line);
         plug_many(&line, n, &slow);
         expect_downloading(&line, n);

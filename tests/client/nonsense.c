@@ -7,6 +7,7 @@
  *   begun     the beginning of a message       silent    nothing
  *   hang-up   hangs up                         flood     the same wrong reply without an end
  *   busy      what an espdfud says, without an end
+ *   full      what an espdfud says that has no place, before it is asked, and hangs up
  * With TIMES it ends after so many connections.
  */
 #include <signal.h>
@@ -38,6 +39,9 @@ static const struct kind {
         { "begun", "{\"parameters\":{\"station\":{\"name\":\"line3-a", 0, 0 },
         { "silent", "", 0, 0 },
         { "hang-up", NULL, 0, 0 },
+        { "full",
+          "{\"error\":\"io.espdfu.Station1.Busy\",\"parameters\":{\"message\":\"all places are taken\"}}", 1,
+          0 },
 };
 
 /* What never ends is sent so that the reader's end is never empty: many at once, into a big buffer. */
@@ -97,7 +101,9 @@ int main(int argc, char **argv)
                 peer = accept(fd, NULL, NULL);
                 if (peer < 0)
                         return 99;
-                if (read(peer, data, sizeof(data)) > 0 && kind->answer)
+                if (strcmp(kind->name, "full") == 0)
+                        (void)!write(peer, kind->answer, strlen(kind->answer) + 1);
+                else if (read(peer, data, sizeof(data)) > 0 && kind->answer)
                         answer(peer, kind);
                 close(peer);
         }

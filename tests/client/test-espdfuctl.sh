@@ -365,6 +365,9 @@ expect_err "nobody: no consumer of this name is registered: see espdfuctl consum
 ctl consumer register too-many
 expect_code 1
 expect_err "too-many: not registered: expected at most 32 consumers"
+ctl consumer register on-full-disk
+expect_code 1
+expect_err "espdfud: the ledger cannot be written: No space left on device"
 
 story "reload"
 ctl reload

@@ -9,6 +9,8 @@
 
 #include "client/slot-file.h"
 
+#define TEXT(s) ((char *)(uintptr_t)(s))
+
 static char a1[] = "A1", b2[] = "B2", path[] = "pci-0-usb-0:4.1", port[] = "1-4.2";
 static const struct named_port by_path = { a1, path, port }, by_port = { b2, NULL, port };
 
@@ -63,6 +65,33 @@ static void test_a_slot_is_found_by_line(void **state)
         assert_int_equal(slot_file_line("", "A1"), 0);
 }
 
+static void test_what_a_daemon_says_cannot_become_a_section_or_a_key(void **state)
+{
+        static const struct named_port bad[] = {
+                { TEXT("A1"), TEXT("pci-0\n[policy aaa]\nimage = /var/lib/espdfu/evil.dfu"), TEXT("1-1") },
+                { TEXT("A1"), NULL, TEXT("1-1\n[policy aaa]") },
+                { TEXT("A1"), TEXT("pci-0-usb-0:1"), TEXT("1-1\r") },
+                { TEXT("A1]\n[policy aaa"), NULL, TEXT("1-1") },
+                { TEXT("A1"), TEXT("pci-0\x1b[2J"), TEXT("1-1") },
+                { TEXT("A1"), TEXT("pci-0 ; more"), TEXT("1-1") },
+                { TEXT("A1"), TEXT("pci-0#1"), TEXT("1-1") },
+                { TEXT("A1"), TEXT("pci-*"), TEXT("1-1") },
+                { TEXT("A1"), NULL, TEXT("1-*") },
+                { TEXT("A1"), TEXT(""), TEXT("1-1") },
+                { TEXT("A1"), NULL, NULL },
+        };
+        char *got = NULL;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                assert_false(named_port_is_sound(&bad[i]));
+                assert_int_equal(slot_file_put("", &bad[i], 1, &got), -EINVAL);
+                assert_null(got);
+        }
+        assert_true(named_port_is_sound(&by_path));
+        assert_true(named_port_is_sound(&by_port));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -70,6 +99,7 @@ int main(void)
                 cmocka_unit_test(test_a_slot_that_is_replaced_goes_up_to_the_next_section),
                 cmocka_unit_test(test_what_only_looks_like_the_slot_stays),
                 cmocka_unit_test(test_a_slot_is_found_by_line),
+                cmocka_unit_test(test_what_a_daemon_says_cannot_become_a_section_or_a_key),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,7 +360,8 @@ static int fake_consumer(void *userdata, enum consumer_action action, const char
         static const char *const actions[] = { "register", "acknowledge", "unregister" };
         int r = sequence > s->n_attempts                                 ? -ERANGE
                 : action != CONSUMER_REGISTER && !streq(name, "bridge")  ? -ENOENT
-                : action == CONSUMER_REGISTER && streq(name, "too-many") ? -ENOSPC
+                : action == CONSUMER_REGISTER && streq(name, "too-many") ? -EUSERS
+                : streq(name, "on-full-disk")                            ? -ENOSPC
                                                                          : 0;
 
         if (s->error)

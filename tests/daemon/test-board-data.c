@@ -319,6 +319,22 @@ static void test_s2_whose_detach_was_cut_off_by_the_daemon_s_stop_gets_its_file(
         assert_int_equal(on_disk(*state, "SELECT count(*) FROM board_data"), 1);
 }
 
+/* Its engine was killed first, and its job had another attempt to come. */
+static void test_s2_whose_job_was_to_try_again_when_the_daemon_died_gets_its_file(void **state)
+{
+        struct board_data_want before = board("j1", NULL, 1), back = board("j2", NULL, 2);
+        const struct attempt_record failed = ended(VERDICT_ENGINE_FAILED, NOON);
+
+        put("a");
+        put("b");
+        give(*state, &before, "a");
+        assert_int_equal(try_close(*state, 1, &failed, NULL).r, 0);
+        data_restart(*state);
+        back.dfu_mode = true;
+        give(*state, &back, "a");
+        assert_int_equal(on_disk(*state, "SELECT count(*) FROM board_data"), 1);
+}
+
 static void test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended(void **state)
 {
         struct board_data_want first = board("j1", NULL, 1), other = board("j2", NULL, 2);
@@ -327,7 +343,7 @@ static void test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended(void **state)
         put("a");
         put("b");
         give(*state, &first, "a");
-        assert_int_equal(try_close(*state, 1, &failed, NULL).r, 0);
+        assert_int_equal(try_close(*state, 1, &failed, &first.presence).r, 0); /* and final */
         data_restart(*state);
         other.dfu_mode = true;
         give(*state, &other, "b");
@@ -594,6 +610,7 @@ int main(void)
                 TEST(test_s2_keeps_its_file_through_detach),
                 TEST(test_s2_that_comes_back_from_detach_to_a_new_daemon_gets_its_file),
                 TEST(test_s2_whose_detach_was_cut_off_by_the_daemon_s_stop_gets_its_file),
+                TEST(test_s2_whose_job_was_to_try_again_when_the_daemon_died_gets_its_file),
                 TEST(test_s2_in_dfu_mode_is_not_the_one_whose_attempt_ended),
                 TEST(test_same_content_under_another_name_is_not_given_twice),
                 TEST(test_same_content_is_not_claimed_twice_either),

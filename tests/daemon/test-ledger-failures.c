@@ -271,6 +271,42 @@ static void test_damaged_schema_is_refused(void **state)
         assert_refused(s, -EUCLEAN, "move the file away");
 }
 
+static void test_damaged_table_is_refused_with_what_to_do(void **state)
+{
+        struct station *s = *state;
+        char garbage[4096];
+        int fd;
+
+        station_start(s, BOOT, NOON);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, NULL);
+        station_stop(s);
+        memset(garbage, 0x55, sizeof(garbage));
+        fd = open(s->path, O_WRONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        for (off_t page = 1; page < 20; page++) /* all but the first, where the schema is */
+                assert_int_equal(pwrite(fd, garbage, sizeof(garbage), page * 4096), sizeof(garbage));
+        close(fd);
+        assert_refused(s, -EUCLEAN, "expected a ledger: move the file away");
+}
+
+static void test_what_is_no_regular_file_is_called_by_its_name(void **state)
+{
+        struct station *s = *state;
+
+        assert_int_equal(mkdir(s->path, 0700), 0);
+        assert_refused(s, -EISDIR, ": a directory: expected a regular file");
+        assert_int_equal(rmdir(s->path), 0);
+        assert_int_equal(mkfifo(s->path, 0600), 0);
+        assert_refused(s, -EINVAL, ": a pipe: expected a regular file");
+        assert_int_equal(unlink(s->path), 0);
+        assert_int_equal(symlink(s->path, s->path), 0);
+        assert_refused(s, -ELOOP, "Too many levels of symbolic links: expected a regular file");
+        assert_int_equal(unlink(s->path), 0);
+        assert_int_equal(symlink("nowhere", s->path), 0);
+        assert_refused(s, -ENOENT, "a symbolic link to a file that is not there: expected a regular file");
+        assert_int_equal(unlink(s->path), 0);
+}
+
 static void test_missing_directory_is_named(void **state)
 {
         struct station *s = *state;
@@ -375,7 +411,7 @@ static void test_full_file_system_is_told_until_there_is_space(void **state)
         struct station *s = *state;
         struct attempt_record record = board_on(slot_a1);
         char filler[96], chunk[4096] = { 0 };
-        struct answer last = { 0 };
+        struct answer last = { 0 }, consumer = { 0 };
         int fd;
 
         if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
@@ -394,11 +430,25 @@ static void test_full_file_system_is_told_until_there_is_space(void **state)
         wait_for(s, &last);
         assert_int_equal(last.r, -ENOSPC);
         assert_non_null(strstr(ledger_trouble(s->ledger), "No space left on device"));
+        assert_int_equal(ledger_consumer(s->ledger, CONSUMER_REGISTER, "bridge", 0, NOON, USEC_INFINITY,
+                                         take_answer, &consumer),
+                         0);
+        wait_for(s, &consumer);
+        assert_int_equal(consumer.r, -ENOSPC); /* not: too many of them */
 
         assert_int_equal(ftruncate(fd, 0), 0);
         close(fd);
         open_attempt(s, &record);
         assert_null(ledger_trouble(s->ledger));
+        station_stop(s);
+
+        fd = open(filler, O_WRONLY | O_CLOEXEC);
+        while (write(fd, chunk, sizeof(chunk)) > 0)
+                ;
+        assert_refused(s, -ENOSPC, "no space left on its disk: free some");
+        assert_int_equal(ftruncate(fd, 0), 0);
+        close(fd);
+        station_start(s, BOOT, NOON);
         station_stop(s);
         assert_int_equal(umount(s->dir), 0);
 }
@@ -414,6 +464,8 @@ int main(void)
                 STATION_TEST(test_ledger_of_an_older_espdfu_keeps_its_presences),
                 STATION_TEST(test_ledger_of_a_newer_espdfu_is_refused),
                 STATION_TEST(test_damaged_schema_is_refused),
+                STATION_TEST(test_damaged_table_is_refused_with_what_to_do),
+                STATION_TEST(test_what_is_no_regular_file_is_called_by_its_name),
                 STATION_TEST(test_missing_directory_is_named),
                 STATION_TEST(test_files_are_for_the_owner_and_readable_for_the_group),
                 STATION_TEST(test_file_that_is_moved_away_is_told_until_it_is_back),

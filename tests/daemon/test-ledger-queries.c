@@ -285,7 +285,7 @@ static void test_consumers_are_bounded_in_number(void **state)
                 snprintf(name, sizeof(name), "c%d", i);
                 assert_int_equal(consumer(s, CONSUMER_REGISTER, name, 0).r, 0);
         }
-        assert_int_equal(consumer(s, CONSUMER_REGISTER, "one-more", 0).r, -ENOSPC);
+        assert_int_equal(consumer(s, CONSUMER_REGISTER, "one-more", 0).r, -EUSERS);
         assert_int_equal(consumer(s, CONSUMER_REGISTER, "c0", 0).r, 0);
         assert_null(ledger_trouble(s->ledger));
 }

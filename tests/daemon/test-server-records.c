@@ -257,6 +257,8 @@ static void test_wrong_orders_about_consumers_say_why(void **state)
         expect_refusal(c, "NoSuchConsumer", "nobody");
         ask(c, "RegisterConsumer", json_pack("{s:s}", "consumer", "too-many"));
         expect_refusal(c, "TooManyConsumers", "too-many");
+        ask(c, "RegisterConsumer", json_pack("{s:s}", "consumer", "on-full-disk"));
+        expect_error(c, STATION "Failed", "message", "the ledger cannot be written: No space left on device");
         ask(c, "Acknowledge", json_pack("{s:s}", "consumer", "bridge"));
         expect_error(c, SERVICE "InvalidParameter", "parameter", "sequence");
         ask(c, "RegisterConsumer", json_pack("{s:s, s:i}", "consumer", "bridge", "sequence", -1));

@@ -170,6 +170,37 @@ static void test_one_way_means_no_answer_but_it_is_done(void **state)
         assert_int_equal(server_n_connections(w.server), 0);
 }
 
+/* A flood that was killed does not keep the daemon busy with answers that nobody reads. */
+static void test_questions_of_who_has_left_are_not_asked(void **state)
+{
+        static const char ask[] = "{\"method\":\"" STATION "History\"}";
+        struct client *c = connect_as(0, true);
+
+        (void)state;
+        for (unsigned i = 0; i < 100; i++)
+                assert_int_equal(send(c->fd, ask, sizeof(ask), MSG_NOSIGNAL), sizeof(ask));
+        call(c, "{\"method\":\"" STATION "Reload\",\"oneway\":true}");
+        hang_up(c);
+        assert_true(w.station.n_history <= 3);    /* while the last call was sent */
+        assert_int_equal(w.station.n_reloads, 1); /* but what it told is done */
+        assert_int_equal(server_n_connections(w.server), 0);
+}
+
+/* It is told what was expected, and then the connection ends. */
+static void expect_cut_off(struct client *c, const char *what)
+{
+        const char *message;
+
+        expect_hang_up(c);
+        assert_non_null(c->reply.error);
+        assert_string_equal(c->reply.error, STATION "Failed");
+        message = json_string_value(json_object_get(c->reply.parameters, "message"));
+        assert_non_null(message);
+        assert_memory_equal(message, what, strlen(what));
+        assert_non_null(strstr(message, ": expected calls, JSON objects of at most 65536 bytes"));
+        hang_up(c);
+}
+
 static void test_nonsense_ends_the_connection(void **state)
 {
         static const char *const texts[] = { "",
@@ -184,9 +215,7 @@ static void test_nonsense_ends_the_connection(void **state)
                 struct client *c = connect_client();
 
                 call(c, texts[i]);
-                expect_hang_up(c);
-                assert_null(c->reply.message);
-                hang_up(c);
+                expect_cut_off(c, "what came is no call");
         }
         assert_int_equal(server_n_connections(w.server), 0);
 }
@@ -199,8 +228,37 @@ static void test_a_message_without_end_ends_the_connection(void **state)
         (void)state;
         memset(much, ' ', sizeof(much));
         send_bytes(c, much, sizeof(much));
-        expect_hang_up(c);
-        hang_up(c);
+        expect_cut_off(c, "a call that is too long");
+}
+
+static void test_a_call_that_does_not_end_has_a_time_limit(void **state)
+{
+        static const char text[] = "{\"method\":\"" SERVICE "GetInfo\"}";
+        struct client *slow = connect_client(), *patient = connect_client();
+        uint64_t begun = now_usec();
+
+        (void)state;
+        w.options.call_usec = 300 * USEC_PER_MSEC;
+        for (size_t i = 0; !slow->closed; i++) {
+                send_bytes(slow, &text[i % 8], 1); /* it goes on and on, and that does not help it */
+                take_reply(slow);
+                sd_event_run(w.event, 20 * USEC_PER_MSEC);
+                assert_true(now_usec() < begun + PATIENCE);
+        }
+        assert_true(now_usec() >= begun + w.options.call_usec);
+        expect_cut_off(slow, "a call that does not end");
+        /* Between calls there is no limit, and a whole call meets none. */
+        call_method(patient, SERVICE "GetInfo", NULL, false);
+        expect_reply(patient);
+        expect_idle();
+        send_bytes(patient, text, 8);
+        send_bytes(patient, text + 8, sizeof(text) - 8);
+        expect_reply(patient);
+        expect_idle();
+        sd_event_run(w.event, 2 * w.options.call_usec);
+        assert_false(take_reply(patient));
+        assert_false(patient->closed);
+        hang_up(patient);
 }
 
 /* ---- who may ---- */
@@ -296,40 +354,76 @@ static void test_a_member_of_the_group_may_act(void **state)
         assert_int_equal(status, 0);
 }
 
-static void test_no_user_takes_all_places_and_some_are_kept(void **state)
+/* How many connections the server takes of a user; it says why not of the first that it does not take. */
+static size_t come_all(uid_t uid, bool may_act, struct client **clients, const char *why)
 {
-        struct client *clients[SERVER_CONNECTIONS_MAX] = { NULL }, *c;
+        size_t n = 0;
+
+        for (;;) {
+                struct client *c = connect_as(uid, may_act);
+
+                if (!take_reply(c)) {
+                        clients[n++] = c;
+                        continue;
+                }
+                assert_string_equal(c->reply.error, STATION "Busy");
+                assert_string_equal(json_string_value(json_object_get(c->reply.parameters, "message")), why);
+                expect_hang_up(c);
+                hang_up(c);
+                return n;
+        }
+}
+
+static void test_no_user_takes_all_places_and_who_is_turned_away_is_told_why(void **state)
+{
+        static const char of_user[] = "this user has as many connections as one may have";
+        static const char most[] = "most places are taken, and this user has some";
+        struct client *clients[ADMISSION_CONNECTIONS_MAX] = { NULL };
         size_t n = 0;
 
         (void)state;
-        for (; n < SERVER_CONNECTIONS_USER_MAX; n++)
-                clients[n] = connect_as(1000, false);
-        assert_int_equal(server_n_connections(w.server), SERVER_CONNECTIONS_USER_MAX);
-        c = connect_as(1000, false);
-        expect_hang_up(c);
-        hang_up(c);
-
-        for (; n < SERVER_CONNECTIONS_MAX - SERVER_CONNECTIONS_RESERVED; n++)
-                clients[n] = connect_as(2000 + (uid_t)n / 10, false);
-        c = connect_as(3000, false);
-        expect_hang_up(c);
-        hang_up(c);
-
-        for (; n < SERVER_CONNECTIONS_MAX; n++)
-                clients[n] = connect_as(0, true);
-        assert_int_equal(server_n_connections(w.server), SERVER_CONNECTIONS_MAX);
-        c = connect_as(4000, true);
-        expect_hang_up(c);
-        hang_up(c);
+        for (uid_t uid = 1000; uid < 1004; uid++)
+                n += come_all(uid, false, clients + n, of_user);
+        assert_int_equal(n, 64);
+        n += come_all(1004, false, clients + n, most);
+        assert_int_equal(n, 68);
+        /* The group and root are not kept out by it. */
+        n += come_all(1005, true, clients + n, of_user);
+        assert_int_equal(n, 84);
+        n += come_all(0, true, clients + n, "all places are taken");
+        assert_int_equal(n, ADMISSION_CONNECTIONS_MAX);
+        assert_int_equal(server_n_connections(w.server), ADMISSION_CONNECTIONS_MAX);
 
         call_method(clients[0], SERVICE "GetInfo", NULL, false);
         expect_reply(clients[0]);
-        hang_up(clients[0]);
-        clients[0] = connect_as(1000, false);
-        assert_int_equal(server_n_connections(w.server), SERVER_CONNECTIONS_MAX);
         for (size_t i = 0; i < n; i++)
                 hang_up(clients[i]);
         assert_int_equal(server_n_connections(w.server), 0);
+}
+
+/* A user's script that hangs up and connects again may do so faster than the loop comes round. */
+static void test_place_of_who_has_just_left_is_free(void **state)
+{
+        struct client *clients[16], *c;
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+                clients[i] = connect_as(1000, false);
+        c = calloc(1, sizeof(*c));
+        assert_non_null(c);
+        c->in.limit = VARLINK_REPLY_MAX;
+        c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
+        assert_int_equal(connect(c->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        close(clients[0]->fd); /* both are there before the loop looks */
+        clients[0]->fd = -1;
+        call_method(c, SERVICE "GetInfo", NULL, false);
+        expect_reply(c);
+        assert_null(c->reply.error);
+        hang_up(c);
+        for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
+                hang_up(clients[i]);
 }
 
 /* ---- the socket itself ---- */
@@ -346,21 +440,48 @@ static void test_a_second_daemon_is_refused(void **state)
         hang_up(watch()); /* the first one is unharmed */
 }
 
-static void test_a_socket_that_a_dead_daemon_left_is_replaced(void **state)
+/* In the server's place, which is free. */
+static int bind_a_socket(void)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        return fd;
+}
+
+static void test_a_socket_that_a_dead_daemon_left_is_replaced(void **state)
+{
         struct stat st;
         int fd;
 
         (void)state;
         w.server = server_free(w.server);
-        memcpy(address.sun_path, w.path, strlen(w.path) + 1);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        fd = bind_a_socket();
         close(fd);
         assert_int_equal(server_new(w.event, &w.options, &fake_station_ops, &w.station, &w.server), 0);
         assert_int_equal(stat(w.path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0666);
+        hang_up(watch());
+}
+
+/* As a process does that a daemon had started, for the moment that it takes to die with it. */
+static void test_a_socket_that_a_dead_daemon_left_is_replaced_while_somebody_has_it_open(void **state)
+{
+        int fd, status;
+        pid_t listener;
+
+        (void)state;
+        w.server = server_free(w.server);
+        fd = bind_a_socket();
+        listener = fork();
+        if (listener == 0)
+                _exit(listen(fd, 5) < 0);
+        assert_int_equal(waitpid(listener, &status, 0), listener);
+        assert_int_equal(status, 0);
+        assert_int_equal(server_new(w.event, &w.options, &fake_station_ops, &w.station, &w.server), 0);
+        close(fd);
         hang_up(watch());
 }
 
@@ -407,14 +528,18 @@ int main(void)
                 TEST(test_a_call_may_come_byte_by_byte),
                 TEST(test_a_caller_who_says_no_more_is_still_answered),
                 TEST(test_one_way_means_no_answer_but_it_is_done),
+                TEST(test_questions_of_who_has_left_are_not_asked),
                 TEST(test_nonsense_ends_the_connection),
                 TEST(test_a_message_without_end_ends_the_connection),
                 TEST(test_everybody_may_look_and_few_may_act),
                 TEST(test_the_kernel_says_who_is_there),
                 TEST(test_a_member_of_the_group_may_act),
-                TEST(test_no_user_takes_all_places_and_some_are_kept),
+                TEST(test_no_user_takes_all_places_and_who_is_turned_away_is_told_why),
+                TEST(test_place_of_who_has_just_left_is_free),
+                TEST(test_a_call_that_does_not_end_has_a_time_limit),
                 TEST(test_a_second_daemon_is_refused),
                 TEST(test_a_socket_that_a_dead_daemon_left_is_replaced),
+                TEST(test_a_socket_that_a_dead_daemon_left_is_replaced_while_somebody_has_it_open),
                 TEST(test_a_file_that_is_no_socket_is_left_alone),
                 TEST(test_a_socket_that_systemd_opened_is_served_and_stays),
         };

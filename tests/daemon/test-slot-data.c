@@ -113,7 +113,7 @@ static void start(void)
                                      .changed = on_slot,
                                      .places_changed = on_places,
                                      .image_seen = on_image };
-        assert_int_equal(images_new(&world.images), 0);
+        assert_int_equal(images_new(UINT64_MAX, &world.images), 0);
         assert_int_equal(board_data_new(st->event, st->ledger, on_data, NULL, &world.board_data), 0);
         assert_int_equal(engine_program_open(FAKE_ENGINE, &world.engine), 0);
 }

@@ -124,7 +124,7 @@ static int begin(void **state)
                 .flapping = on_flapping,
         };
         configure("[policy probe]\nchip = esp32s3\nimage = @/s3.bin\nattempts = 20\n");
-        assert_int_equal(images_new(&line.world.images), 0);
+        assert_int_equal(images_new(UINT64_MAX, &line.world.images), 0);
         assert_int_equal(
                 board_data_new(line.world.event, line.world.ledger, on_data, NULL, &line.world.board_data),
                 0);

@@ -6,6 +6,7 @@
  * A board with a MAC is found in the ledger by it, an ESP32-S2 by its slot and its turn there.
  */
 #include "tests/integration/day.h"
+#include "tests/integration/rows.h"
 
 void day_expect_job(struct day *day, struct day_board *board, unsigned slot, enum verdict verdict)
 {
@@ -31,23 +32,6 @@ struct rows {
 static const char *text_of(const json_t *row, const char *key)
 {
         return json_string_value(json_object_get(row, key));
-}
-
-/* Each number once, from 1 on: nothing is open, nothing is missing. */
-static void expect_sequence_without_gaps(const json_t *rows)
-{
-        size_t n = json_array_size(rows), i;
-        g_autofree bool *seen = g_new0(bool, n + 1);
-        json_t *row;
-
-        json_array_foreach(rows, i, row)
-        {
-                json_int_t sequence = json_integer_value(json_object_get(row, "sequence"));
-
-                if (sequence < 1 || sequence > (json_int_t)n || seen[sequence])
-                        fail_msg("row %zu has number %lld of %zu", i, (long long)sequence, n);
-                seen[sequence] = true;
-        }
 }
 
 /* ---- entries and jobs ---- */
@@ -232,49 +216,11 @@ static void expect_file_in_flash(struct day *day, const struct day_entry *entry)
         gsize size;
 
         assert_true(g_file_get_contents(entry->file, &content, &size, NULL));
-        assert_int_equal(size, DAY_DATA_SIZE);
+        assert_int_equal(size, STOCK_DATA_SIZE);
         assert_string_equal(entry->file + strlen(day->line.dir) + 1, content); /* as it was put there */
-        if (!rom_flash_equals(bed_rom(entry->board->bed), DAY_DATA_ADDRESS, content, size))
+        if (!rom_flash_equals(bed_rom(entry->board->bed), STOCK_DATA_ADDRESS, content, size))
                 fail_msg("%s: its flash has not %s, which the ledger says it got", describe(day, entry),
                          entry->file);
-}
-
-static void expect_old_bytes(const struct day_board *board, uint32_t from, uint32_t to)
-{
-        g_autofree uint8_t *old = g_malloc(to - from);
-
-        memset(old, DAY_OLD_BYTE, to - from);
-        if (!rom_flash_equals(bed_rom(board->bed), from, old, to - from))
-                fail_msg("board %u (%s, chip %u): something was written between %#x and %#x", board->number,
-                         board->kind->name, board->chip, from, to);
-}
-
-static uint32_t sector_end(uint32_t address)
-{
-        return (address + ROM_SECTOR_SIZE - 1) / ROM_SECTOR_SIZE * ROM_SECTOR_SIZE;
-}
-
-/* Outside the sectors of its image, and of its file, the flash is as it was before, whatever became of the board. */
-static void expect_nothing_beside_it(const struct day_board *board, bool has_data)
-{
-        uint32_t data_end = DAY_DATA_ADDRESS + DAY_DATA_SIZE;
-
-        expect_old_bytes(board, 0, DAY_BOOT_ADDRESS);
-        expect_old_bytes(board, sector_end(DAY_BOOT_ADDRESS + DAY_BOOT_SIZE), DAY_DATA_ADDRESS);
-        if (!has_data)
-                expect_old_bytes(board, DAY_DATA_ADDRESS, data_end);
-        expect_old_bytes(board, data_end, DAY_APP_ADDRESS);
-        expect_old_bytes(board, sector_end(DAY_APP_ADDRESS + DAY_APP_SIZE), DAY_OLD_SIZE);
-        assert_true(rom_flash_is_blank(bed_rom(board->bed), DAY_OLD_SIZE, DAY_FLASH_SIZE - DAY_OLD_SIZE));
-}
-
-/* Erased behind the end of each file. */
-static void expect_blank_ends(const struct rom *rom)
-{
-        uint32_t boot_end = DAY_BOOT_ADDRESS + DAY_BOOT_SIZE, app_end = DAY_APP_ADDRESS + DAY_APP_SIZE;
-
-        assert_true(rom_flash_is_blank(rom, boot_end, sector_end(boot_end) - boot_end));
-        assert_true(rom_flash_is_blank(rom, app_end, sector_end(app_end) - app_end));
 }
 
 static void expect_right_flash(struct day *day, const struct day_board *board, const struct day_entry *last,
@@ -288,7 +234,7 @@ static void expect_right_flash(struct day *day, const struct day_board *board, c
         if (!last) {
                 assert_int_equal(counters->requests[ROM_DETACH], 0);
                 assert_int_equal(counters->requests[ROM_DNLOAD], 0);
-                expect_old_bytes(board, 0, DAY_OLD_SIZE);
+                stock_expect_untouched(bed_rom(board->bed));
                 return;
         }
         if (board->interrupted ? counters->completed < times : counters->completed != times)
@@ -298,7 +244,7 @@ static void expect_right_flash(struct day *day, const struct day_board *board, c
                 return;
         if (!rom_flash_has_image(bed_rom(board->bed), image->data, image->payload_size))
                 fail_msg("%s: its flash is not the image", describe(day, last));
-        expect_blank_ends(bed_rom(board->bed));
+        stock_expect_blank_ends(bed_rom(board->bed));
         if (last->file)
                 expect_file_in_flash(day, last);
 }
@@ -318,7 +264,7 @@ static void expect_right_flashes(struct day *day)
                                 has_data = has_data || gets_a_file(day, last);
                         }
                 expect_right_flash(day, &day->boards[i], last, times);
-                expect_nothing_beside_it(&day->boards[i], has_data);
+                stock_expect_nothing_beside(bed_rom(day->boards[i].bed), has_data);
         }
         bed_unlock(day->line.bed);
 }
@@ -366,11 +312,11 @@ static void expect_no_file_twice(struct day *day)
 
 void day_close_book(struct day *day)
 {
-        json_t *rows = day_export(day);
+        json_t *rows = rows_export(&day->line);
 
-        day_expect_csv_agrees(day, rows);
-        day_expect_whole_jobs(rows);
-        expect_sequence_without_gaps(rows);
+        rows_expect_csv_agrees(&day->line, rows);
+        rows_expect_whole_jobs(rows);
+        rows_expect_sequence_without_gaps(rows);
         expect_jobs_of_the_book(day, rows);
         expect_others_interrupted(rows);
         expect_figures(day, rows);

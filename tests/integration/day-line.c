@@ -34,57 +34,17 @@ static const char policies[] = "[policy gizmo]\n"
                                "reflash = never\n"
                                "retry-delay = 500ms\n";
 
-static void make_image(struct day *day, const char *name, uint16_t pid, unsigned seed,
-                       struct sample_image *image)
-{
-        const struct sample_spec spec = {
-                .pid = pid,
-                .flash_size = DAY_FLASH_SIZE,
-                .files = { { "boot.bin", DAY_BOOT_ADDRESS, DAY_BOOT_SIZE, seed },
-                           { "app.bin", DAY_APP_ADDRESS, DAY_APP_SIZE, seed + 2 } },
-                .n_files = 2,
-        };
-        g_autofree char *path = line_path(&day->line, name);
-
-        sample_image_done(image);
-        sample_image_make(&spec, image);
-        assert_int_equal(sample_image_write(image, path), 0);
-}
-
-static void write_file(struct day *day, const char *name, const void *data, size_t len)
-{
-        g_autofree char *path = line_path(&day->line, name);
-
-        assert_true(g_file_set_contents(path, data, (gssize)len, NULL));
-        assert_int_equal(chmod(path, 0644), 0);
-}
-
-static void make_folder(struct day *day, const char *name, unsigned n)
-{
-        g_autofree char *folder = line_path(&day->line, name);
-
-        assert_int_equal(mkdir(folder, 0755), 0);
-        for (unsigned i = 0; i < n; i++) {
-                g_autofree char *file = g_strdup_printf("%s/unit-%u.bin", name, i);
-                uint8_t content[DAY_DATA_SIZE];
-
-                sample_fill(content, sizeof(content), i + 17);
-                g_snprintf((char *)content, 64, "%s", file); /* no two are alike */
-                write_file(day, file, content, sizeof(content));
-        }
-}
-
 static void sign_s3(struct day *day)
 {
         g_autofree char *keys = line_path(&day->line, "conf/keys.d");
         uint8_t signature[SIGNATURE_SIZE];
 
         assert_int_equal(mkdir(keys, 0755), 0);
-        write_file(day, "conf/keys.d/vendor.pem", PUBLIC_3, strlen(PUBLIC_3));
+        stock_file(&day->line, "conf/keys.d/vendor.pem", PUBLIC_3, strlen(PUBLIC_3));
         assert_int_equal(signature_make(PRIVATE_3, strlen(PRIVATE_3), day->line.s3.data, day->line.s3.size,
                                         signature, NULL),
                          0);
-        write_file(day, "s3.bin.sig", signature, sizeof(signature));
+        stock_file(&day->line, "s3.bin.sig", signature, sizeof(signature));
 }
 
 static void lay_out_slots(struct day *day)
@@ -140,12 +100,12 @@ void day_begin(struct day *day)
         g_snprintf(day->owner, sizeof(day->owner), "ESPDFU_DATA_OWNER=%u", (unsigned)geteuid());
         day->environment[0] = day->owner;
         day->line.environment = day->environment;
-        make_image(day, "s2.bin", 0x0002, 3, &day->line.s2);
-        make_image(day, "s3.bin", 0x0009, 5, &day->line.s3);
-        make_image(day, "p4.bin", 0x0012, 7, &day->p4);
+        stock_image(&day->line, "s2.bin", 0x0002, 3, &day->line.s2);
+        stock_image(&day->line, "s3.bin", 0x0009, 5, &day->line.s3);
+        stock_image(&day->line, "p4.bin", 0x0012, 7, &day->p4);
         sign_s3(day);
-        make_folder(day, "nvs", 2 * day->n_boards + SPARE_FILES);
-        make_folder(day, "cal", day->n_boards + SPARE_FILES);
+        stock_folder(&day->line, "nvs", 2 * day->n_boards + SPARE_FILES);
+        stock_folder(&day->line, "cal", day->n_boards + SPARE_FILES);
         lay_out_slots(day);
         day_configure(day, 6);
         start_daemon(&day->line);

@@ -72,7 +72,7 @@ static struct bed_board *make_board(struct day *day, struct day_slot *slot, cons
         struct rom_config config = {
                 .chip = board->chip,
                 .timing = { .transfer_usec = board->kind->transfer_usec },
-                .flash_size = DAY_FLASH_SIZE,
+                .flash_size = STOCK_FLASH_SIZE,
                 .starts_in_dfu_mode = board->kind->in_dfu_mode,
                 .product = board->kind->not_the_rom ? "gizmo" : NULL,
         };
@@ -81,7 +81,7 @@ static struct bed_board *make_board(struct day *day, struct day_slot *slot, cons
         memcpy(config.mac, board->mac, sizeof(config.mac));
         bed = bed_plug(day->line.bed, slot->port, &config);
         bed_lock(day->line.bed);
-        rom_flash_fill(bed_rom(bed), 0, DAY_OLD_BYTE, DAY_OLD_SIZE);
+        stock_fill_flash(bed_rom(bed));
         for (unsigned i = 0; i < board->kind->n_faults; i++)
                 rom_add_fault(bed_rom(bed), &board->kind->faults[i]);
         bed_unlock(day->line.bed);
@@ -510,6 +510,7 @@ static void tell_where_it_stands(struct day *day)
                                       status->message ? status->message : "-");
         }
         print_message("the daemon said:\n%s\n", bed_output(day->line.daemon));
+        line_show_standstill(&day->line);
 }
 
 static void wait_for_news(struct day *day, struct news *news)

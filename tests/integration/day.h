@@ -11,20 +11,9 @@
  */
 #pragma once
 
-#include "tests/integration/line.h"
+#include "tests/integration/stock.h"
 
-#define DAY_SLOTS        40
-#define DAY_DATA_ADDRESS 0x9000
-#define DAY_DATA_SIZE    4096
-
-/* Each image has two files. What is on a board before its flash begins with old bytes; the rest is blank. */
-#define DAY_FLASH_SIZE   (4 * MIB)
-#define DAY_BOOT_ADDRESS 0x1000
-#define DAY_BOOT_SIZE    3000
-#define DAY_APP_ADDRESS  0x10000
-#define DAY_APP_SIZE     5000
-#define DAY_OLD_BYTE     0xa5
-#define DAY_OLD_SIZE     0x20000 /* bytes */
+#define DAY_SLOTS 40
 
 /* What the operator does with a board. */
 enum day_script {
@@ -125,8 +114,4 @@ void day_work(struct day *day);
 /* day-book.c */
 void day_expect_job(struct day *day, struct day_board *board, unsigned slot, enum verdict verdict);
 void day_close_book(struct day *day);
-/* day-export.c. rows: all attempts, the oldest first, as `espdfuctl export --format json` writes them. */
-json_t *day_export(struct day *day);
-void day_expect_csv_agrees(struct day *day, const json_t *rows);
-void day_expect_whole_jobs(const json_t *rows);
 void day_end(struct day *day);

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/integration/standstill.h"
+
 /* ---- files ------------------------------------------------------------------- */
 
 char *line_path(const struct line *line, const char *name)
@@ -40,6 +42,13 @@ void line_configure(struct line *line, const char *config)
         g_autofree char *text = g_strjoinv(prefix, parts);
 
         write_text(line, "conf/espdfud.conf", text);
+}
+
+void line_show_standstill(const struct line *line)
+{
+        g_autofree char *socket = line_path(line, "socket");
+
+        standstill_show(bed_pid(line->daemon), socket);
 }
 
 static void remove_tree(const char *path)
@@ -257,6 +266,8 @@ static void expect(struct line *line, const char *what, bool (*holds)(void *user
                         slot->attempt, slot->message ? slot->message : "-",
                         verdict_to_string(slot->last_verdict), slot->last_message ? slot->last_message : "-");
         print_message("the daemon said:\n%s\n", line->daemon ? bed_output(line->daemon) : "(not running)");
+        if (line->daemon)
+                line_show_standstill(line);
         fail_msg("waited in vain: %s", what);
 }
 
@@ -357,40 +368,56 @@ void expect_bytes_done(struct line *line, const char *slot, uint64_t at_least)
         expect(line, "progress", has_bytes, &e);
 }
 
+/* An assertion leaves the function: nothing is asserted while the bed holds still, else it does so for ever. */
+static struct rom_counters counters_of(struct line *line, struct bed_board *board)
+{
+        struct rom_counters counters;
+
+        bed_lock(line->bed);
+        counters = *rom_counters(bed_rom(board));
+        bed_unlock(line->bed);
+        return counters;
+}
+
+bool flash_is_right(struct line *line, struct bed_board *board)
+{
+        const struct sample_image *image = rom_pid(bed_rom(board)) == 0x0002 ? &line->s2 : &line->s3;
+        bool right;
+
+        bed_lock(line->bed);
+        right = rom_flash_has_image(bed_rom(board), image->data, image->payload_size);
+        bed_unlock(line->bed);
+        return right;
+}
+
 void expect_flashed(struct line *line, const char *slot, struct bed_board *board)
 {
-        const struct sample_image *image;
+        struct rom_counters counters;
 
         expect_phase(line, slot, PHASE_FLASHED);
-        bed_lock(line->bed);
-        image = rom_pid(bed_rom(board)) == 0x0002 ? &line->s2 : &line->s3;
-        assert_true(rom_flash_has_image(bed_rom(board), image->data, image->payload_size));
-        assert_int_equal(rom_counters(bed_rom(board))->raw_downloads, 0);
-        assert_int_equal(rom_counters(bed_rom(board))->violations, 0);
-        bed_unlock(line->bed);
+        counters = counters_of(line, board);
+        assert_true(flash_is_right(line, board));
+        assert_int_equal(counters.raw_downloads, 0);
+        assert_int_equal(counters.violations, 0);
 }
 
 void expect_untouched(struct line *line, struct bed_board *board)
 {
-        const struct rom_counters *counters;
+        struct rom_counters counters = counters_of(line, board);
 
-        bed_lock(line->bed);
-        counters = rom_counters(bed_rom(board));
-        assert_int_equal(counters->requests[ROM_DETACH], 0);
-        assert_int_equal(counters->requests[ROM_DNLOAD], 0);
-        assert_int_equal(counters->written_pages, 0);
-        bed_unlock(line->bed);
+        assert_int_equal(counters.requests[ROM_DETACH], 0);
+        assert_int_equal(counters.requests[ROM_DNLOAD], 0);
+        assert_int_equal(counters.written_pages, 0);
 }
 
 /* ---- programs ------------------------------------------------------------------ */
 
-void start_daemon(struct line *line)
+void launch_daemon(struct line *line)
 {
         g_autofree char *conf = line_path(line, "conf"), *state = line_path(line, "state"),
                         *socket = line_path(line, "socket");
         const char *argv[12] = { ESPDFUD, "--config", conf, "--state", state, "--socket", socket };
         size_t n = 7;
-        struct expectation e = { .line = line, .n_updates = line->n_updates };
         struct bed_spawn_options show = { .environment = line->environment,
                                           .show_output = getenv("LINE_SHOW") != NULL };
 
@@ -401,6 +428,18 @@ void start_daemon(struct line *line)
                 argv[n++] = line->engine;
         }
         line->daemon = bed_spawn(line->bed, argv, &show);
+}
+
+void start_daemon(struct line *line)
+{
+        launch_daemon(line);
+        expect_ready(line);
+}
+
+void expect_ready(struct line *line)
+{
+        struct expectation e = { .line = line, .n_updates = line->n_updates };
+
         expect_log(line, "is ready on");
         start_watching(line);
         expect(line, "the first status", is_told, &e);
@@ -408,9 +447,14 @@ void start_daemon(struct line *line)
 
 void stop_daemon(struct line *line)
 {
+        int status;
+
         stop_watching(line);
         bed_kill(line->daemon, SIGTERM);
-        if (bed_wait_child(line->daemon, PATIENCE) != 0)
+        status = bed_wait_child(line->daemon, PATIENCE);
+        if (status == -ETIMEDOUT)
+                line_show_standstill(line);
+        if (status != 0)
                 fail_msg("espdfud did not exit with 0; it said:\n%s", bed_output(line->daemon));
         line->daemon = NULL;
 }
@@ -444,6 +488,10 @@ int ctl(struct line *line, char **ret_output, const char *const *arguments)
                 argv[n++] = arguments[i];
         child = bed_spawn(line->bed, argv, &options);
         status = bed_wait_child(child, PATIENCE);
+        if (status == -ETIMEDOUT)
+                standstill_show(bed_pid(child), NULL);
+        if (line->daemon && (status == -ETIMEDOUT || strstr(bed_output(child), "does not answer within")))
+                line_show_standstill(line);
         if (ret_output)
                 *ret_output = g_strdup(bed_output(child));
         return status;
@@ -462,6 +510,11 @@ void expect_ctl(struct line *line, const char *text, const char *const *argument
         if (ctl(line, &said, arguments) != 0)
                 fail_msg("espdfuctl %s: %s", arguments[0], said);
         expect_said(said, text);
+}
+
+uint64_t line_now_usec(void)
+{
+        return (uint64_t)g_get_monotonic_time();
 }
 
 /* ---- boards -------------------------------------------------------------------- */

@@ -52,8 +52,14 @@ void line_end(struct line *line);
 
 void line_configure(struct line *line, const char *config);
 char *line_path(const struct line *line, const char *name); /* to be freed */
+/* The last words about its daemon, which runs: see standstill.h. */
+void line_show_standstill(const struct line *line);
 
+/* The program runs; it may be long until it is ready. */
+void launch_daemon(struct line *line);
 void start_daemon(struct line *line);
+/* One that was launched; then it is watched. */
+void expect_ready(struct line *line);
 /* start_daemon() watches, stop_daemon() ends it: a watcher costs the daemon something. */
 void start_watching(struct line *line);
 void stop_watching(struct line *line);
@@ -65,6 +71,8 @@ void reload_daemon(struct line *line);
 int ctl(struct line *line, char **ret_output, const char *const *arguments);
 /* It does it, and says text ("" for anything). */
 void expect_ctl(struct line *line, const char *text, const char *const *arguments);
+/* CLOCK_MONOTONIC. */
+uint64_t line_now_usec(void);
 /* said has text in it. */
 void expect_said(const char *said, const char *text);
 
@@ -82,6 +90,8 @@ void expect_last_verdict(struct line *line, const char *slot, enum verdict verdi
 void expect_bytes_done(struct line *line, const char *slot, uint64_t at_least);
 /* Phase flashed, and the flash holds what the image of its chip says. */
 void expect_flashed(struct line *line, const char *slot, struct bed_board *board);
+/* Whether it does. */
+bool flash_is_right(struct line *line, struct bed_board *board);
 void expect_log(struct line *line, const char *text);
 /* Whether nothing that could write to the board was ever sent. */
 void expect_untouched(struct line *line, struct bed_board *board);

@@ -330,7 +330,7 @@ static void test_doctor_asks_the_station(void **state)
 
 static void test_doctor_is_told_nonsense(void **state)
 {
-        g_autofree char *said = NULL, *socket = line_path(&line, "socket");
+        g_autofree char *said = NULL;
 
         (void)state;
         install();

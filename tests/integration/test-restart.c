@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The daemon stops, dies, starts again, is told to load its configuration anew; a second one is kept out. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "tests/integration/line.h"
 
@@ -135,6 +138,26 @@ static void test_second_daemon_on_the_same_socket_is_refused(void **state)
         expect_flashed(&line, "1-4.1", board);
 }
 
+/* Who is killed while it starts an engine leaves a process that has its locks for a moment. */
+static void test_daemon_waits_for_what_a_killed_one_left_to_let_go(void **state)
+{
+        g_autofree char *path = line_path(&line, "state/lock");
+        struct bed_board *board;
+        int fd;
+
+        (void)state;
+        kill_daemon(&line);
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+        launch_daemon(&line);
+        expect_log(&line, "is in use: waiting");
+        close(fd);
+        expect_ready(&line);
+        board = plug(&line, "1-4.1", ROM_S2);
+        expect_flashed(&line, "1-4.1", board);
+}
+
 static void test_configuration_with_errors_is_refused_in_one_go(void **state)
 {
         g_autofree char *conf = line_path(&line, "conf"), *other = line_path(&line, "other"),
@@ -220,6 +243,7 @@ int main(void)
                 TEST(test_stop_lets_a_running_download_end),
                 TEST(test_stop_cancels_a_download_that_takes_longer_than_stop_time),
                 TEST(test_second_daemon_on_the_same_socket_is_refused),
+                TEST(test_daemon_waits_for_what_a_killed_one_left_to_let_go),
                 TEST(test_configuration_with_errors_is_refused_in_one_go),
                 TEST(test_reload_with_an_error_leaves_the_station_as_it_was),
                 TEST(test_reload_brings_a_policy_to_a_board_that_waits_for_one),

@@ -113,6 +113,31 @@ static void test_interface_that_somebody_else_has_claimed_is_busy(void **state)
         expect_untouched(&line, board);
 }
 
+/* A descriptor of no length: whoever walks along them gets nowhere. */
+static const struct rom_config lying = { .chip = ROM_S2, .lies = { { 18 + 9, 0 } } };
+
+static void test_board_whose_descriptors_contradict_themselves_is_seen_and_left_alone(void **state)
+{
+        struct bed_board *board = plug_with(&line, "1-4.1", &lying);
+
+        (void)state;
+        expect_phase(&line, "1-4.1", PHASE_NO_POLICY);
+        expect_message(&line, "1-4.1", "no policy for ESP32-S2 with descriptors that contradict themselves");
+        expect_untouched(&line, board);
+}
+
+static void test_board_that_comes_from_detach_with_such_descriptors_is_failed_for_them(void **state)
+{
+        struct rom_config config = lying;
+
+        (void)state;
+        config.lies_in_dfu_mode_alone = true;
+        plug_with(&line, "1-4.1", &config);
+        expect_phase(&line, "1-4.1", PHASE_FAILED);
+        assert_int_equal(slot_of(&line, "1-4.1")->last_verdict, VERDICT_NOT_DFU);
+        expect_said(slot_of(&line, "1-4.1")->message, "descriptors");
+}
+
 /* ---- engines ------------------------------------------------------------------- */
 
 static pid_t engine_pid(void)
@@ -263,6 +288,8 @@ int main(void)
                 TEST(test_board_whose_verification_fails_is_failed_not_done),
                 TEST(test_board_that_hangs_is_given_up_and_its_neighbour_does_not_notice),
                 TEST(test_interface_that_somebody_else_has_claimed_is_busy),
+                TEST(test_board_whose_descriptors_contradict_themselves_is_seen_and_left_alone),
+                TEST(test_board_that_comes_from_detach_with_such_descriptors_is_failed_for_them),
                 TEST(test_board_of_a_killed_engine_is_flashed_by_the_next_attempt),
                 TEST(test_image_with_a_wrong_crc_is_never_sent),
                 TEST(test_image_for_another_chip_is_never_sent),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Files that the kernel makes up as they are read: what fstat(2) tells of them is not their length. */
+/* Files that the kernel makes up as they are read, of which fstat(2) does not tell the length; and files that are replaced in
+ * directories where others write, too. */
+#include "io/file-write.h"
 #include "io/file.h"
 #include "tests/io/temp-dir.h"
 
@@ -45,12 +47,91 @@ static void test_attribute_at_the_bound_is_read_and_over_it_refused(void **state
         assert_string_equal((char *)data, "0123456789");
 }
 
+/* ---- files that are replaced ---- */
+
+#define SOMEBODY 65534
+
+static void expect_text(const char *path, const char *text)
+{
+        _cleanup_(freep) uint8_t *data = NULL;
+        size_t len;
+
+        assert_int_equal(file_read(path, 100, &data, &len), 0);
+        assert_string_equal((char *)data, text);
+}
+
+static void expect_ours(const char *path, mode_t mode)
+{
+        struct stat st;
+
+        assert_return_code(lstat(path, &st), errno);
+        assert_int_equal(st.st_uid, geteuid());
+        assert_int_equal(st.st_mode, S_IFREG | mode);
+}
+
+static void test_file_of_ours_that_is_replaced_keeps_its_mode_and_no_setuid(void **state)
+{
+        (void)state;
+        write_text("old", "old");
+        assert_return_code(chmod("old", 06640), errno);
+        assert_int_equal(file_write("old", "new", 3), 0);
+        expect_text("old", "new");
+        expect_ours("old", 0640);
+}
+
+static void test_mode_that_somebody_else_chose_is_not_that_of_our_file(void **state)
+{
+        mode_t mask = umask(022);
+
+        (void)state;
+        if (geteuid() != 0)
+                skip();
+        write_text("theirs", "old");
+        assert_return_code(chown("theirs", SOMEBODY, SOMEBODY), errno);
+        assert_return_code(chmod("theirs", 06777), errno);
+        assert_int_equal(file_write("theirs", "new", 3), 0);
+        expect_ours("theirs", 0644);
+        umask(mask);
+}
+
+static void test_links_of_ours_are_followed(void **state)
+{
+        (void)state;
+        make_dir("dir");
+        write_text("dir/file", "old");
+        assert_return_code(symlink("file", "dir/second"), errno);
+        assert_return_code(symlink("dir/second", "first"), errno);
+        assert_int_equal(file_write("first", "new", 3), 0);
+        expect_text("dir/file", "new");
+        expect_ours("dir/file", 0644);
+        assert_int_equal(readlink("dir/second", (char[8]){ 0 }, 8), 4);
+}
+
+static void test_link_of_somebody_else_does_not_choose_what_is_replaced(void **state)
+{
+        (void)state;
+        if (geteuid() != 0)
+                skip();
+        write_text("precious", "old");
+        assert_return_code(symlink("precious", "theirs"), errno);
+        assert_return_code(lchown("theirs", SOMEBODY, SOMEBODY), errno);
+        assert_return_code(symlink("theirs", "ours"), errno);
+        assert_int_equal(file_write("theirs", "new", 3), -ELOOP);
+        assert_int_equal(file_write("ours", "new", 3), -ELOOP);
+        expect_text("precious", "old");
+        assert_non_null(strstr(file_write_error_text(-ELOOP), "a symbolic link of another user's"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_attribute_that_says_it_is_empty_is_read_to_its_end),
                 cmocka_unit_test(test_attribute_that_says_more_than_the_bound_and_is_shorter_is_read),
                 in_temp_dir(test_attribute_at_the_bound_is_read_and_over_it_refused),
+                in_temp_dir(test_file_of_ours_that_is_replaced_keeps_its_mode_and_no_setuid),
+                in_temp_dir(test_mode_that_somebody_else_chose_is_not_that_of_our_file),
+                in_temp_dir(test_links_of_ours_are_followed),
+                in_temp_dir(test_link_of_somebody_else_does_not_choose_what_is_replaced),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

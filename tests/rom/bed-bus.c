@@ -86,14 +86,29 @@ bool transfer_take_back(struct bed_board *board, struct transfer *t)
         return g_queue_remove(&board->queue, t);
 }
 
+/* What the request that was carried out just now did to the model's downloads. */
+static void note_downloads(struct bed_board *board, unsigned n_before, unsigned completed_before)
+{
+        const struct rom_counters *now = rom_counters(board->rom);
+        struct bed_download download = { .begin_usec = (uint64_t)g_get_real_time() };
+
+        if (now->archives > n_before)
+                g_array_append_val(board->downloads, download);
+        if (now->completed > completed_before)
+                g_array_index(board->downloads, struct bed_download, board->downloads->len - 1)
+                        .end_usec = (uint64_t)g_get_real_time();
+}
+
 static void turn_begin(struct bed_board *board)
 {
+        unsigned n = rom_counters(board->rom)->archives, completed = rom_counters(board->rom)->completed;
         struct transfer *t = g_queue_pop_head(&board->queue);
         uint64_t start = MAX(board->free_usec, t->submitted_usec);
 
         board->active = true;
         board->turn = t;
         rom_control(board->rom, &t->setup, t->data ? t->data->data + t->data_offset : NULL, &board->reply);
+        note_downloads(board, n, completed);
         board->due_usec = board->reply.answer == ROM_SILENCE ? USEC_INFINITY
                                                              : start + board->reply.delay_usec;
 }

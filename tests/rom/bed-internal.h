@@ -63,16 +63,18 @@ struct bed_board {
         struct bed *bed;
         struct rom *rom;
         char port[BED_PORT_MAX];
-        struct node *node;      /* the present, or last, stay */
-        GHashTable *properties; /* of the test: name -> value, "" removes it */
-        int occupied;           /* an interface, or -1 */
-        GQueue queue;           /* of struct transfer, in the order they came */
-        bool active;            /* a transfer has its turn: */
-        struct transfer *turn;  /* it; NULL when the host took it back */
-        struct rom_reply reply; /* what will become of it */
-        uint64_t due_usec;      /* when */
-        uint64_t free_usec;     /* the one before was through then */
-        uint64_t return_usec;   /* comes back by itself then; USEC_INFINITY: does not */
+        struct node *node;       /* the present, or last, stay */
+        GHashTable *properties;  /* of the test: name -> value, "" removes it */
+        int occupied;            /* an interface, or -1 */
+        GQueue queue;            /* of struct transfer, in the order they came */
+        bool active;             /* a transfer has its turn: */
+        struct transfer *turn;   /* it; NULL when the host took it back */
+        struct rom_reply reply;  /* what will become of it */
+        uint64_t due_usec;       /* when */
+        uint64_t free_usec;      /* the one before was through then */
+        GArray *downloads;       /* of struct bed_download */
+        uint64_t forgotten_usec; /* 0: it is not */
+        uint64_t return_usec;    /* comes back by itself then; USEC_INFINITY: does not */
 };
 
 struct bed {
@@ -88,6 +90,8 @@ struct bed {
         unsigned last_devnum[BED_BUSES_MAX + 1]; /* by bus: given last */
         bool devnum_taken[BED_BUSES_MAX + 1][BED_DEVNUM_MAX + 1];
         unsigned long long seqnum;
+        GAsyncQueue *events; /* of what udev says, in its order */
+        GThread *udev;       /* says it */
         uint64_t hold_usec;
         FILE *openers; /* owned; NULL: nobody opened anything yet */
 };
@@ -132,6 +136,9 @@ void client_free(gpointer client);
 void node_add(struct bed *bed, struct node *node);
 void node_remove(struct bed *bed, struct node *node);
 void bed_add_hubs(struct bed *bed, const char *port);
+/* The thread that says it; without the lock. */
+void bed_start_udev(struct bed *bed);
+void bed_stop_udev(struct bed *bed);
 void node_send_uevent(struct bed *bed, const struct node *node, const char *action);
 /* The sysfs path of a port, as "/sys/devices/…/usb1/1-4/1-4.1". */
 void port_syspath(const char *port, char *ret, size_t size);

@@ -4,6 +4,7 @@
  *
  *      bed-probe monitor            events with the tag espdfu, until it is killed
  *      bed-probe enumerate          initialized devices with the tag espdfu
+ *      bed-probe scan               whatever is in sysfs, and whether a udevd is there
  *      bed-probe claim NODE         claims the DFU interface and waits to be killed
  *      bed-probe status NODE        GETSTATUS
  *      bed-probe detach NODE        DETACH
@@ -74,27 +75,47 @@ static int monitor(void)
         return sd_event_loop(event) < 0;
 }
 
-static int enumerate(void)
+static void show_all(struct udev_enumerate *e)
 {
-        struct udev *udev = udev_new();
-        struct udev_enumerate *e = udev_enumerate_new(udev);
         struct udev_list_entry *entry;
 
-        udev_enumerate_add_match_subsystem(e, "usb");
-        udev_enumerate_add_match_tag(e, "espdfu");
-        udev_enumerate_add_match_is_initialized(e);
         udev_enumerate_scan_devices(e);
         udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(e))
         {
-                struct udev_device *d = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
+                struct udev_device *d = udev_device_new_from_syspath(udev_enumerate_get_udev(e),
+                                                                     udev_list_entry_get_name(entry));
 
                 if (d) {
                         show(d);
                         udev_device_unref(d);
                 }
         }
+}
+
+static int enumerate(void)
+{
+        struct udev *udev = udev_new();
+        struct udev_enumerate *e = udev_enumerate_new(udev);
+
+        udev_enumerate_add_match_subsystem(e, "usb");
+        udev_enumerate_add_match_tag(e, "espdfu");
+        udev_enumerate_add_match_is_initialized(e);
+        show_all(e);
         udev_enumerate_unref(e);
         udev_unref(udev);
+        return 0;
+}
+
+static int scan(void)
+{
+        struct udev *udev = udev_new();
+        struct udev_enumerate *e = udev_enumerate_new(udev);
+
+        udev_enumerate_add_match_subsystem(e, "usb");
+        show_all(e);
+        udev_enumerate_unref(e);
+        udev_unref(udev);
+        printf("udevd is %s\n", access("/run/udev/control", F_OK) < 0 ? "not there" : "there");
         return 0;
 }
 
@@ -259,6 +280,8 @@ int main(int argc, char *argv[])
                 return monitor();
         if (argc == 2 && streq(argv[1], "enumerate"))
                 return enumerate();
+        if (argc == 2 && streq(argv[1], "scan"))
+                return scan();
         if (argc < 3)
                 return 2;
         handle = open_node(argv[2]);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define LISTENER_SEC                                                                                         \
-        2 /* after which an event is lost on a listener that does not listen, as in a full netlink buffer */
+        10 /* after which an event is lost on one that does not listen, as in a full netlink buffer */
 #define USB_MAJOR  189U
 #define SPEED_FULL "12"
 #define SPEED_HIGH "480"
@@ -48,6 +48,23 @@ static void append_hex(GString *s, const uint8_t *data, size_t len)
 {
         for (size_t i = 0; i < len; i++)
                 g_string_append_printf(s, "%02X", data[i]);
+}
+
+/* ---- files ---------------------------------------------------------------------------- */
+
+static void write_file(const char *path, const char *contents)
+{
+        g_autofree char *directory = g_path_get_dirname(path);
+
+        FILE *f = g_mkdir_with_parents(directory, 0755) < 0 ? NULL : fopen(path, "we"); /* no fsync */
+
+        if (!f || fputs(contents, f) < 0 || fclose(f) != 0)
+                g_error("bed: %s: %m", path);
+}
+
+static void touch(const char *path)
+{
+        write_file(path, "");
 }
 
 /* ---- properties ---------------------------------------------------------------------- */
@@ -138,6 +155,21 @@ static char *properties_of(const struct node *node)
         return g_string_free(s, FALSE);
 }
 
+/*
+ * What the kernel says itself, in a device's "uevent". The rest is udevd's, and only in its database: by that a program can tell
+ * a board that is whole from one whose files are still being written.
+ */
+static bool is_of_the_kernel(const char *property)
+{
+        static const char *const names[] = { "DEVNAME=", "DEVTYPE=", "DRIVER=", "PRODUCT=", "TYPE=",
+                                             "BUSNUM=",  "DEVNUM=",  "MAJOR=",  "MINOR=" };
+
+        for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+                if (str_has_prefix(property, names[i]))
+                        return true;
+        return false;
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
 /* How libudev's monitor filters in the kernel: MurmurHash2 of the strings, and a filter of 64 bits for tags. */
@@ -178,7 +210,7 @@ struct monitor_header {
         uint32_t subsystem_hash, devtype_hash, tags_high, tags_low;
 };
 
-static void send_to(const char *path, const void *message, size_t len)
+static void send_to(const char *path, const GByteArray *message)
 {
         const struct timeval patience = { .tv_sec = LISTENER_SEC };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -188,7 +220,8 @@ static void send_to(const char *path, const void *message, size_t len)
                 g_error("bed: socket: %m");
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        if (sendto(fd, message, len, 0, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        if (sendto(fd, message->data, message->len, 0, (const struct sockaddr *)&address, sizeof(address)) <
+            0) {
                 if (errno == ECONNREFUSED) /* a listener that has ended */
                         unlink(path);
                 else if (errno != ENOENT)
@@ -197,11 +230,58 @@ static void send_to(const char *path, const void *message, size_t len)
         close(fd);
 }
 
+/* A message, and who listened when it happened. */
+struct event {
+        GByteArray *message; /* owned; NULL: there will be no more */
+        glob_t listeners;    /* owned */
+};
+
+/*
+ * A thread of its own: a queue of ten datagrams is all that a listener has, and one that is slow may wait for the bed, or for
+ * umockdev, which waits for the bed. Who sends while it has the bed's lock would wait for itself.
+ */
+static void *udev_main(void *userdata)
+{
+        struct bed *bed = userdata;
+        bool more = true;
+
+        while (more) {
+                struct event *event = g_async_queue_pop(bed->events);
+
+                more = event->message;
+                for (size_t i = 0; more && i < event->listeners.gl_pathc; i++)
+                        send_to(event->listeners.gl_pathv[i], event->message);
+                if (more) {
+                        globfree(&event->listeners);
+                        g_byte_array_unref(event->message);
+                }
+                g_free(event);
+        }
+        return NULL;
+}
+
+void bed_start_udev(struct bed *bed)
+{
+        g_autofree char *control = g_strdup_printf("%s/run-udev/control", bed->root);
+
+        touch(control); /* by which programs see that there is a udevd */
+        bed->events = g_async_queue_new();
+        bed->udev = g_thread_new("udev", udev_main, bed);
+}
+
+void bed_stop_udev(struct bed *bed)
+{
+        g_async_queue_push(bed->events, g_new0(struct event, 1));
+        g_thread_join(bed->udev);
+        g_async_queue_unref(bed->events);
+}
+
 static void broadcast(struct bed *bed, const char *action, const char *syspath, const char *properties,
                       const char *tags)
 {
         g_autofree char *pattern = g_strdup_printf("%s/event[0-9]*", bed->root);
-        g_autoptr(GByteArray) message = g_byte_array_new();
+        GByteArray *message = g_byte_array_new();
+        struct event *event = g_new0(struct event, 1);
         g_autofree char *text = g_strdup_printf("ACTION=%s\nDEVPATH=%s\nSUBSYSTEM=usb\nSEQNUM=%llu\n%s",
                                                 action, syspath + strlen("/sys"), ++bed->seqnum, properties);
         uint64_t bits = bloom(tags);
@@ -216,18 +296,15 @@ static void broadcast(struct bed *bed, const char *action, const char *syspath, 
                 .tags_high = htonl((uint32_t)(bits >> 32)),
                 .tags_low = htonl((uint32_t)bits),
         };
-        glob_t listeners;
-
         g_byte_array_append(message, (const guint8 *)&header, sizeof(header));
         g_byte_array_append(message, (const guint8 *)text, header.properties_len);
         for (size_t i = sizeof(header); i < message->len; i++)
                 if (message->data[i] == '\n')
                         message->data[i] = '\0';
-        if (glob(pattern, GLOB_NOSORT, NULL, &listeners) != 0)
-                return;
-        for (size_t i = 0; i < listeners.gl_pathc; i++)
-                send_to(listeners.gl_pathv[i], message->data, message->len);
-        globfree(&listeners);
+        event->message = message;
+        if (glob(pattern, GLOB_NOSORT, NULL, &event->listeners) != 0)
+                event->listeners = (glob_t){ 0 };
+        g_async_queue_push(bed->events, event);
 }
 
 void node_send_uevent(struct bed *bed, const struct node *node, const char *action)
@@ -239,13 +316,14 @@ void node_send_uevent(struct bed *bed, const struct node *node, const char *acti
 
 /* ---- udev's database ------------------------------------------------------------------ */
 
-static void write_file(const char *path, const char *contents)
+/* Whoever reads it finds all of it, or none. */
+static void write_at_once(struct bed *bed, const char *path, const char *contents)
 {
         g_autofree char *directory = g_path_get_dirname(path);
+        g_autofree char *unfinished = g_strdup_printf("%s/run-udev/unfinished", bed->root);
 
-        FILE *f = g_mkdir_with_parents(directory, 0755) < 0 ? NULL : fopen(path, "we"); /* no fsync */
-
-        if (!f || fputs(contents, f) < 0 || fclose(f) != 0)
+        write_file(unfinished, contents);
+        if (g_mkdir_with_parents(directory, 0755) < 0 || rename(unfinished, path) < 0)
                 g_error("bed: %s: %m", path);
 }
 
@@ -269,11 +347,6 @@ static void each_tag_file(struct bed *bed, const struct node *node, void (*use)(
         }
 }
 
-static void touch(const char *path)
-{
-        write_file(path, "");
-}
-
 static void delete (const char *path)
 {
         unlink(path);
@@ -288,14 +361,15 @@ static void database_add(struct bed *bed, const struct node *node)
 
         g_string_append_printf(s, "I:%" PRIu64 "\n", node->usec_initialized);
         for (char **line = lines; *line; line++)
-                if (str_has_prefix(*line, "ID_"))
+                if (**line && !is_of_the_kernel(*line) && !str_has_prefix(*line, "TAGS=") &&
+                    !str_has_prefix(*line, "USEC_INITIALIZED="))
                         g_string_append_printf(s, "E:%s\n", *line);
         for (char **tag = tags; *tag; tag++)
                 if (**tag)
                         g_string_append_printf(s, "G:%s\nQ:%s\n", *tag, *tag);
         g_string_append(s, "V:1\n");
-        write_file(path, s->str);
         each_tag_file(bed, node, touch);
+        write_at_once(bed, path, s->str);
 }
 
 static void database_remove(struct bed *bed, const struct node *node)
@@ -351,8 +425,9 @@ void node_add(struct bed *bed, struct node *node)
         append_hex(s, descriptors, sizeof(descriptors));
         g_string_append(s, "\nE: SUBSYSTEM=usb\n");
         lines = g_strsplit(node->properties, "\n", -1);
-        for (char **line = lines; *line && **line; line++)
-                g_string_append_printf(s, "E: %s\n", *line);
+        for (char **line = lines; *line; line++)
+                if (is_of_the_kernel(*line))
+                        g_string_append_printf(s, "E: %s\n", *line);
         append_attributes(s, node);
         g_string_append(s, "H: descriptors=");
         append_hex(s, descriptors, sizeof(descriptors));

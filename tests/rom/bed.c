@@ -7,13 +7,36 @@
 #include <unistd.h>
 
 #define HOLD_USEC      5000
-#define LOOK_USEC      10000 /* between looks whether a program has died */
+#define LOOK_USEC      10000               /* between looks whether a program has died */
+#define FORGET_USEC    (10 * USEC_PER_SEC) /* in which a program that had a node open has closed it */
 #define GOODBYE_USEC   (5 * USEC_PER_SEC)
 #define CONDITION_MSEC 5 /* a condition is looked at this often at least */
 
 uint64_t bed_now(void)
 {
         return (uint64_t)g_get_monotonic_time();
+}
+
+/* Whether this thread has it. */
+static _Thread_local bool has_lock;
+
+void bed_lock(struct bed *bed)
+{
+        g_mutex_lock(&bed->lock);
+        has_lock = true;
+}
+
+void bed_unlock(struct bed *bed)
+{
+        has_lock = false;
+        g_mutex_unlock(&bed->lock);
+}
+
+/* An assertion that failed between the two took the test to its end past bed_unlock(). */
+static void let_go(struct bed *bed)
+{
+        if (has_lock)
+                bed_unlock(bed);
 }
 
 /* ---- boards come and go --------------------------------------------------------- */
@@ -146,6 +169,7 @@ static void board_free(gpointer data)
         struct bed_board *board = data;
 
         rom_free(board->rom);
+        g_array_free(board->downloads, TRUE);
         g_hash_table_unref(board->properties);
         g_queue_clear(&board->queue);
         free(board);
@@ -174,6 +198,7 @@ struct bed *bed_new(void)
         bed->nodes = g_ptr_array_new_with_free_func(node_free);
         bed->children = g_ptr_array_new_with_free_func(child_free);
         bed->hold_usec = HOLD_USEC;
+        bed_start_udev(bed);
         bed->bus = g_thread_new("bus", bus_main, bed);
         return bed;
 }
@@ -197,6 +222,7 @@ struct bed *bed_free(struct bed *bed)
 {
         if (!bed)
                 return NULL;
+        let_go(bed);
         g_ptr_array_unref(bed->children);
         bed->children = NULL;
         for (size_t i = 0; i < bed->boards->len; i++)
@@ -207,6 +233,7 @@ struct bed *bed_free(struct bed *bed)
         g_cond_signal(&bed->changed);
         bed_unlock(bed);
         g_thread_join(bed->bus);
+        bed_stop_udev(bed);
         g_object_unref(bed->testbed);
         g_ptr_array_unref(bed->nodes);
         g_ptr_array_unref(bed->boards);
@@ -230,6 +257,7 @@ struct bed_board *bed_plug(struct bed *bed, const char *port, const struct rom_c
         if (!board->rom)
                 abort();
         board->properties = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+        board->downloads = g_array_new(FALSE, FALSE, sizeof(struct bed_download));
         board->occupied = -1;
         g_strlcpy(board->port, port, sizeof(board->port));
         bed_lock(bed);
@@ -256,6 +284,54 @@ void bed_replug(struct bed_board *board, const char *port)
                 g_strlcpy(board->port, port, sizeof(board->port));
         board_arrive(board);
         bed_unlock(board->bed);
+}
+
+/* No handler is there any more that umockdev might call for one of its nodes, nor a program that has one open. */
+static bool is_out_of_use(const struct bed_board *board)
+{
+        const struct bed *bed = board->bed;
+
+        for (size_t i = 0; i < bed->nodes->len; i++) {
+                const struct node *node = g_ptr_array_index(bed->nodes, i);
+
+                if (node->board == board && (node->attached || node->clients->len > 0))
+                        return false;
+        }
+        return true;
+}
+
+static void give_back(struct bed_board *board)
+{
+        struct bed *bed = board->bed;
+
+        for (size_t i = bed->nodes->len; i > 0; i--)
+                if (((struct node *)g_ptr_array_index(bed->nodes, i - 1))->board == board)
+                        g_ptr_array_remove_index(bed->nodes, i - 1);
+        g_ptr_array_remove(bed->boards, board);
+}
+
+/* Each time that one is forgotten, those are given back that were forgotten long enough ago. */
+void bed_forget(struct bed_board *board)
+{
+        struct bed *bed = board->bed;
+
+        bed_lock(bed);
+        g_assert(board->node->gone && board->return_usec == USEC_INFINITY);
+        board->forgotten_usec = bed_now();
+        for (size_t i = bed->boards->len; i > 0; i--) {
+                struct bed_board *old = g_ptr_array_index(bed->boards, i - 1);
+
+                if (old->forgotten_usec > 0 && bed_now() - old->forgotten_usec >= FORGET_USEC &&
+                    is_out_of_use(old))
+                        give_back(old);
+        }
+        bed_unlock(bed);
+}
+
+const struct bed_download *bed_downloads(const struct bed_board *board, size_t *ret_n)
+{
+        *ret_n = board->downloads->len;
+        return (const struct bed_download *)(const void *)board->downloads->data;
 }
 
 bool bed_is_present(struct bed_board *board)
@@ -321,16 +397,6 @@ struct rom *bed_rom(struct bed_board *board)
         return board->rom;
 }
 
-void bed_lock(struct bed *bed)
-{
-        g_mutex_lock(&bed->lock);
-}
-
-void bed_unlock(struct bed *bed)
-{
-        g_mutex_unlock(&bed->lock);
-}
-
 void bed_occupy(struct bed_board *board, int interface)
 {
         bed_lock(board->bed);
@@ -359,6 +425,7 @@ bool bed_wait(struct bed *bed, bool (*condition)(void *userdata), void *userdata
         guint timer = g_timeout_add(CONDITION_MSEC, look_again, NULL);
         bool holds = false;
 
+        let_go(bed);
         for (;;) {
                 bed_lock(bed);
                 holds = condition(userdata);
@@ -384,6 +451,22 @@ bool bed_board_is_gone(void *board)
 bool bed_board_is_claimed_again(void *board)
 {
         return ((struct bed_board *)board)->node->n_claims > 1;
+}
+
+bool bed_board_is_waited_for(void *userdata)
+{
+        const struct bed_board *board = userdata;
+        const struct node *node = board->node;
+
+        for (size_t i = 0; i < node->clients->len; i++) {
+                struct client *client = g_ptr_array_index(node->clients, i);
+                bool in_ioctl = board->turn && board->turn->is_ioctl && board->turn->client == client;
+
+                if (!in_ioctl &&
+                    !(client->reaping && client->found_nothing && g_queue_is_empty(&client->done)))
+                        return false;
+        }
+        return node->clients->len > 0;
 }
 
 bool bed_board_completed(void *board)

@@ -68,6 +68,11 @@ void bed_pull_hub(struct bed *bed, const char *port);
 void bed_pull(struct bed_board *board);
 /* The same board again, on a port (NULL: where it was). It was pulled, or left for good. */
 void bed_replug(struct bed_board *board, const char *port);
+/*
+ * It was pulled and is never plugged in again: its memory, and what the bed has to do for it, is given back, but not before
+ * every program has had time to close the nodes of its stays. board and its model must not be used any more.
+ */
+void bed_forget(struct bed_board *board);
 /* Whether it is on the bus now. */
 bool bed_is_present(struct bed_board *board);
 /* "/dev/bus/usb/001/005" and the sysfs path of the present, or last, stay. Valid until the next one. */
@@ -78,6 +83,12 @@ struct bed_firsts {
         uint64_t open_usec, transfer_usec;
 };
 struct bed_firsts bed_firsts(struct bed_board *board);
+/* An archive that a program began to send, and when all of it was written and right; 0: never. CLOCK_REALTIME. */
+struct bed_download {
+        uint64_t begin_usec, end_usec;
+};
+/* All since the board was made, in their order; valid until the lock is given back. */
+const struct bed_download *bed_downloads(const struct bed_board *board, size_t *ret_n);
 /* A property of udev that the next stay of this board has; value NULL removes it. TAGS sets CURRENT_TAGS, too. */
 void bed_set_property(struct bed_board *board, const char *name, const char *value);
 /* A sysfs attribute of this stay, from now on: "power/control". */
@@ -128,4 +139,6 @@ bool bed_wait(struct bed *bed, bool (*condition)(void *userdata), void *userdata
 bool bed_board_is_present(void *board);
 bool bed_board_is_gone(void *board);
 bool bed_board_is_claimed_again(void *board); /* its DFU interface, for the second time in this stay */
-bool bed_board_completed(void *board);        /* rom_counters()->completed > 0 */
+/* Its programs wait for it, and have submitted what they want to. One that is stopped in between stops the whole bed. */
+bool bed_board_is_waited_for(void *board);
+bool bed_board_completed(void *board); /* rom_counters()->completed > 0 */

@@ -38,6 +38,7 @@ static const uint8_t configuration[ROM_CONFIGURATION_SIZE] = {
         0x09, 0x21, 0x0f, 0xbc, 0x02, 0x40, 0x00, 0x10, 0x01, /* DFU functional descriptor */
 };
 /* clang-format on */
+#define ROM_DEVICE_SIZE 18
 #define PROTOCOL_OFFSET (ROM_CONFIGURATION_SIZE - 9 - 2)
 
 uint16_t rom_pid(const struct rom *rom)
@@ -67,6 +68,19 @@ const char *rom_serial(const struct rom *rom)
         return chips[rom->config.chip].has_mac ? rom->serial : "0";
 }
 
+/* In the descriptor that begins at this byte of them all. */
+static void lie(const struct rom *rom, uint8_t *descriptor, size_t at, size_t len)
+{
+        if (rom->config.lies_in_dfu_mode_alone && !rom_in_dfu_mode(rom))
+                return;
+        for (size_t i = 0; i < ARRAY_SIZE(rom->config.lies); i++) {
+                const struct rom_lie *l = &rom->config.lies[i];
+
+                if (l->offset > 0 && l->offset >= at && l->offset < at + len)
+                        descriptor[l->offset - at] = l->to;
+        }
+}
+
 void rom_device_descriptor(const struct rom *rom, uint8_t ret[static 18])
 {
         static const uint8_t device[18] = { 0x12, 0x01, 0x00, 0x02, 0xef, 0x02, 0x01, 0x40, 0x3a,
@@ -75,6 +89,7 @@ void rom_device_descriptor(const struct rom *rom, uint8_t ret[static 18])
         memcpy(ret, device, sizeof(device));
         write_le16(ret + 10, rom_pid(rom));
         write_le16(ret + 12, rom_bcd_device(rom));
+        lie(rom, ret, 0, sizeof(device));
 }
 
 void rom_configuration_descriptor(const struct rom *rom, uint8_t ret[static ROM_CONFIGURATION_SIZE])
@@ -84,6 +99,7 @@ void rom_configuration_descriptor(const struct rom *rom, uint8_t ret[static ROM_
                 ret[PROTOCOL_OFFSET] = 2;
         if (rom->config.patch_offset)
                 ret[rom->config.patch_offset] = rom->config.patch_to;
+        lie(rom, ret, ROM_DEVICE_SIZE, sizeof(configuration));
 }
 
 /* UTF-16LE, of ASCII. */

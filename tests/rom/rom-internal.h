@@ -70,6 +70,11 @@ struct archive {
         size_t n_records;
 };
 
+/* The numbers over from, up to to. */
+struct span {
+        unsigned from, to;
+};
+
 #define DIRECTION_IN 0x80 /* in bmRequestType */
 
 struct rom {
@@ -91,7 +96,11 @@ struct rom {
         size_t n_faults;
         struct rom_counters counters;
         unsigned seen[ROM_N_REQUESTS]; /* DFU requests since the faults were cleared */
-        unsigned seen_blocks, seen_manifests, seen_any;
+        unsigned seen_blocks, seen_manifests, seen_any, seen_others, seen_results;
+        unsigned archive_blocks; /* of the present archive */
+        /* What the last GETSTATUS was the first to tell about: blocks of all, and of the archive. */
+        struct span told, told_of_archive;
+        bool tells_result; /* the request at hand is a GETSTATUS behind the empty DNLOAD */
 };
 
 int flash_init(struct flash *flash, uint32_t size);
@@ -108,12 +117,12 @@ void archive_feed(struct rom *rom, const uint8_t *data, size_t len);
 /* The last, empty DNLOAD. */
 void archive_finish(struct rom *rom);
 
-/* A DFU request came: counts it. */
-void faults_count(struct rom *rom, const struct rom_setup *setup);
+/* A request came: counts it. dfu: it is one of DFU's, as for the next two. */
+void faults_count(struct rom *rom, const struct rom_setup *setup, bool dfu);
 /* Does what comes before the request is carried out. False: it is not, and ret is what became of it. */
-bool faults_before(struct rom *rom, const struct rom_setup *setup, struct rom_reply *ret);
+bool faults_before(struct rom *rom, const struct rom_setup *setup, bool dfu, struct rom_reply *ret);
 /* Turns the answer of a request that was carried out. */
-void faults_after(const struct rom *rom, const struct rom_setup *setup, struct rom_reply *ret);
+void faults_after(const struct rom *rom, const struct rom_setup *setup, bool dfu, struct rom_reply *ret);
 void rom_stall(struct rom *rom, struct rom_reply *ret);
 
 /* Returns the length of the descriptor in ret, or -ENOENT, which is a STALL. */

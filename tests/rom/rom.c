@@ -346,9 +346,26 @@ static void dfu_request(struct rom *rom, const struct rom_setup *setup, const ui
 
 /* ---- from outside ------------------------------------------------------------ */
 
-void rom_control(struct rom *rom, const struct rom_setup *setup, const uint8_t *out, struct rom_reply *ret)
+static void carry_out(struct rom *rom, const struct rom_setup *setup, const uint8_t *out, bool dfu,
+                      struct rom_reply *ret)
 {
         uint8_t type = setup->bmRequestType & TYPE_MASK;
+
+        if (dfu)
+                dfu_request(rom, setup, out, ret);
+        else if (type == TYPE_STANDARD)
+                standard_request(rom, setup, ret);
+        else if (type == TYPE_CLASS)
+                cdc_request(rom, setup, ret);
+        else
+                rom_stall(rom, ret);
+        if (ret->answer == ROM_ACK && !(setup->bmRequestType & DIRECTION_IN))
+                ret->len = setup->wLength;
+}
+
+void rom_control(struct rom *rom, const struct rom_setup *setup, const uint8_t *out, struct rom_reply *ret)
+{
+        bool dfu = (setup->bmRequestType & TYPE_MASK) == TYPE_CLASS && setup->bRequest < ROM_N_REQUESTS;
 
         *ret = (struct rom_reply){ .answer = ROM_ACK };
         rom->work_usec = rom->config.timing.transfer_usec;
@@ -360,23 +377,11 @@ void rom_control(struct rom *rom, const struct rom_setup *setup, const uint8_t *
                 ret->answer = ROM_SILENCE;
                 return;
         }
-        if (type == TYPE_CLASS && setup->bRequest < ROM_N_REQUESTS) {
-                faults_count(rom, setup);
-                if (faults_before(rom, setup, ret)) {
-                        dfu_request(rom, setup, out, ret);
-                        faults_after(rom, setup, ret);
-                }
-        } else {
-                rom->counters.others++;
-                if (type == TYPE_STANDARD)
-                        standard_request(rom, setup, ret);
-                else if (type == TYPE_CLASS)
-                        cdc_request(rom, setup, ret);
-                else
-                        rom_stall(rom, ret);
+        faults_count(rom, setup, dfu);
+        if (faults_before(rom, setup, dfu, ret)) {
+                carry_out(rom, setup, out, dfu, ret);
+                faults_after(rom, setup, dfu, ret);
         }
-        if (ret->answer == ROM_ACK && !(setup->bmRequestType & DIRECTION_IN))
-                ret->len = setup->wLength;
         ret->delay_usec = rom->work_usec;
 }
 

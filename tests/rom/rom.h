@@ -30,6 +30,7 @@
 #define ROM_PAGE_SIZE          256
 #define ROM_RECORDS_MAX        64
 #define ROM_FAULTS_MAX         16
+#define ROM_LIES_MAX           4
 
 enum rom_chip {
         ROM_S2,
@@ -82,6 +83,11 @@ struct rom_timing {
 };
 extern const struct rom_timing rom_timing_realistic; /* 80 us, 9.4 ms, 0.4 ms, 1.5 s */
 
+/* A byte of what the board says of itself: the device descriptor's 18, then the configuration's 93. */
+struct rom_lie {
+        uint8_t offset, to;
+};
+
 struct rom_config {
         enum rom_chip chip;
         uint8_t mac[6]; /* iSerial, but on an S2 */
@@ -95,21 +101,29 @@ struct rom_config {
         const char *manufacturer;       /* */
         uint16_t pid, bcd_device;       /* */
         uint8_t patch_offset, patch_to; /* one byte of the configuration descriptor changed; offset 0: none */
+        struct rom_lie lies[ROM_LIES_MAX]; /* bytes of all descriptors changed; offset 0: none */
+        bool lies_in_dfu_mode_alone;
 };
 
-/* When a fault strikes. nth counts from 1 since the model was made, or since rom_clear_faults(); 0 is every time. */
+/*
+ * When a fault strikes. nth counts from 1 since the model was made, or since rom_clear_faults(); with each_archive blocks are
+ * counted anew in each download. 0 is every time.
+ */
 enum rom_fault_when {
         ROM_AT_REQUEST,  /* the nth request with bRequest == request, an enum rom_request */
         ROM_AT_BLOCK,    /* the nth DNLOAD with data */
         ROM_AT_MANIFEST, /* the nth DNLOAD without */
         ROM_AT_ANY,      /* the nth DFU request of any kind */
+        ROM_AT_OTHER,    /* the nth request that is not DFU's: GET_CONFIGURATION, say */
+        ROM_AT_STATUS,   /* the first GETSTATUS behind the nth DNLOAD with data */
+        ROM_AT_RESULT, /* the nth GETSTATUS that follows a DNLOAD without: it tells what the verification found */
 };
 
 enum rom_fault_what {
         ROM_DO_STALL,   /* the request is not carried out */
         ROM_DO_LOSE,    /* this one is never answered, nor carried out; the next one is */
         ROM_DO_HANG,    /* from here on nothing is answered until the power goes */
-        ROM_DO_SHORTEN, /* an IN answer has only value bytes */
+        ROM_DO_SHORTEN, /* an answer has only value bytes; of what goes out it says that it took value bytes */
         ROM_DO_STATE,   /* an answer that tells a state tells value; the true state does not change */
         ROM_DO_STATUS,  /* a GETSTATUS tells status value; the true one does not change */
         ROM_DO_ERROR, /* the updater gets the pending error value (enum rom_status), then the request goes on */
@@ -125,6 +139,7 @@ struct rom_fault {
         unsigned nth;
         enum rom_fault_what what;
         uint64_t value;
+        bool each_archive; /* ROM_AT_BLOCK and ROM_AT_STATUS alone */
 };
 
 /* What tests look at. All count from the model's making, through resets and replugging. */
@@ -132,6 +147,7 @@ struct rom_counters {
         unsigned requests[ROM_N_REQUESTS]; /* DFU requests handed in, carried out or not */
         unsigned others;                   /* standard and CDC requests */
         unsigned stalls;
+        unsigned strikes;        /* of faults */
         unsigned blocks;         /* DNLOADs with data that were accepted */
         unsigned manifests;      /* DNLOADs without data that were accepted */
         unsigned archives;       /* DNLOADs in dfuIDLE: each began a new archive */

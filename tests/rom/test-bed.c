@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -102,6 +103,18 @@ static void add_fault(struct bed_board *board, enum rom_fault_when when, unsigne
                       &(struct rom_fault){ .when = when, .nth = nth, .what = what, .value = value });
 }
 
+/* As if the board had just come, and udevd were still at its rules. */
+static void undo_rules(struct bed_board *board, const char *entry)
+{
+        char *inside = NULL, *path;
+
+        assert_true(asprintf(&inside, "/run-udev/data/%s", entry) > 0);
+        path = bed_path(board, inside);
+        assert_int_equal(unlink(path), 0);
+        free(path);
+        free(inside);
+}
+
 struct blocks {
         struct bed_board *board;
         unsigned n;
@@ -112,6 +125,14 @@ static bool has_blocks(void *userdata)
         const struct blocks *blocks = userdata;
 
         return rom_counters(bed_rom(blocks->board))->requests[ROM_DNLOAD] >= blocks->n;
+}
+
+static uint64_t now(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* ---- udev ------------------------------------------------------------------------------ */
@@ -133,6 +154,26 @@ static void test_monitor_in_a_program_sees_boards_come_and_go(void **state)
         expect_output(child, "add 2-7 /dev/bus/usb/002/002");
 }
 
+/* Ten events are all that its socket holds. */
+static void test_a_monitor_that_stands_still_holds_up_nobody(void **state)
+{
+        struct bed_child *still = probe("monitor", NULL, NULL);
+        uint64_t start;
+        char port[16];
+
+        (void)state;
+        expect_output(still, "listening");
+        bed_kill(still, SIGSTOP);
+        start = now();
+        for (int i = 1; i <= 20; i++) {
+                snprintf(port, sizeof(port), "1-4.%d", i);
+                plug(port, false);
+        }
+        assert_true(now() - start < 5 * USEC_PER_SEC); /* an event takes longer to be lost on it */
+        bed_kill(still, SIGCONT);
+        expect_output(still, "add 1-4.1 ");
+}
+
 static void test_two_monitors_both_see_every_board(void **state)
 {
         struct bed_child *a = probe("monitor", NULL, NULL), *b = probe("monitor", NULL, NULL);
@@ -152,6 +193,23 @@ static void test_two_monitors_both_see_every_board(void **state)
                 expect_output(a, port);
                 expect_output(b, port);
         }
+}
+
+/* The kernel's files come one by one, and whoever looks meanwhile must be able to tell. */
+static void test_board_that_udev_is_not_done_with_shows_it(void **state)
+{
+        struct bed_child *child;
+
+        (void)state;
+        undo_rules(plug("1-4.1", false), "c189:2");
+        plug("1-4.2", false);
+        child = probe("scan", NULL, NULL);
+        expect_exit(child, 0);
+        expect_output(child, "- 1-4.1 /dev/bus/usb/001/003 usb_device path=- serial=7c:df:a1:0b:00:12 "
+                             "initialized=0 tagged=0 usec=-");
+        expect_output(child, "- 1-4.2 /dev/bus/usb/001/004 usb_device path=pci-0000:00:14.0-usb-0:4.2 "
+                             "serial=7c:df:a1:0b:00:12 initialized=1 tagged=1 usec=");
+        expect_output(child, "udevd is there");
 }
 
 static void test_board_that_is_there_already_is_found_with_its_tag(void **state)
@@ -188,14 +246,6 @@ static void test_pipelined_download_by_libusb_stands_in_the_flash(void **state)
         assert_true(rom_flash_has_image(bed_rom(board), image.data, image.size));
         assert_int_equal(rom_counters(bed_rom(board))->archives, 1);
         assert_int_equal(rom_counters(bed_rom(board))->violations, 0);
-}
-
-static uint64_t now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * USEC_PER_SEC + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* 3360 blocks, 51 sectors, 804 pages, 205 472 bytes: none may be faster than the chip. */
@@ -389,7 +439,9 @@ int main(void)
 #define in_bed(test) cmocka_unit_test_setup_teardown(test, make_bed, end_bed)
         static const struct CMUnitTest tests[] = {
                 in_bed(test_monitor_in_a_program_sees_boards_come_and_go),
+                in_bed(test_a_monitor_that_stands_still_holds_up_nobody),
                 in_bed(test_two_monitors_both_see_every_board),
+                in_bed(test_board_that_udev_is_not_done_with_shows_it),
                 in_bed(test_board_that_is_there_already_is_found_with_its_tag),
                 in_bed(test_pipelined_download_by_libusb_stands_in_the_flash),
                 in_bed(test_bus_takes_the_time_that_the_chip_takes),

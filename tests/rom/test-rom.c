@@ -364,6 +364,82 @@ static void test_faults_strike_at_their_request_and_once(void **state)
         assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_IDLE));
 }
 
+static void test_faults_at_a_block_can_strike_once_or_in_each_archive(void **state)
+{
+        _cleanup_(rom_freep) struct rom *rom = new_board(true);
+
+        (void)state;
+        rom_add_fault(rom, &(struct rom_fault){ ROM_AT_BLOCK, 0, 3, ROM_DO_STALL, 0 });
+        rom_add_fault(rom, &(struct rom_fault){ ROM_AT_BLOCK, 0, 2, ROM_DO_STALL, 0, .each_archive = true });
+        for (unsigned archive = 0; archive < 2; archive++) {
+                assert_int_equal(host_dnload(rom, "x", 1), ROM_ACK);
+                assert_int_equal(host_dnload(rom, "x", 1), ROM_STALL);
+                assert_int_equal(host_dnload(rom, "x", 1), archive == 0 ? ROM_STALL : ROM_ACK);
+                assert_int_equal(host_dnload(rom, "x", 1), ROM_ACK);
+                assert_int_equal(host_simple(rom, ROM_ABORT), ROM_ACK);
+        }
+        assert_int_equal(rom_counters(rom)->strikes, 3);
+}
+
+/* Whichever block it is that the GETSTATUS stands behind. */
+static void test_fault_in_the_status_of_a_block_strikes_at_the_first_that_tells_of_it(void **state)
+{
+        _cleanup_(rom_freep) struct rom *rom = new_board(true);
+
+        (void)state;
+        rom_add_fault(rom, &(struct rom_fault){ ROM_AT_STATUS, 0, 3, ROM_DO_STATUS, 7 });
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_IDLE));
+        host_dnload(rom, "x", 1);
+        host_dnload(rom, "x", 1);
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_DNLOAD_IDLE));
+        host_dnload(rom, "x", 1);
+        host_dnload(rom, "x", 1);
+        assert_int_equal(host_status(rom), STATUS(0x07, ROM_DFU_DNLOAD_IDLE));
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_DNLOAD_IDLE));
+}
+
+static void test_fault_in_the_result_strikes_behind_the_empty_dnload(void **state)
+{
+        _cleanup_(rom_freep) struct rom *rom = new_board(true);
+
+        (void)state;
+        rom_add_fault(rom, &(struct rom_fault){ ROM_AT_RESULT, 0, 1, ROM_DO_STATUS, 7 });
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_IDLE));
+        host_dnload(rom, "x", 1);
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_DNLOAD_IDLE));
+        host_dnload(rom, NULL, 0);
+        assert_int_equal(host_status(rom), STATUS(0x07, ROM_DFU_IDLE));
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_DFU_IDLE));
+}
+
+static void test_fault_before_dfu_strikes_at_a_request_that_is_not_dfus(void **state)
+{
+        _cleanup_(rom_freep) struct rom *rom = new_board(false);
+        const struct rom_setup get_configuration = { 0x80, 8, 0, 0, 1 };
+        struct rom_reply reply;
+
+        (void)state;
+        rom_add_fault(rom, &(struct rom_fault){ ROM_AT_OTHER, 0, 2, ROM_DO_STALL, 0 });
+        rom_control(rom, &get_configuration, NULL, &reply);
+        assert_int_equal(reply.answer, ROM_ACK);
+        assert_int_equal(host_status(rom), STATUS(ROM_OK, ROM_APP_IDLE));
+        rom_control(rom, &get_configuration, NULL, &reply);
+        assert_int_equal(reply.answer, ROM_STALL);
+        assert_int_equal(rom_counters(rom)->others, 2);
+}
+
+static void test_short_answer_to_a_block_says_how_much_was_taken(void **state)
+{
+        _cleanup_(rom_freep) struct rom *rom = new_board(true);
+        static const uint8_t block[64] = { 0 };
+        struct rom_reply reply;
+
+        (void)state;
+        rom_add_fault(rom, &(struct rom_fault){ ROM_AT_BLOCK, 0, 1, ROM_DO_SHORTEN, 32 });
+        assert_int_equal(host_request(rom, ROM_DNLOAD, 0, block, 64, &reply), ROM_ACK);
+        assert_int_equal(reply.len, 32);
+}
+
 static void test_hung_board_is_silent_until_the_power_goes(void **state)
 {
         _cleanup_(rom_freep) struct rom *rom = new_board(true);
@@ -430,6 +506,28 @@ static void test_application_in_the_roms_clothes_shows_what_it_was_told(void **s
         assert_string_equal(rom_serial(rom), "7c:df:a1:0b:00:12");
 }
 
+static void test_board_that_lies_says_something_else_in_each_mode(void **state)
+{
+        static const struct rom_config lying = {
+                .chip = ROM_S3,
+                .lies = { { 17, 255 }, { 18 + 89, 0xff }, { 18 + 90, 0xff } },
+                .lies_in_dfu_mode_alone = true
+        };
+        _cleanup_(rom_freep) struct rom *rom = rom_new(&lying);
+        uint8_t device[18], configuration[93];
+
+        (void)state;
+        rom_device_descriptor(rom, device);
+        rom_configuration_descriptor(rom, configuration);
+        assert_int_equal(device[17], 1);
+        assert_int_equal(read_le16(configuration + 89), 64);
+        host_detach(rom);
+        rom_device_descriptor(rom, device);
+        rom_configuration_descriptor(rom, configuration);
+        assert_int_equal(device[17], 255);
+        assert_int_equal(read_le16(configuration + 89), 65535);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -455,10 +553,16 @@ int main(void)
                 cmocka_unit_test(test_bus_reset_before_it_is_configured_is_harmless),
                 cmocka_unit_test(test_power_off_forgets_all_but_the_flash),
                 cmocka_unit_test(test_faults_strike_at_their_request_and_once),
+                cmocka_unit_test(test_faults_at_a_block_can_strike_once_or_in_each_archive),
+                cmocka_unit_test(test_fault_in_the_status_of_a_block_strikes_at_the_first_that_tells_of_it),
+                cmocka_unit_test(test_fault_in_the_result_strikes_behind_the_empty_dnload),
+                cmocka_unit_test(test_fault_before_dfu_strikes_at_a_request_that_is_not_dfus),
+                cmocka_unit_test(test_short_answer_to_a_block_says_how_much_was_taken),
                 cmocka_unit_test(test_hung_board_is_silent_until_the_power_goes),
                 cmocka_unit_test(test_unplugged_board_answers_nothing_and_may_return),
                 cmocka_unit_test(test_console_requests_pass_by_the_state_machine),
                 cmocka_unit_test(test_application_in_the_roms_clothes_shows_what_it_was_told),
+                cmocka_unit_test(test_board_that_lies_says_something_else_in_each_mode),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,10 @@ static void take_block(struct dfu11_device *d, const struct rom_setup *setup, co
         d->short_block = setup->wLength < d->config.transfer_size;
         d->done_usec = d->blocks == d->config.never_done_block
                                ? USEC_INFINITY
-                               : now + d->config.block_work_msec * USEC_PER_MSEC;
+                               : now + (d->blocks == 1 && d->config.first_block_work_msec > 0
+                                                ? d->config.first_block_work_msec
+                                                : d->config.block_work_msec) *
+                                                 USEC_PER_MSEC;
         d->state = DFU_DNLOAD_SYNC;
 }
 

@@ -11,13 +11,14 @@
 
 struct dfu11_config {
         uint16_t transfer_size;
-        bool tolerant;             /* bitManifestationTolerant */
-        uint32_t block_work_msec;  /* to write a block */
-        uint32_t manifest_msec;    /* to make use of the whole */
-        uint32_t asks_for_msec;    /* bwPollTimeout while it is busy; 0: as long as the work will take */
-        bool asks_for_no_time;     /* bwPollTimeout is 0 though it is busy */
-        bool says_sync;            /* while it works it says dfuDNLOAD-SYNC, as some do, not dfuDNBUSY */
-        unsigned never_done_block; /* this block, 1, 2, …, is never written; 0: none */
+        bool tolerant;                  /* bitManifestationTolerant */
+        uint32_t block_work_msec;       /* to write a block */
+        uint32_t first_block_work_msec; /* … the first; 0: as any other */
+        uint32_t manifest_msec;         /* to make use of the whole */
+        uint32_t asks_for_msec;         /* bwPollTimeout while it is busy; 0: as long as the work will take */
+        bool asks_for_no_time;          /* bwPollTimeout is 0 though it is busy */
+        bool says_sync;                 /* while it works it says dfuDNLOAD-SYNC, as some do, not dfuDNBUSY */
+        unsigned never_done_block;      /* this block, 1, 2, …, is never written; 0: none */
         bool never_manifests;
         enum dfu_code fails_with; /* when it manifests; DFU_OK: does not */
         unsigned failing_block;   /* is errWRITE; 0: none */

@@ -60,6 +60,8 @@ static void check_submission(const struct host *host, const struct dfu_action *a
                 assert_int_not_equal(host->queue[i].action.tag, a->tag);
         if (a->request == DFU_ABORT || a->request == DFU_CLRSTATUS)
                 assert_int_equal(host->n, 0);
+        if (host->dnloads == 1 && host->dfu.bytes_done == 0)
+                assert_int_equal(host->n, 0); /* the first block's end is known before anything follows */
         if (a->request != DFU_DNLOAD)
                 return;
         assert_true(a->length <= p->transfer_size);
@@ -130,7 +132,8 @@ static bool pump(struct host *host)
                 switch (action.type) {
                 case DFU_DO_WAIT:
                         if (host->dfu.stage == DFU_STAGE_SEND && !host->draining &&
-                            host->n < host->dfu.params.depth && host->dfu.next_offset < host->dfu.params.size)
+                            host->dfu.bytes_done > 0 && host->n < host->dfu.params.depth &&
+                            host->dfu.next_offset < host->dfu.params.size)
                                 host->starved++;
                         return false;
                 case DFU_DO_REQUEST:
@@ -164,6 +167,9 @@ static void hand_in(struct host *host, struct host_transfer *t)
                               host->now_usec, &t->reply);
                 t->done_usec = t->reply.answer == ROM_SILENCE ? USEC_INFINITY
                                                               : host->now_usec + t->reply.delay_usec;
+                if (host->slow_from > 0 && host->handed_in >= host->slow_from &&
+                    t->done_usec != USEC_INFINITY)
+                        t->done_usec += host->slow_usec;
         }
         if (host->handed_in == host->cancel_at)
                 dfu_cancel(&host->dfu);
@@ -283,7 +289,7 @@ void host_meets_with(struct host *host, const struct rom_config *config, struct 
         };
 }
 
-void host_meets(struct host *host, const struct rom_config *config)
+void host_small_image(struct sample_image *ret)
 {
         const struct sample_spec spec = {
                 .pid = 0x0002,
@@ -291,9 +297,15 @@ void host_meets(struct host *host, const struct rom_config *config)
                 .files = { { "a.bin", 0x1000, 5000, 3 }, { "b.bin", 0x8000, 700, 5 } },
                 .n_files = 2,
         };
+
+        sample_image_make(&spec, ret);
+}
+
+void host_meets(struct host *host, const struct rom_config *config)
+{
         struct sample_image image;
 
-        sample_image_make(&spec, &image);
+        host_small_image(&image);
         host_meets_with(host, config, &image);
 }
 

@@ -8,7 +8,7 @@
  * leaves takes the whole queue with it.
  *
  * At each submission and at the end the driver checks what must hold whatever the device does: never more in flight
- * than the depth, blocks in order and within the image, nothing submitted while cancelled transfers are out, ABORT and
+ * than the depth, nothing behind the first block, blocks in order and within the image, nothing submitted while cancelled transfers are out, ABORT and
  * CLRSTATUS alone on the bus, an end with a verdict, one line of text and nothing in flight.
  */
 #pragma once
@@ -59,6 +59,8 @@ struct host {
         bool gives_nothing_back;     /* cancelled transfers never come back */
         bool leaves_with_bus_error;  /* the transfer at its turn ends so, and only those behind say `gone` */
         uint64_t busy_until_usec;    /* the device takes its first transfer then */
+        unsigned slow_from;          /* from the nth transfer on each takes longer; 0: none does */
+        uint64_t slow_usec;          /* … by so much */
         enum dfu_result broken_with; /* the nth transfer fails on the bus, unseen by the device */
         unsigned broken_at;          /* 0: none */
 
@@ -69,7 +71,8 @@ struct host {
         bool draining; /* cancelled transfers are out */
         unsigned handed_in;
         size_t deepest;
-        unsigned starved;       /* times that the bus could have had one more block, and was given none */
+        /* Times that the bus could have had one more block behind the first, and was given none. */
+        unsigned starved;
         unsigned lonely_status; /* GETSTATUS among the blocks that went to an empty queue */
         unsigned dnloads;
         char requests[256]; /* S B E C A D for GETSTATUS, block(s), empty DNLOAD, CLRSTATUS, ABORT, DETACH */
@@ -79,6 +82,8 @@ struct host {
 
 /* In DFU mode and dfuIDLE, with a small image for it: 160 blocks. Virtual time begins at an hour. */
 void host_meets(struct host *host, const struct rom_config *config);
+/* That image. */
+void host_small_image(struct sample_image *ret);
 /* The same with an image of the caller's, which is moved. */
 void host_meets_with(struct host *host, const struct rom_config *config, struct sample_image *image);
 void host_done(struct host *host);

@@ -4,7 +4,7 @@
 
 #include "tests/unit/config-text.h"
 
-#define NO_KEY  ": expected KEY = VALUE\n"
+#define NO_KEY  " bytes: expected KEY = VALUE or [SECTION]\n"
 #define LINE    "line3.conf:2: "
 #define INDENT  "indented line: expected a key or a section at the line's start\n"
 #define SECTION "[policy a]\naction = hold\n"
@@ -74,7 +74,7 @@ static void test_header_without_its_bracket_does_not_pass_into_the_section_befor
 {
         _cleanup_(config_freep) struct config *config = read_text(
                 SECTION "[slot A1\nport = 1-4.1\nattempts = 5\n[policy b]\naction = hold\n",
-                "line3.conf:3: [slot A1: expected ] at its end\n");
+                "line3.conf:3: line of 8 bytes that begins with [: expected ] at its end\n");
 
         (void)state;
         assert_int_equal(config->n_slots, 0);
@@ -88,8 +88,10 @@ static void test_every_broken_header_is_refused(void **state)
         static const char known[] = ": expected [station], [slot NAME], [hub NAME] or [policy NAME]\n";
 
         (void)state;
-        expect_messages("\n[station] x\n", LINE "[station] x: expected nothing after ]\n");
-        expect_messages("\n[station]]\n", LINE "[station]]: expected nothing after ]\n");
+        expect_messages("\n[station] x\n",
+                        LINE "line of 11 bytes that begins with [: expected nothing after ]\n");
+        expect_messages("\n[station]]\n",
+                        LINE "line of 10 bytes that begins with [: expected nothing after ]\n");
         expect_messages("\n  [station]\nname = 7/8\n", LINE INDENT);
         for (size_t i = 0; i < 5; i++) {
                 static const char *const headers[] = { "[]", "[[station]", "[Station]", "[station x]",
@@ -116,10 +118,23 @@ static void test_header_may_have_a_comment_and_space(void **state)
 static void test_line_that_is_no_key_is_refused(void **state)
 {
         (void)state;
-        expect_messages("[station]\njobs-max 3\n", LINE "jobs-max 3" NO_KEY);
-        expect_messages("[station]\njobs-max: 3\n", LINE "jobs-max: 3" NO_KEY);
-        expect_messages("[station]\n= 3\n", LINE "= 3" NO_KEY);
-        expect_messages("[station]\njobs-max ; = 3\n", LINE "jobs-max ; = 3" NO_KEY);
+        expect_messages("[station]\njobs-max 3\n", LINE "line of 10" NO_KEY);
+        expect_messages("[station]\njobs-max: 3\n", LINE "line of 11" NO_KEY);
+        expect_messages("[station]\n= 3\n", LINE "line of 3" NO_KEY);
+        expect_messages("[station]\njobs-max ; = 3\n", LINE "line of 14" NO_KEY);
+}
+
+/* A drop-in that is a symbolic link to /etc/shadow, a key or another program's configuration. */
+static void test_nothing_of_a_file_that_is_no_configuration_is_told(void **state)
+{
+        (void)state;
+        expect_messages(
+                "root:*:20228:0:99999:7:::\n[mysql]\npassword = hunter2\nMIIEvQIBADANBg8kqhkiG9w0=\n",
+                "line3.conf:1: line of 25 bytes: expected KEY = VALUE or [SECTION]\n"
+                "line3.conf:2: [mysql]: expected [station], [slot NAME], [hub NAME] or [policy NAME]\n");
+        expect_messages("password = hunter2\nMIIEvQIBADANBg8kqhkiG9w0=\n",
+                        "line3.conf:1: password = …: expected a section before it, such as [station]\n"
+                        "line3.conf:2: KEY = …: expected a section before it, such as [station]\n");
 }
 
 static void test_value_ends_at_a_space_and_a_semicolon(void **state)
@@ -203,6 +218,7 @@ int main(void)
                 cmocka_unit_test(test_every_broken_header_is_refused),
                 cmocka_unit_test(test_header_may_have_a_comment_and_space),
                 cmocka_unit_test(test_line_that_is_no_key_is_refused),
+                cmocka_unit_test(test_nothing_of_a_file_that_is_no_configuration_is_told),
                 cmocka_unit_test(test_value_ends_at_a_space_and_a_semicolon),
                 cmocka_unit_test(test_hash_begins_no_comment_after_a_value),
                 cmocka_unit_test(test_equals_signs_and_colons_in_a_value_stay),

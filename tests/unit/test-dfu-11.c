@@ -210,6 +210,37 @@ static void test_device_that_is_busy_for_ever_is_given_up(void **state)
 }
 
 /* A device that is busy and asks for no time at all must not make the host ask as fast as it can. */
+/* It asks for no more than it may, each time: half an hour, for 10 000 bytes. */
+static void test_device_that_needs_a_while_for_each_block_is_too_slow(void **state)
+{
+        struct dfu11_config slow = usual;
+        struct host host;
+
+        (void)state;
+        slow.transfer_size = 64;
+        slow.block_work_msec = 11000;
+        meet(&host, &slow);
+        download(&host);
+        expect_verdict(&host, VERDICT_TIMED_OUT, "too slow: 6 bytes/s after 121 s, at byte 768 of 10000");
+        expect_verdict(&host, VERDICT_TIMED_OUT, "expected at least 512 bytes/s");
+        expect_obeyed(&host);
+}
+
+/* An erasure of all of it in the first block, as long as a device may be busy, and then 100 ms a block. */
+static void test_device_that_erases_everything_at_first_is_not_too_slow(void **state)
+{
+        struct dfu11_config slow = usual;
+        struct host host;
+
+        (void)state;
+        slow.transfer_size = 64;
+        slow.block_work_msec = 100;
+        slow.first_block_work_msec = 59000;
+        meet(&host, &slow);
+        download(&host);
+        expect_taken(&host);
+}
+
 static void test_busy_device_that_asks_for_no_time_is_not_hammered(void **state)
 {
         struct dfu11_config config = usual;
@@ -294,6 +325,8 @@ int main(void)
                 cmocka_unit_test(test_absurd_bwpolltimeout_is_not_waited_for),
                 cmocka_unit_test(test_longest_bwpolltimeout_that_is_waited_for),
                 cmocka_unit_test(test_device_that_is_busy_for_ever_is_given_up),
+                cmocka_unit_test(test_device_that_needs_a_while_for_each_block_is_too_slow),
+                cmocka_unit_test(test_device_that_erases_everything_at_first_is_not_too_slow),
                 cmocka_unit_test(test_busy_device_that_asks_for_no_time_is_not_hammered),
                 cmocka_unit_test(test_device_is_brought_to_idle_by_what_its_state_allows),
                 cmocka_unit_test(test_device_that_waits_for_its_reset_cannot_be_flashed),

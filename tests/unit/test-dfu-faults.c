@@ -89,6 +89,21 @@ static void test_stall_at_each_phase(void **state)
         }
 }
 
+/* The queue runs on behind a stall until it is taken back: a download must not begin with what stands there. */
+static void test_stalled_first_block_writes_nothing_however_late_the_rest_is_taken_back(void **state)
+{
+        struct host host;
+
+        (void)state;
+        host_meets(&host, &s2);
+        host.late = HOST_DEPTH;
+        host_fault(&host, ROM_AT_BLOCK, 0, 1, ROM_DO_STALL, 0);
+        download(&host);
+        expect_verdict(&host, VERDICT_STALLED, "refused DNLOAD at byte 0 of 10240");
+        expect_next_attempt_flashes(&host);
+        host_done(&host);
+}
+
 static void test_silence_at_each_phase(void **state)
 {
         (void)state;
@@ -340,6 +355,78 @@ static void test_verification_may_take_its_time(void **state)
         host_done(&host);
 }
 
+/* Each answer is within its limit; together they would take 720 s here, and a day for a MiB. */
+static void test_board_that_answers_each_request_just_in_time_is_too_slow(void **state)
+{
+        struct rom_config slow = s2;
+        struct host host;
+
+        (void)state;
+        slow.timing.transfer_usec = 4500 * USEC_PER_MSEC;
+        host_meets(&host, &slow);
+        download(&host);
+        expect_verdict(&host, VERDICT_TIMED_OUT, "too slow: 13 bytes/s after 61 s, at byte ");
+        expect_verdict(&host, VERDICT_TIMED_OUT, "of 10240: expected at least 2048 bytes/s");
+        expect_requests(&host, "S B");
+        expect_within(&host, 70 * USEC_PER_SEC);
+        expect_no_harm(&host);
+        host_done(&host);
+}
+
+/* Fast at first, to be slow for the longer: as long as the whole may take at the least pace, and no longer. */
+static void test_board_that_becomes_slow_has_the_limit_of_its_size(void **state)
+{
+        const struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 4 * MIB,
+                .files = { { "app.bin", 0x10000, MIB, 3 } },
+                .n_files = 1,
+        };
+        struct sample_image image;
+        struct host host;
+
+        (void)state;
+        sample_image_make(&spec, &image);
+        host_meets_with(&host, &s2, &image);
+        for (unsigned i = 0; i < ROM_FAULTS_MAX; i++)
+                host_fault(&host, ROM_AT_BLOCK, 0, 16000 + i, ROM_DO_DELAY, 4900 * USEC_PER_MSEC);
+        download(&host);
+        expect_flashed(&host); /* a few of them are nothing */
+        host_done(&host);
+
+        sample_image_make(&spec, &image);
+        host_meets_with(&host, &s2, &image);
+        host.slow_from = 8192;
+        host.slow_usec = 4900 * USEC_PER_MSEC;
+        download(&host);
+        expect_verdict(&host, VERDICT_TIMED_OUT, "too slow: ");
+        expect_within(&host, DFU_SEND_LIMIT + 256 * DFU_ERASE_PER_SECTOR + MIB / DFU_PACE_MIN * USEC_PER_SEC);
+        host_done(&host);
+}
+
+/* 832 kB/s for all, and flash that is worn out. */
+static void test_120_boards_on_one_bus_are_not_too_slow(void **state)
+{
+        const struct sample_spec spec = {
+                .pid = 0x0002,
+                .flash_size = 16 * MIB,
+                .files = { { "app.bin", 0x10000, MIB, 3 }, { "data.bin", 0x200000, MIB, 4 } },
+                .n_files = 2,
+        };
+        struct rom_config shared = s2;
+        struct sample_image image;
+        struct host host;
+
+        (void)state;
+        shared.timing.transfer_usec = 64 * 120 * USEC_PER_SEC / 832000;
+        shared.timing.erase_sector_usec = 240 * USEC_PER_MSEC;
+        sample_image_make(&spec, &image);
+        host_meets_with(&host, &shared, &image);
+        download(&host);
+        expect_flashed(&host);
+        host_done(&host);
+}
+
 /* ---- SIGTERM ---- */
 
 /* Which transfers run on in the device after they were cancelled, and in what order they come back. */
@@ -460,6 +547,33 @@ static void test_sigterm_after_the_verdict_changes_nothing(void **state)
         host_done(&host);
 }
 
+/* A board that did not take the first block takes the next one for the first: that is no archive, and goes raw to flash
+ * address 0. On a bus that runs on behind a failed transfer nothing may stand there. */
+static void test_first_block_that_fails_is_not_followed_by_the_second(void **state)
+{
+        enum { REFUSED, LOST, CANCELLED, BROKEN, N_WAYS };
+
+        (void)state;
+        for (unsigned way = 0; way < N_WAYS; way++) {
+                struct host host;
+
+                host_meets(&host, &s2);
+                host.late = 1000;
+                if (way == REFUSED || way == LOST)
+                        host_fault(&host, ROM_AT_BLOCK, 0, 1, way == REFUSED ? ROM_DO_STALL : ROM_DO_LOSE, 0);
+                if (way == CANCELLED)
+                        host.cancel_at = 2;
+                if (way == BROKEN)
+                        host.broken_at = 2; /* the first is GETSTATUS */
+                host.broken_with = DFU_BUS_ERROR;
+                download(&host);
+                expect_no_harm(&host);
+                assert_int_equal(host.dnloads, 1);
+                expect_next_attempt_flashes(&host);
+                host_done(&host);
+        }
+}
+
 /* ---- everything, everywhere ---- */
 
 static void test_every_fault_at_every_request_ends_truly(void **state)
@@ -519,6 +633,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_stall_at_each_phase),
+                cmocka_unit_test(test_stalled_first_block_writes_nothing_however_late_the_rest_is_taken_back),
                 cmocka_unit_test(test_silence_at_each_phase),
                 cmocka_unit_test(test_silence_where_cancelled_transfers_never_come_back_ends_too),
                 cmocka_unit_test(test_board_that_leaves_at_each_phase),
@@ -529,6 +644,9 @@ int main(void)
                 cmocka_unit_test(test_updaters_error_in_mid_file_is_found_at_the_next_getstatus),
                 cmocka_unit_test(test_updaters_error_at_the_last_block_is_found_before_the_empty_dnload),
                 cmocka_unit_test(test_board_that_stalls_a_block_is_asked_why),
+                cmocka_unit_test(test_board_that_answers_each_request_just_in_time_is_too_slow),
+                cmocka_unit_test(test_board_that_becomes_slow_has_the_limit_of_its_size),
+                cmocka_unit_test(test_120_boards_on_one_bus_are_not_too_slow),
                 cmocka_unit_test(test_block_that_erases_512_kib_in_12_s_is_no_failure),
                 cmocka_unit_test(test_block_that_erases_is_not_waited_for_for_ever),
                 cmocka_unit_test(test_block_that_erases_nothing_has_the_common_limit),
@@ -539,6 +657,7 @@ int main(void)
                 cmocka_unit_test(test_sigterm_when_nothing_comes_back_sends_no_abort),
                 cmocka_unit_test(test_sigterm_whose_abort_is_not_answered_ends_in_time),
                 cmocka_unit_test(test_sigterm_after_the_verdict_changes_nothing),
+                cmocka_unit_test(test_first_block_that_fails_is_not_followed_by_the_second),
                 cmocka_unit_test(test_every_fault_at_every_request_ends_truly),
         };
 

@@ -418,6 +418,19 @@ static void test_trouble_of_a_slot(void **state)
                     "sudo espdfuctl retry A1");
 }
 
+static void test_a_slot_whose_name_is_a_command_is_one_word_in_ours(void **state)
+{
+        (void)state;
+        slot.phase = PHASE_FAILED;
+        slot.last_verdict = VERDICT_TIMED_OUT;
+        slot.slot = TEXT("1-1; touch /tmp/PWNED #");
+        expect_only("slot-failed", slot.slot, "no attempt is left",
+                    "sudo espdfuctl retry '1-1; touch /tmp/PWNED #'");
+        slot.slot = TEXT("1'$(reboot)'\n");
+        expect_only("slot-failed", slot.slot, "no attempt is left",
+                    "sudo espdfuctl retry '1'\\''$(reboot)'\\''<0a>'");
+}
+
 static void test_policy_that_cannot_be_used_is_told_before_a_board_comes_for_it(void **state)
 {
         (void)state;
@@ -635,6 +648,7 @@ int main(void)
                 TEST(test_daemon_that_refuses_or_says_nothing),
                 TEST(test_trouble_of_the_whole_station),
                 TEST(test_trouble_of_a_slot),
+                TEST(test_a_slot_whose_name_is_a_command_is_one_word_in_ours),
                 TEST(test_policy_that_cannot_be_used_is_told_before_a_board_comes_for_it),
                 TEST(test_a_slot_that_was_given_up_says_why_by_its_last_attempt),
                 TEST(test_only_what_was_asked_about_and_what_is_everybodys_is_told),

@@ -7,28 +7,20 @@
 #include <cmocka.h>
 
 #include "core/flasher-args.h"
+#include "tests/unit/samples.h"
 
 static int parse(const char *text, struct flasher_args *ret, struct fault *fault)
 {
         return flasher_args_parse(text, strlen(text), ret, fault);
 }
 
-/* As ESP-IDF 5 writes it, but for the values. */
 static void test_a_builds_file_is_understood(void **state)
 {
-        static const char text[] =
-                "{ \"write_flash_args\": [\"--flash_mode\", \"dio\"],"
-                "  \"flash_settings\": { \"flash_mode\": \"dio\", \"flash_size\": \"4MB\", \"flash_freq\": "
-                "\"80m\" },"
-                "  \"flash_files\": { \"0x10000\": \"gizmo.bin\", \"4096\": \"bootloader/bootloader.bin\" },"
-                "  \"bootloader\": { \"offset\": \"0x1000\", \"file\": \"x\", \"encrypted\": \"false\" },"
-                "  \"extra_esptool_args\": { \"after\": \"no_reset\", \"stub\": true, \"chip\": \"esp32s2\" "
-                "} }";
         _cleanup_(flasher_args_done) struct flasher_args args = { 0 };
         struct fault fault;
 
         (void)state;
-        assert_int_equal(parse(text, &args, &fault), 0);
+        assert_int_equal(parse(FLASHER_ARGS_OF_A_BUILD, &args, &fault), 0);
         assert_int_equal(args.n_files, 2);
         assert_int_equal(args.files[0].address, 0x10000);
         assert_string_equal(args.files[0].path, "gizmo.bin");

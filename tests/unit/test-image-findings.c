@@ -98,6 +98,12 @@ static void swap_members(struct fixture_archive *a, size_t i, size_t j)
         a->members[j] = m;
 }
 
+/* The chip would take its data for records, and forget the files. */
+static void break_second_info(struct fixture_archive *a)
+{
+        fixture_archive_add(a, "dfuinfo0.dat", 0x30000, "12345", 5);
+}
+
 static void break_order(struct fixture_archive *a)
 {
         memcpy(a->members[1].record_name, "cal.bin\0\0\0", 11);
@@ -375,6 +381,7 @@ static void test_each_broken_archive_gets_its_finding(void **state)
                 ROW(break_missing, ERROR("cal.bin", "listed in dfuinfo0.dat but not in the archive")),
                 ROW(break_other_name, ERROR("Cal.bin", "listed in dfuinfo0.dat but not in the archive")),
                 ROW(break_duplicate, ERROR("app.bin", "second member of this name")),
+                ROW(break_second_info, ERROR("dfuinfo0.dat", "second member of this name")),
                 ROW(break_order, ERROR("cal.bin", "record 1 of dfuinfo0.dat: expected app.bin")),
                 ROW(break_empty, ERROR("cal.bin", "empty: nothing would be flashed")),
                 ROW(break_control, ERROR("a?[2Jb", "control characters")),

@@ -119,6 +119,49 @@ static void test_board_may_be_back_before_its_attempt_is_over(void **state)
         assert_int_equal(job.attempt, 2);
 }
 
+/* Where it is to be detached its leaving is expected; that it was not for DETACH is known when the engine says so. */
+static void test_board_that_loses_its_contact_before_its_detach_goes_on(void **state)
+{
+        (void)state;
+        board_with_mac_waits(false);
+        engine_starts();
+        event(JOB_EV_LEFT);
+        assert_int_equal(board_comes_back(false), JOB_DO_NOTHING);
+        engine_judges(VERDICT_BOARD_LEFT, "cannot take the device node into libusb");
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
+        assert_false(job.final);
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_CHECK_POLICY);
+        event(JOB_EV_RESUME);
+        engine_starts();
+        assert_int_equal(job.attempt, 2);
+}
+
+static void test_board_that_leaves_before_its_detach_is_waited_for_from_its_leaving(void **state)
+{
+        (void)state;
+        board_with_mac_waits(false);
+        engine_starts();
+        event(JOB_EV_LEFT);
+        now += 4 * USEC_PER_SEC;
+        engine_judges(VERDICT_BOARD_LEFT, "board left");
+        engine_ends("exit status 1");
+        event(JOB_EV_ROW_CLOSED);
+        assert_int_equal(job_deadline(&job), now + 6 * USEC_PER_SEC);
+        assert_int_equal(board_comes_back(false), JOB_DO_CHECK_POLICY);
+}
+
+static void test_board_without_a_mac_that_loses_its_contact_before_its_detach_is_a_new_board(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        event(JOB_EV_LEFT);
+        board_arrives(true, false);
+        engine_judges(VERDICT_BOARD_LEFT, "board left");
+        expect_end(engine_ends("exit status 1"), PHASE_FAILED, VERDICT_BOARD_LEFT, "board left", true);
+        assert_true(job.replaced); /* what stands there is another job's */
+}
+
 static void test_board_may_leave_and_return_several_times_before_its_attempt_is_over(void **state)
 {
         (void)state;
@@ -289,6 +332,23 @@ static void test_board_that_is_not_to_be_waited_for_ends_at_once(void **state)
                    "board left before the first byte", true);
 }
 
+/* Its row says that none follows: the record is not made a lie by a board that is back before the row is closed. */
+static void test_final_attempt_stays_the_last_though_its_board_is_back_before_it_is_closed(void **state)
+{
+        const struct job_event for_good = { .type = JOB_EV_LEFT, .for_good = true };
+
+        (void)state;
+        board_with_mac_waits(false);
+        engine_starts();
+        job_step(&job, &for_good, now);
+        engine_judges(VERDICT_USB_ERROR, "the bus failed in DETACH");
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
+        assert_true(job.final);
+        assert_int_equal(board_comes_back(true), JOB_DO_NOTHING);
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
+        assert_int_equal(job.verdict, VERDICT_USB_ERROR);
+}
+
 static void test_detached_board_that_comes_on_another_port_goes_on_there(void **state)
 {
         (void)state;
@@ -395,6 +455,9 @@ int main(void)
                 t(test_time_to_return_runs_from_its_leaving),
                 t(test_engine_may_notice_before_udev_tells),
                 t(test_board_may_be_back_before_its_attempt_is_over),
+                t(test_board_that_loses_its_contact_before_its_detach_goes_on),
+                t(test_board_that_leaves_before_its_detach_is_waited_for_from_its_leaving),
+                t(test_board_without_a_mac_that_loses_its_contact_before_its_detach_is_a_new_board),
                 t(test_board_may_leave_and_return_several_times_before_its_attempt_is_over),
                 t(test_attempts_count_whoever_ended_them),
                 t(test_board_that_is_back_after_its_last_attempt_is_another_job),
@@ -405,6 +468,7 @@ int main(void)
                 t(test_board_that_leaves_before_its_row_is_open_may_return),
                 t(test_board_that_left_after_a_verdict_that_stands_is_not_waited_for),
                 t(test_board_that_is_not_to_be_waited_for_ends_at_once),
+                t(test_final_attempt_stays_the_last_though_its_board_is_back_before_it_is_closed),
                 t(test_detached_board_that_comes_on_another_port_goes_on_there),
                 t(test_person_cancels_while_its_return_is_waited_for),
                 t(test_person_cancels_while_the_lost_attempt_is_being_recorded),

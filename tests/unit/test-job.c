@@ -2,6 +2,72 @@
 /* The life of a job, as a list of what happens and what it does about it. */
 #include "tests/unit/job-life.h"
 
+/* ---- a machine that has no process for an engine ---- */
+
+static enum job_do engine_cannot_start(const char *why)
+{
+        const struct job_event event = { .type = JOB_EV_ENGINE_NOT_STARTED, .text = why };
+
+        return job_step(&job, &event, now);
+}
+
+static void test_board_waits_for_an_engine_as_long_as_none_can_be_started(void **state)
+{
+        (void)state;
+        board_waits(true);
+        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
+        for (unsigned i = 0; i < 100; i++) {
+                assert_int_equal(engine_cannot_start("Too many open files"), JOB_DO_NOTHING);
+                assert_int_equal(job.phase, PHASE_QUEUED);
+                assert_string_equal(job.message, "waits: Too many open files");
+                assert_true(job_is_running(&job));
+                assert_int_equal(job.attempt, 1);
+                assert_int_equal(time_passes(JOB_START_RETRY), JOB_DO_START_ENGINE);
+        }
+        assert_int_equal(job.phase, PHASE_DOWNLOADING);
+        assert_int_equal(attempt_ends(VERDICT_FLASHED, "1000 bytes"), JOB_DO_END);
+        assert_int_equal(job.attempt, 1);
+        assert_int_equal(job.downloading_usec, 0); /* it waited, and no more */
+}
+
+static void test_board_that_leaves_while_it_waits_for_an_engine_is_accounted_for(void **state)
+{
+        (void)state;
+        board_waits(true);
+        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
+        assert_int_equal(engine_cannot_start("Cannot allocate memory"), JOB_DO_NOTHING);
+        expect_end(event(JOB_EV_LEFT), PHASE_FAILED, VERDICT_BOARD_LEFT, "board left before the first byte",
+                   true);
+}
+
+static void test_job_that_waits_for_an_engine_can_be_cancelled(void **state)
+{
+        (void)state;
+        board_waits(true);
+        assert_int_equal(event(JOB_EV_PLACE), JOB_DO_OPEN_ROW);
+        assert_int_equal(event(JOB_EV_ROW_OPENED), JOB_DO_START_ENGINE);
+        assert_int_equal(engine_cannot_start("Cannot allocate memory"), JOB_DO_NOTHING);
+        expect_end(event(JOB_EV_CANCEL), PHASE_CANCELLED, VERDICT_CANCELLED,
+                   "cancelled before its engine was started", false);
+}
+
+/* The walk (test-job-walk) found it: the row said that it was the last. */
+static void test_board_that_is_back_after_a_final_verdict_is_another_jobs(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(engine_judges(VERDICT_USB_ERROR, "no device"), JOB_DO_NOTHING);
+        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
+        assert_true(job.final);
+        assert_int_equal(board_arrives(true, true), JOB_DO_NOTHING);
+        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
+        assert_true(job.replaced);
+}
+
 /* ---- the straight way ---- */
 
 static void test_row_is_open_before_the_engine_starts_and_closed_before_the_verdict_shows(void **state)
@@ -203,6 +269,21 @@ static void test_board_that_leaves_late_without_having_answered_detach_is_flashe
         expect_end(engine_ends("exit status 0"), PHASE_FLASHED, VERDICT_FLASHED, "flashed", true);
 }
 
+static void test_board_that_left_when_its_engine_was_killed_in_detach_is_the_same_when_it_returns(
+        void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(engine_ends("killed by signal 9"), JOB_DO_NOTHING);
+        assert_int_equal(job.state, JOB_AWAY);
+        assert_int_equal(board_arrives(true, true), JOB_DO_START_ENGINE);
+        assert_int_equal(job.attempt, 1);
+        engine_judges(VERDICT_FLASHED, "flashed");
+        expect_end(engine_ends("exit status 0"), PHASE_FLASHED, VERDICT_FLASHED, "flashed", true);
+}
+
 static void test_board_that_neither_answers_detach_nor_leaves_is_tried_again(void **state)
 {
         (void)state;
@@ -292,6 +373,19 @@ static void test_engine_that_says_the_board_left_is_believed(void **state)
         assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
         expect_end(engine_ends("exit status 1"), PHASE_FAILED, VERDICT_BOARD_LEFT,
                    "board left at byte 500 of 1000", true);
+}
+
+/* The transfers that were under way fail in as many ways as there are host controllers. */
+static void test_bus_error_of_a_board_that_has_left_is_its_leaving(void **state)
+{
+        (void)state;
+        board_waits(true);
+        engine_starts();
+        engine_is_at(PHASE_DOWNLOADING, 64, USEC_PER_SEC);
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        engine_judges(VERDICT_USB_ERROR, "the bus failed in DNLOAD at byte 64");
+        expect_end(engine_ends("exit status 1"), PHASE_FAILED, VERDICT_BOARD_LEFT,
+                   "board left: the bus failed in DNLOAD at byte 64", true);
 }
 
 static void test_board_that_leaves_after_its_verdict_was_flashed(void **state)
@@ -505,253 +599,6 @@ static void test_verdict_of_a_killed_engine_is_worth_more_than_that_it_was_kille
         expect_end(engine_ends("killed by SIGKILL"), PHASE_FLASHED, VERDICT_FLASHED, "1000 bytes", true);
 }
 
-/* ---- cancel ---- */
-
-static void test_cancel_while_queued_ends_without_a_row(void **state)
-{
-        (void)state;
-        board_waits(true);
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_END);
-        assert_int_equal(job.phase, PHASE_CANCELLED);
-        assert_string_equal(job.message, "cancelled before it began");
-}
-
-static void test_cancel_between_attempts(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        attempt_ends(VERDICT_STALLED, "refused DNLOAD");
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_END);
-        assert_int_equal(job.phase, PHASE_CANCELLED);
-        assert_string_equal(job.message, "cancelled before attempt 2");
-}
-
-static void test_cancel_before_the_row_is_open_starts_no_engine(void **state)
-{
-        (void)state;
-        board_waits(true);
-        event(JOB_EV_PLACE);
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_NOTHING);
-        expect_end(event(JOB_EV_ROW_OPENED), PHASE_CANCELLED, VERDICT_CANCELLED, "cancelled before it began",
-                   false);
-}
-
-static void test_cancelled_engine_is_asked_once_and_ends_by_itself(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_TERMINATE_ENGINE);
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_NOTHING);
-        engine_is_at(PHASE_DOWNLOADING, 20, 60 * USEC_PER_SEC);
-        assert_int_equal(job_deadline(&job), now + JOB_ENGINE_STOP_LIMIT);
-        engine_judges(VERDICT_CANCELLED, "cancelled at byte 20 of 1000");
-        expect_end(engine_ends("exit status 1"), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled at byte 20 of 1000", false);
-}
-
-static void test_cancelled_engine_that_does_not_end_is_killed(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        event(JOB_EV_CANCEL);
-        assert_int_equal(time_passes(JOB_ENGINE_STOP_LIMIT), JOB_DO_KILL_ENGINE);
-        expect_end(engine_ends("killed by SIGKILL"), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled; the engine did not end by itself", false);
-}
-
-static void test_cancel_that_comes_too_late_does_not_undo_a_flashed_board(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        event(JOB_EV_CANCEL);
-        engine_judges(VERDICT_FLASHED, "1000 bytes");
-        /* Final: it is not flashed again after a restart. */
-        expect_end(engine_ends("exit status 0"), PHASE_FLASHED, VERDICT_FLASHED, "1000 bytes", true);
-}
-
-static void test_cancel_while_the_engine_is_being_killed_allows_no_other_attempt(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        assert_int_equal(time_passes(JOB_ENGINE_START_LIMIT), JOB_DO_KILL_ENGINE);
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_NOTHING);
-        assert_int_equal(engine_ends("killed by SIGKILL"), JOB_DO_CLOSE_ROW);
-        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
-}
-
-static void test_cancel_of_a_detached_board(void **state)
-{
-        (void)state;
-        board_waits(false);
-        engine_starts();
-        engine_judges(VERDICT_DETACHED, "sent to DFU mode");
-        event(JOB_EV_CANCEL);
-        expect_end(engine_ends("exit status 0"), PHASE_CANCELLED, VERDICT_CANCELLED, "cancelled after DETACH",
-                   false);
-
-        board_waits(false);
-        engine_starts();
-        engine_judges(VERDICT_DETACHED, "sent to DFU mode");
-        engine_ends("exit status 0");
-        expect_end(event(JOB_EV_CANCEL), PHASE_CANCELLED, VERDICT_CANCELLED, "cancelled after DETACH", false);
-}
-
-static void test_cancel_while_the_row_is_being_closed_allows_no_other_attempt(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        engine_judges(VERDICT_STALLED, "refused DNLOAD");
-        engine_ends("exit status 1");
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_NOTHING);
-        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_END);
-        assert_int_equal(job.verdict, VERDICT_STALLED);
-}
-
-/* ---- cancel by a person: final, and recorded ---- */
-
-static enum job_do joe_cancels(void)
-{
-        return job_step(&job, &(struct job_event){ .type = JOB_EV_CANCEL, .text = "user joe" }, now);
-}
-
-static void test_person_cancels_a_queued_job_and_it_is_recorded(void **state)
-{
-        (void)state;
-        board_waits(true);
-        assert_int_equal(joe_cancels(), JOB_DO_OPEN_ROW);
-        assert_int_equal(job.phase, PHASE_QUEUED); /* nothing else is to be seen of it */
-        assert_false(job_wants_place(&job, now));
-        expect_end(event(JOB_EV_ROW_OPENED), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe before it began", true);
-}
-
-static void test_person_cancels_between_attempts(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        attempt_ends(VERDICT_STALLED, "refused DNLOAD");
-        assert_int_equal(joe_cancels(), JOB_DO_OPEN_ROW);
-        expect_end(event(JOB_EV_ROW_OPENED), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe before attempt 2", true);
-}
-
-static void test_person_cancels_a_download_for_good(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        engine_is_at(PHASE_DOWNLOADING, 20, 60 * USEC_PER_SEC);
-        assert_int_equal(joe_cancels(), JOB_DO_TERMINATE_ENGINE);
-        engine_judges(VERDICT_CANCELLED, "cancelled at byte 20 of 1000");
-        expect_end(engine_ends("exit status 1"), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe at byte 20 of 1000", true);
-}
-
-static void test_person_cancels_an_engine_that_had_not_begun_to_listen(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        joe_cancels();
-        expect_end(engine_ends("killed by SIGTERM"), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe; the engine ended without a verdict", true);
-}
-
-static void test_person_cancels_and_the_engine_crashes_in_mid_download(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        engine_is_at(PHASE_DOWNLOADING, 20, 60 * USEC_PER_SEC);
-        joe_cancels();
-        expect_end(engine_ends("killed by SIGSEGV"), PHASE_FAILED, VERDICT_ENGINE_FAILED,
-                   "the engine ended without a verdict: killed by SIGSEGV", true);
-}
-
-static void test_person_cancels_while_a_failed_attempt_is_being_recorded(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        engine_judges(VERDICT_STALLED, "refused DNLOAD");
-        assert_int_equal(engine_ends("exit status 1"), JOB_DO_CLOSE_ROW);
-        assert_false(job.final); /* another one would have followed */
-        joe_cancels();
-        assert_int_equal(event(JOB_EV_ROW_CLOSED), JOB_DO_OPEN_ROW);
-        expect_end(event(JOB_EV_ROW_OPENED), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe before attempt 2", true);
-}
-
-static void test_person_cancels_a_detached_board_and_its_return_is_what_is_recorded(void **state)
-{
-        (void)state;
-        board_waits(false);
-        engine_starts();
-        engine_judges(VERDICT_DETACHED, "sent to DFU mode");
-        engine_ends("exit status 0");
-        event(JOB_EV_LEFT);
-        assert_int_equal(joe_cancels(), JOB_DO_NOTHING);
-        assert_int_equal(event(JOB_EV_CANCEL), JOB_DO_NOTHING); /* nor does the daemon's stop end it sooner */
-        expect_end(board_arrives(true, true), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe after DETACH", true);
-}
-
-static void test_person_cancels_a_board_that_leaves_behind_the_engines_back(void **state)
-{
-        (void)state;
-        board_waits(false);
-        engine_starts();
-        joe_cancels();
-        engine_judges(VERDICT_CANCELLED, "cancelled at byte 0 of 0");
-        assert_int_equal(engine_ends("exit status 1"), JOB_DO_NOTHING); /* DETACH may have reached it */
-        now += JOB_ENGINE_BACK_LIMIT / 2;
-        event(JOB_EV_LEFT);
-        now += JOB_ENGINE_BACK_LIMIT;
-        assert_int_equal(event(JOB_EV_TIME), JOB_DO_NOTHING);
-        expect_end(board_arrives(true, true), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe after DETACH", true);
-}
-
-static void test_person_cancels_a_board_that_stays_or_does_not_come_back(void **state)
-{
-        (void)state;
-        board_waits(false);
-        engine_starts();
-        joe_cancels();
-        engine_judges(VERDICT_CANCELLED, "cancelled at byte 0 of 0");
-        engine_ends("exit status 1");
-        expect_end(time_passes(JOB_ENGINE_BACK_LIMIT), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe before DETACH", true);
-
-        board_waits(false);
-        engine_starts();
-        engine_judges(VERDICT_DETACHED, "sent to DFU mode");
-        event(JOB_EV_LEFT);
-        joe_cancels();
-        engine_ends("exit status 0");
-        expect_end(time_passes(10 * USEC_PER_SEC), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe after DETACH; the board did not come back", true);
-}
-
-static void test_person_cancels_what_the_daemons_stop_cancelled_already(void **state)
-{
-        (void)state;
-        board_waits(true);
-        engine_starts();
-        event(JOB_EV_CANCEL);
-        assert_int_equal(joe_cancels(), JOB_DO_NOTHING); /* the engine was asked already */
-        engine_judges(VERDICT_CANCELLED, "cancelled at byte 20 of 1000");
-        expect_end(engine_ends("exit status 1"), PHASE_CANCELLED, VERDICT_CANCELLED,
-                   "cancelled by user joe at byte 20 of 1000", true);
-}
-
 /* ---- the ledger ---- */
 
 static enum job_do row_fails(void)
@@ -816,6 +663,10 @@ static void test_verdict_does_not_show_before_its_row_could_be_closed(void **sta
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                t(test_board_waits_for_an_engine_as_long_as_none_can_be_started),
+                t(test_board_that_leaves_while_it_waits_for_an_engine_is_accounted_for),
+                t(test_job_that_waits_for_an_engine_can_be_cancelled),
+                t(test_board_that_is_back_after_a_final_verdict_is_another_jobs),
                 t(test_row_is_open_before_the_engine_starts_and_closed_before_the_verdict_shows),
                 t(test_board_in_run_time_mode_is_detached_and_goes_on_in_the_same_attempt),
                 t(test_each_phase_is_timed_and_the_next_attempt_begins_anew),
@@ -826,6 +677,7 @@ int main(void)
                 t(test_board_that_is_back_in_run_time_mode_before_the_engine_is_reaped_is_given_up_too),
                 t(test_board_that_does_not_come_back_is_given_up),
                 t(test_board_that_does_not_leave_after_detach_is_given_up),
+                t(test_board_that_left_when_its_engine_was_killed_in_detach_is_the_same_when_it_returns),
                 t(test_board_that_leaves_late_without_having_answered_detach_is_flashed),
                 t(test_board_that_neither_answers_detach_nor_leaves_is_tried_again),
                 t(test_another_board_after_detach_is_not_flashed_as_this_one),
@@ -834,6 +686,7 @@ int main(void)
                 t(test_board_that_was_exchanged_before_its_row_is_open_is_not_flashed),
                 t(test_board_that_leaves_while_it_waits_for_its_next_attempt_is_accounted_for),
                 t(test_engine_that_says_the_board_left_is_believed),
+                t(test_bus_error_of_a_board_that_has_left_is_its_leaving),
                 t(test_board_that_leaves_after_its_verdict_was_flashed),
                 t(test_board_that_leaves_after_a_transient_verdict_is_not_tried_again),
                 t(test_board_that_leaves_while_its_row_is_being_closed_is_not_tried_again),
@@ -849,25 +702,6 @@ int main(void)
                 t(test_engine_that_stays_after_its_verdict_is_killed_and_its_verdict_stands),
                 t(test_engine_is_not_heard_after_its_verdict),
                 t(test_verdict_of_a_killed_engine_is_worth_more_than_that_it_was_killed),
-                t(test_cancel_while_queued_ends_without_a_row),
-                t(test_cancel_between_attempts),
-                t(test_cancel_before_the_row_is_open_starts_no_engine),
-                t(test_cancelled_engine_is_asked_once_and_ends_by_itself),
-                t(test_cancelled_engine_that_does_not_end_is_killed),
-                t(test_cancel_that_comes_too_late_does_not_undo_a_flashed_board),
-                t(test_cancel_while_the_engine_is_being_killed_allows_no_other_attempt),
-                t(test_cancel_of_a_detached_board),
-                t(test_cancel_while_the_row_is_being_closed_allows_no_other_attempt),
-                t(test_person_cancels_a_queued_job_and_it_is_recorded),
-                t(test_person_cancels_between_attempts),
-                t(test_person_cancels_a_download_for_good),
-                t(test_person_cancels_an_engine_that_had_not_begun_to_listen),
-                t(test_person_cancels_and_the_engine_crashes_in_mid_download),
-                t(test_person_cancels_while_a_failed_attempt_is_being_recorded),
-                t(test_person_cancels_a_detached_board_and_its_return_is_what_is_recorded),
-                t(test_person_cancels_a_board_that_leaves_behind_the_engines_back),
-                t(test_person_cancels_a_board_that_stays_or_does_not_come_back),
-                t(test_person_cancels_what_the_daemons_stop_cancelled_already),
                 t(test_no_byte_leaves_while_the_ledger_cannot_be_written),
                 t(test_board_that_leaves_or_is_cancelled_while_the_ledger_fails),
                 t(test_verdict_does_not_show_before_its_row_could_be_closed),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/kernel-log.h"
+#include "tests/unit/samples.h"
 
 static struct kernel_log log_;
 
@@ -48,12 +49,7 @@ static void expect_trouble(const char *place, enum kernel_trouble_kind kind, uns
 static void test_a_cable_that_is_bad_is_one_trouble_of_its_port(void **state)
 {
         (void)state;
-        SAY("[   95.1] usb 1-4: new full-speed USB device number 5 using xhci_hcd",
-            "[   95.2] usb 1-4: device descriptor read/64, error -71",
-            "[   95.5] usb 1-4: device descriptor read/64, error -71",
-            "[   96.1] usb 1-4: Device not responding to setup address.",
-            "[   96.7] usb 1-4: device not accepting address 6, error -71",
-            "[   96.8] usb usb1-port4: unable to enumerate USB device");
+        SAY(KERNEL_BAD_CABLE);
         assert_int_equal(log_.n_troubles, 1);
         expect_trouble("1-4", KERNEL_CABLE, 5);
         assert_string_equal(trouble_at("1-4")->text, "usb usb1-port4: unable to enumerate USB device");

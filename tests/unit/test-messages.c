@@ -11,6 +11,7 @@
 #include "core/messages.h"
 #include "core/varlink.h"
 #include "tests/unit/idl.h"
+#include "tests/unit/samples.h"
 
 static struct idl *station;
 
@@ -81,62 +82,12 @@ static void test_the_checker_sees_what_is_wrong(void **state)
         }
 }
 
-/* A message with a full slot, an empty one, and a policy; the texts are borrowed. */
-static struct status_update two_slots(struct slot_status slots[2], struct policy_status *policy, char **gone)
-{
-        slots[0] = (struct slot_status){
-                .slot = (char *)"A1",
-                .port = (char *)"1-4.1",
-                .path = (char *)"pci-0000:00:14.0-usb-0:4.1",
-                .chip = (char *)"esp32s3",
-                .mac = (char *)"7c:df:a1:0b:00:12",
-                .policy = (char *)"gizmo",
-                .image_name = (char *)"gizmo",
-                .image_version = (char *)"1.4.2",
-                .data_file = (char *)"/srv/gizmo/nvs/unit-9.bin",
-                .phase = PHASE_DOWNLOADING,
-                .bytes_done = 52,
-                .bytes_total = 100,
-                .rate = 61000,
-                .left_usec = 2100000,
-                .elapsed_usec = 5,
-                .attempt = 1,
-                .attempts_max = 3,
-                .last_verdict = VERDICT_BOARD_LEFT,
-                .last_realtime_usec = 1700000000000000,
-                .last_message = (char *)"board left at 24 kB",
-        };
-        slots[1] = (struct slot_status){ .slot = (char *)"A2", .left_usec = USEC_INFINITY };
-        *policy = (struct policy_status){ .name = (char *)"gizmo", .unusable = (char *)"no such file" };
-        gone[0] = (char *)"A9";
-        return (struct status_update){
-                .whole = true,
-                .gone = gone,
-                .n_gone = 1,
-                .station = { .name = (char *)"line3-a",
-                             .version = (char *)"0.1.0",
-                             .uptime_usec = 7,
-                             .flashed_today = 1284,
-                             .failed_today = 4,
-                             .first_pass_today = 1270,
-                             .flashed_last_hour = 96,
-                             .held = (char *)"held by joe: new jig",
-                             .running = 1,
-                             .waiting = 2,
-                             .failed = 3,
-                             .slots = slots,
-                             .n_slots = 2,
-                             .policies = policy,
-                             .n_policies = 1 },
-        };
-}
-
 static void test_status_conforms_and_survives_the_journey(void **state)
 {
         struct slot_status slots[2];
         struct policy_status policy;
         char *gone[1];
-        struct status_update sent = two_slots(slots, &policy, gone), got;
+        struct status_update sent = sample_status(slots, &policy, gone), got;
         json_t *wire = status_update_to_json(&sent), *again;
 
         (void)state;
@@ -196,7 +147,7 @@ static void test_a_reply_is_printed_as_json_has_it(void **state)
         struct slot_status slots[2];
         struct policy_status policy;
         char *gone[1], *long_text = calloc(1, 10000);
-        struct status_update update = two_slots(slots, &policy, gone);
+        struct status_update update = sample_status(slots, &policy, gone);
 
         (void)state;
         expect_reply_is_json(&update);
@@ -318,7 +269,7 @@ static void test_the_answer_to_cancel_is_a_slot(void **state)
         json_t *wire, *damaged = json("{\"slot\":7}");
 
         (void)state;
-        two_slots(slots, &policy, gone);
+        sample_status(slots, &policy, gone);
         wire = slot_reply_to_json(&slots[0]);
         expect_conforms(IDL_REPLY, "Cancel", wire);
         assert_int_equal(slot_reply_from_json(wire, &got), 0);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/dfu-suffix.h"
 #include "core/policy-image.h"
 
 static const uint8_t digest[SHA256_SIZE] = { 1, 2, 3 };
@@ -71,6 +72,32 @@ static void test_suffix_for_every_device_leaves_it_to_what_is_inside(void **stat
         assert_true(image_is_for(&image, ESP_VENDOR_ID, 0x0009));
 }
 
+/* A suffix and anything behind it is enough for a device that is not the ROM; never for the ROM. */
+static void test_only_a_policy_for_any_device_takes_what_is_no_archive(void **state)
+{
+        const struct dfu_suffix suffix = { DFU_ID_ANY, 0x5678, 0x1234, 0x0110, 0, 0 };
+        struct config_policy policy = { .mode = POLICY_MODE_ANY };
+        _cleanup_(bytes_done) struct bytes file = { 0 };
+        struct findings findings = { 0 };
+        struct image *image = NULL;
+
+        (void)state;
+        assert_int_equal(bytes_append(&file, "firmware", 8), 0);
+        assert_int_equal(dfu_suffix_append(&file, &suffix), 0);
+        assert_int_equal(policy_parse_image(&policy, file.data, file.len, &findings, &image), 0);
+        assert_int_equal(image->payload_size, 8);
+        assert_true(image_is_for(image, 0x1234, 0x5678));
+        assert_false(image_is_for(image, 0x1234, 0x5679));
+        assert_false(image_is_for(image, 0x1235, 0x5678));
+        image_free(image);
+        assert_int_equal(findings.n_items, 0);
+
+        policy.mode = POLICY_MODE_ROM;
+        assert_int_equal(policy_parse_image(&policy, file.data, file.len, &findings, &image), 1);
+        assert_true(findings.n_errors > 0);
+        findings_done(&findings);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -78,6 +105,7 @@ int main(void)
                 cmocka_unit_test(test_pinned_image_is_taken_and_another_is_not),
                 cmocka_unit_test(test_image_for_another_chip_than_the_policys_is_refused),
                 cmocka_unit_test(test_suffix_for_every_device_leaves_it_to_what_is_inside),
+                cmocka_unit_test(test_only_a_policy_for_any_device_takes_what_is_no_archive),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "core/slot-range.h"
 #include "tests/unit/config-text.h"
+#include "tests/unit/samples.h"
 
 #define HUB "pci-0000:00:14.0-usb-0:2"
 
@@ -403,8 +404,7 @@ static void test_damaged_file_is_refused(void **state)
                 "{\"ranges\": [{\"range\": \"1-2.*\", \"hubs\": [{\"below\": \"1-2.\", \"n_ports\": 400}]}]}",
                 "{\"ranges\": [{\"range\": \"1-2.*\", \"hubs\": [{\"below\": \"1-2.x\", \"n_ports\": 4}]}]}",
         };
-        static const char sound[] = "{\"ranges\": [{\"range\": \"1-2.*\", \"hubs\": [{\"below\": \"1-2.\", "
-                                    "\"n_ports\": 4}]}]}";
+        static const char sound[] = LAYOUT_OF_A_RANGE;
         struct layouts layouts = { 0 };
 
         (void)state;

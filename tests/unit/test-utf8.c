@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "core/printable.h"
+#include "core/text.h"
 #include "core/utf8.h"
 
 static void expect_decoded(const char *text, size_t n, uint32_t c)
@@ -61,12 +63,63 @@ static void test_controls_are_c0_del_and_c1(void **state)
         assert_false(utf8_is_control(0xa0));
 }
 
+static void expect_escaped(const char *text, const char *expected)
+{
+        _cleanup_(freep) char *escaped = text_escape(text);
+
+        assert_string_equal(escaped, expected);
+}
+
+static void test_what_turns_the_writing_or_is_not_seen_is_shown(void **state)
+{
+        static const char seen[] = "\u00ac\u00ae \u061b \u180f \u2010 \u2027 \ufefe \U000e0080 é 漢";
+        char name[] = "A\u061cB\u2067C\u00adD";
+
+        (void)state;
+        expect_escaped("a\xc2\xad", "a<c2><ad>");                 /* U+00AD */
+        expect_escaped("a\xd8\x9c", "a<d8><9c>");                 /* U+061C */
+        expect_escaped("a\xe1\xa0\x8e", "a<e1><a0><8e>");         /* U+180E */
+        expect_escaped("a\xe2\x80\xae", "a<e2><80><ae>");         /* U+202E */
+        expect_escaped("a\xe2\x81\xa0", "a<e2><81><a0>");         /* U+2060 */
+        expect_escaped("a\xe2\x81\xa4", "a<e2><81><a4>");         /* U+2064 */
+        expect_escaped("a\xef\xbb\xbf", "a<ef><bb><bf>");         /* U+FEFF */
+        expect_escaped("a\xf3\xa0\x80\x80", "a<f3><a0><80><80>"); /* U+E0000 */
+        expect_escaped("a\xf3\xa0\x81\xbf", "a<f3><a0><81><bf>"); /* U+E007F */
+        expect_escaped(seen, seen);
+        assert_true(is_printable(seen));
+        assert_true(is_printable(name));
+        make_printable(name);
+        assert_string_equal(name, "A??B???C??D");
+}
+
+static void expect_quoted(const char *text, const char *expected)
+{
+        _cleanup_(freep) char *quoted = text_quote_for_shell(text);
+
+        assert_string_equal(quoted, expected);
+}
+
+static void test_a_text_is_one_word_for_a_shell(void **state)
+{
+        (void)state;
+        expect_quoted("A1", "A1");
+        expect_quoted("/dev/bus/usb/001/007", "/dev/bus/usb/001/007");
+        expect_quoted("a.b_c:d@e+f-1", "a.b_c:d@e+f-1");
+        expect_quoted("", "''");
+        expect_quoted("1-1; touch x #", "'1-1; touch x #'");
+        expect_quoted("$(x)`y`\\!*~", "'$(x)`y`\\!*~'");
+        expect_quoted("'", "''\\'''");
+        expect_quoted("é", "'é'");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_well_formed_sequences_are_decoded),
                 cmocka_unit_test(test_what_is_not_utf8_is_refused),
                 cmocka_unit_test(test_controls_are_c0_del_and_c1),
+                cmocka_unit_test(test_what_turns_the_writing_or_is_not_seen_is_shown),
+                cmocka_unit_test(test_a_text_is_one_word_for_a_shell),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

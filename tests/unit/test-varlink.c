@@ -89,6 +89,22 @@ static void test_a_call_is_taken_apart(void **state)
         varlink_call_done(&call);
 }
 
+/* A client that watches for days does not make the daemon keep what it sent along. */
+static void test_a_call_keeps_nothing_that_is_not_of_a_call(void **state)
+{
+        static const char text[] = "{\"method\":\"a.b\",\"x\":[[],[],[]],\"more\":true,\"y\":{\"method\":1},"
+                                   "\"parameters\":{\"x\":1}}";
+        struct varlink_call call;
+
+        (void)state;
+        assert_int_equal(varlink_call_parse(text, strlen(text), &call), 0);
+        assert_int_equal(json_object_size(call.message), 3);
+        assert_string_equal(call.method, "a.b");
+        assert_true(call.more);
+        assert_int_equal(json_object_size(call.parameters), 1);
+        varlink_call_done(&call);
+}
+
 static void test_what_is_no_call_is_malformed(void **state)
 {
         static const char *const texts[] = {
@@ -268,6 +284,7 @@ int main(void)
                 cmocka_unit_test(test_messages_come_out_whole_however_the_bytes_come_in),
                 cmocka_unit_test(test_a_message_of_the_limit_passes_and_one_byte_more_does_not),
                 cmocka_unit_test(test_a_call_is_taken_apart),
+                cmocka_unit_test(test_a_call_keeps_nothing_that_is_not_of_a_call),
                 cmocka_unit_test(test_what_is_no_call_is_malformed),
                 cmocka_unit_test(test_brackets_without_end_do_not_exhaust_the_stack),
                 cmocka_unit_test(test_calls_and_replies_are_what_the_other_end_reads),

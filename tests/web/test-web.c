@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* espdfu-web towards browsers that behave and browsers that do not, and towards a daemon that comes and goes. */
 #include "tests/web/site.h"
+#include "web/visitors.h"
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -235,6 +238,22 @@ static void test_request_that_does_not_go_on_is_dropped(void **state)
         wait_until_one_that_does_not_go_on_is_dropped();
 }
 
+/* --timeout 2: it has a byte each half second, and 4 s in all. */
+static void test_request_byte_by_byte_is_dropped_all_the_same(void **state)
+{
+        static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nX: ";
+        int fd = connect_from(NULL), sent = 0;
+        struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+        (void)state;
+        send_text(fd, request);
+        while (poll(&pfd, 1, 500) == 0 && sent++ < 40)
+                send_text(fd, "x");
+        assert_true(sent >= 4 && sent < 30);
+        close(fd);
+        expect_answer(200, "<title>", "GET", "/", NULL);
+}
+
 /* ---- many ---- */
 
 /* Whether there is a place: the page is asked for and comes. The socket stays open. */
@@ -243,10 +262,24 @@ static bool is_served(int fd)
         char text[32];
 
         send_text(fd, "GET /icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        return recv(fd, text, sizeof(text), 0) > 0;
+        return recv(fd, text, sizeof(text), 0) > 12 && memcmp(text, "HTTP/1.1 200", 12) == 0;
 }
 
-static void test_more_connections_than_an_address_may_have_are_closed_and_others_are_served(void **state)
+/* It is told that there is no place, and when to come again; and then the connection ends. */
+static void expect_no_place(const char *from, const char *why)
+{
+        int fd = connect_from(from);
+        struct answer answer;
+
+        send_text(fd, "GET /icon.svg HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        answer = read_answer(fd);
+        assert_int_equal(answer.status, 503);
+        assert_non_null(strstr(answer.text, "\r\nRetry-After: 1\r\n"));
+        assert_non_null(strstr(answer.body, why));
+        answer_done(&answer);
+}
+
+static void test_more_connections_than_an_address_may_have_are_told_so_and_others_are_served(void **state)
 {
         int fds[6];
 
@@ -255,18 +288,45 @@ static void test_more_connections_than_an_address_may_have_are_closed_and_others
                 fds[i] = connect_from("127.0.0.2");
                 assert_true(is_served(fds[i]));
         }
-        for (unsigned i = 0; i < 3; i++) {
-                int fd = connect_from("127.0.0.2");
-
-                assert_false(is_served(fd));
-                close(fd);
-        }
+        for (unsigned i = 0; i < 3; i++)
+                expect_no_place("127.0.0.2", "this address has as many connections as one may have");
         expect_answer(200, "<title>", "GET", "/", NULL);
         for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
                 close(fds[i]);
 }
 
-static void test_more_connections_than_there_are_places_are_closed_until_one_leaves(void **state)
+static struct in6_addr party_of(const char *address)
+{
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } from = { .any = { .sa_family = strchr(address, ':') ? AF_INET6 : AF_INET } };
+        void *into = from.any.sa_family == AF_INET6 ? (void *)&from.v6.sin6_addr : (void *)&from.v4.sin_addr;
+
+        assert_int_equal(inet_pton(from.any.sa_family, address, into), 1);
+        return visitors_party(&from.any);
+}
+
+static bool are_one(const char *a, const char *b)
+{
+        struct in6_addr of_a = party_of(a), of_b = party_of(b);
+
+        return memcmp(&of_a, &of_b, sizeof(of_a)) == 0;
+}
+
+static void test_addresses_that_one_machine_may_have_are_one(void **state)
+{
+        (void)state;
+        assert_true(are_one("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_false(are_one("2001:db8:1:2::1", "2001:db8:1:3::1"));
+        assert_true(are_one("192.0.2.1", "::ffff:192.0.2.1"));
+        assert_false(are_one("192.0.2.1", "192.0.2.2"));
+        assert_false(are_one("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
+        assert_false(are_one("::1", "127.0.0.1"));
+}
+
+static void test_more_connections_than_there_are_places_are_told_so_until_one_leaves(void **state)
 {
         struct stream streams[64];
         char address[32];
@@ -278,12 +338,8 @@ static void test_more_connections_than_there_are_places_are_closed_until_one_lea
                 streams[i] = watch(address);
                 json_decref(next_event(&streams[i]));
         }
-        for (unsigned i = 0; i < 4; i++) {
-                int fd = connect_from("127.0.0.100");
-
-                assert_false(is_served(fd));
-                close(fd);
-        }
+        for (unsigned i = 0; i < 4; i++)
+                expect_no_place("127.0.0.100", "the page has as many browsers as it may have");
         tell("phase A1 flashed");
         for (unsigned i = 0; i < ARRAY_SIZE(streams); i++) /* who is there is told as ever */
                 json_decref(expect_slot(&streams[i], "A1", "flashed"));
@@ -721,8 +777,11 @@ int main(void)
                 TEST(test_request_that_is_too_long_is_refused_and_the_next_is_answered),
                 TEST(test_what_is_no_http_is_refused),
                 TEST(test_request_that_does_not_go_on_is_dropped),
-                TEST_PATIENT(test_more_connections_than_an_address_may_have_are_closed_and_others_are_served),
-                TEST_PATIENT(test_more_connections_than_there_are_places_are_closed_until_one_leaves),
+                TEST(test_request_byte_by_byte_is_dropped_all_the_same),
+                TEST_PATIENT(
+                        test_more_connections_than_an_address_may_have_are_told_so_and_others_are_served),
+                TEST(test_addresses_that_one_machine_may_have_are_one),
+                TEST_PATIENT(test_more_connections_than_there_are_places_are_told_so_until_one_leaves),
                 TEST_PATIENT(test_page_that_is_loaded_again_and_again_leaves_no_connections_behind),
                 TEST(test_slot_that_changes_is_told_and_it_alone),
                 TEST(test_slot_that_is_no_more_is_gone_from_the_whole),

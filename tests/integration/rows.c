@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What `espdfuctl export` writes of the day: CSV says the same as JSON, cell by cell, and each job is whole. */
-#include "tests/integration/day.h"
+#include "tests/integration/rows.h"
 
-json_t *day_export(struct day *day)
+json_t *rows_export(struct line *line)
 {
         g_autofree char *text = NULL;
         json_t *rows = json_array();
         g_auto(GStrv) lines = NULL;
 
-        assert_int_equal(ctl(&day->line, &text, (const char *[]){ "export", "--format", "json", NULL }), 0);
+        assert_int_equal(ctl(line, &text, (const char *[]){ "export", "--format", "json", NULL }), 0);
         lines = g_strsplit(text, "\n", -1);
         for (size_t i = 0; lines[i]; i++)
                 if (*lines[i])
@@ -69,7 +68,7 @@ static void expect_cell(const char *name, const char *cell, const json_t *value)
                 fail_msg("%s is \"%s\" in CSV, \"%s\" in JSON", name, cell, text ? text : "(nothing)");
 }
 
-void day_expect_csv_agrees(struct day *day, const json_t *rows)
+void rows_expect_csv_agrees(struct line *line, const json_t *rows)
 {
         g_autofree char *text = NULL;
         g_auto(GStrv) names = NULL;
@@ -77,7 +76,7 @@ void day_expect_csv_agrees(struct day *day, const json_t *rows)
         json_t *row;
         size_t i;
 
-        assert_int_equal(ctl(&day->line, &text, (const char *[]){ "export", "--format", "csv", NULL }), 0);
+        assert_int_equal(ctl(line, &text, (const char *[]){ "export", "--format", "csv", NULL }), 0);
         at = text;
         names = take_line(&at);
         assert_non_null(names);
@@ -101,11 +100,7 @@ static json_int_t number_of(const json_t *row, const char *key)
         return json_integer_value(json_object_get(row, key));
 }
 
-/*
- * Of each job the attempts are numbered from 1 on, only the last of them is final, and it is about one board and has one
- * file. rows are in the order in which attempts began.
- */
-void day_expect_whole_jobs(const json_t *rows)
+void rows_expect_whole_jobs(const json_t *rows)
 {
         g_autoptr(GHashTable) jobs = g_hash_table_new(g_str_hash, g_str_equal); /* of the last row so far */
         json_t *row;
@@ -129,5 +124,23 @@ void day_expect_whole_jobs(const json_t *rows)
                                     json_equal(json_object_get(before, "data_file"), file));
                 }
                 g_hash_table_insert(jobs, (gpointer)job, row);
+        }
+}
+
+/* ---- numbers ---- */
+
+void rows_expect_sequence_without_gaps(const json_t *rows)
+{
+        size_t n = json_array_size(rows), i;
+        g_autofree bool *seen = g_new0(bool, n + 1);
+        json_t *row;
+
+        json_array_foreach(rows, i, row)
+        {
+                json_int_t sequence = json_integer_value(json_object_get(row, "sequence"));
+
+                if (sequence < 1 || sequence > (json_int_t)n || seen[sequence])
+                        fail_msg("row %zu has number %lld of %zu", i, (long long)sequence, n);
+                seen[sequence] = true;
         }
 }
