@@ -39,7 +39,7 @@ static const char *program(const char *name)
 
 static pid_t start_unprivileged(const char *log, const char *const *arguments)
 {
-        const char *argv[24] = { "/usr/bin/setpriv", "--reuid=" UNPRIVILEGED, "--regid=nogroup",
+        const char *argv[24] = { "/usr/bin/setpriv", ("--reuid=" UNPRIVILEGED), "--regid=nogroup",
                                  "--clear-groups", "--pdeathsig=INT" };
         size_t n = getuid() == 0 ? 5 : 0;
 
