@@ -82,25 +82,29 @@ static void method_counters(struct connection *c)
 static const struct method {
         const char *name;
         void (*run)(struct connection *c);
-        bool acts; /* only for peers that may act */
+        enum {
+                TELLS,
+                ACTS,          /* only for peers that may act */
+                ACTS_FOR_SOME, /* it looks itself for whom */
+        } kind;
 } methods[] = {
-        { SERVICE_INTERFACE ".GetInfo", method_get_info, false },
-        { SERVICE_INTERFACE ".GetInterfaceDescription", method_get_interface_description, false },
-        { STATION_INTERFACE ".Status", method_status, false },
-        { STATION_INTERFACE ".Explain", method_explain, false },
-        { STATION_INTERFACE ".History", method_history, false },
-        { STATION_INTERFACE ".Stats", method_stats, false },
-        { STATION_INTERFACE ".Counters", method_counters, false },
-        { STATION_INTERFACE ".Consumers", method_consumers, false },
-        { STATION_INTERFACE ".RegisterConsumer", method_register_consumer, true },
-        { STATION_INTERFACE ".Acknowledge", method_acknowledge, false } /* it looks itself */,
-        { STATION_INTERFACE ".UnregisterConsumer", method_unregister_consumer, true },
-        { STATION_INTERFACE ".Reload", method_reload, true },
-        { STATION_INTERFACE ".Cancel", method_cancel, true },
-        { STATION_INTERFACE ".Hold", method_hold, true },
-        { STATION_INTERFACE ".Release", method_release, true },
-        { STATION_INTERFACE ".Retry", method_retry, true },
-        { STATION_INTERFACE ".Flash", method_flash, true },
+        { SERVICE_INTERFACE ".GetInfo", method_get_info, TELLS },
+        { SERVICE_INTERFACE ".GetInterfaceDescription", method_get_interface_description, TELLS },
+        { STATION_INTERFACE ".Status", method_status, TELLS },
+        { STATION_INTERFACE ".Explain", method_explain, TELLS },
+        { STATION_INTERFACE ".History", method_history, TELLS },
+        { STATION_INTERFACE ".Stats", method_stats, TELLS },
+        { STATION_INTERFACE ".Counters", method_counters, TELLS },
+        { STATION_INTERFACE ".Consumers", method_consumers, TELLS },
+        { STATION_INTERFACE ".RegisterConsumer", method_register_consumer, ACTS },
+        { STATION_INTERFACE ".Acknowledge", method_acknowledge, ACTS_FOR_SOME },
+        { STATION_INTERFACE ".UnregisterConsumer", method_unregister_consumer, ACTS },
+        { STATION_INTERFACE ".Reload", method_reload, ACTS },
+        { STATION_INTERFACE ".Cancel", method_cancel, ACTS },
+        { STATION_INTERFACE ".Hold", method_hold, ACTS },
+        { STATION_INTERFACE ".Release", method_release, ACTS },
+        { STATION_INTERFACE ".Retry", method_retry, ACTS },
+        { STATION_INTERFACE ".Flash", method_flash, ACTS },
 };
 
 /* A method that is not in the table: is it the interface or the method that is not there? */
@@ -136,12 +140,12 @@ void methods_dispatch(struct connection *c)
                         m = &methods[i];
         if (!m)
                 refuse_method(c);
-        else if (m->acts && !c->peer.may_act)
+        else if (m->kind == ACTS && !c->peer.may_act)
                 connection_error(c, STATION_INTERFACE ".NotPermitted", json_pack("{s:s}", "method", m->name));
         else if (c->call.upgrade) /* no method takes the connection over */
                 connection_error(c, SERVICE_INTERFACE ".MethodNotImplemented",
                                  json_pack("{s:s}", "method", m->name));
-        else if (c->gone && !m->acts)
+        else if (c->gone && m->kind == TELLS)
                 leave_unanswered(c);
         else
                 m->run(c);

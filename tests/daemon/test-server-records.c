@@ -3,6 +3,7 @@
 #include "tests/daemon/conforming.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 /* ---- vocabulary ---- */
 
@@ -230,6 +231,21 @@ static void test_a_consumers_user_acknowledges_for_it_and_does_nothing_else(void
         hang_up(c);
 }
 
+/* It is no question, of which nobody would hear the answer. */
+static void test_what_a_consumer_acknowledges_counts_when_it_has_left(void **state)
+{
+        static const char acknowledge[] = "{\"method\":\"" STATION
+                                          "Acknowledge\",\"parameters\":{\"consumer\":"
+                                          "\"bridge\",\"sequence\":41},\"oneway\":true}";
+        struct client *c = connect_as(FAKE_BRIDGE_USER, false);
+
+        (void)state;
+        w.station.n_attempts = 50;
+        assert_int_equal(send(c->fd, acknowledge, sizeof(acknowledge), MSG_NOSIGNAL), sizeof(acknowledge));
+        hang_up(c);
+        assert_string_equal(w.station.ordered, "acknowledge bridge 41");
+}
+
 static void test_a_consumers_user_is_told_by_who_may_act(void **state)
 {
         struct client *c = connect_as(0, true);
@@ -282,6 +298,7 @@ int main(void)
                 TEST(test_consumers_are_for_everybody_to_see_and_for_some_to_change),
                 TEST(test_consumer_registers_acknowledges_and_leaves),
                 TEST(test_a_consumers_user_acknowledges_for_it_and_does_nothing_else),
+                TEST(test_what_a_consumer_acknowledges_counts_when_it_has_left),
                 TEST(test_a_consumers_user_is_told_by_who_may_act),
                 TEST(test_wrong_orders_about_consumers_say_why),
         };
