@@ -98,7 +98,9 @@ static int take_status(struct feed *f, struct varlink_reply *reply)
         bool first = !f->heard;
         int r;
 
-        if (reply->error || !reply->parameters)
+        if (reply->error)
+                return daemon_refused(reply);
+        if (!reply->parameters)
                 return -EPROTO;
         f->heard = true;
         if (first && trouble_over(&f->trouble))
@@ -113,6 +115,9 @@ static int take_answer(struct feed *f, struct varlink_reply *reply)
 {
         feed_answer_t answer = f->answer;
 
+        /* It comes unasked: there is no place for this connection. */
+        if (reply->error && daemon_refused(reply) == -EUSERS)
+                return -EUSERS;
         if (!answer)
                 return CONNECTION_NONSENSE;
         if (!reply->error && !reply->parameters)

@@ -97,6 +97,39 @@ static void test_what_is_no_espdfud_is_told_and_a_real_one_is_found(void **state
         stop_bridge();
 }
 
+/* The station's own server takes 16 of one user. */
+static void take_places(int *fds, size_t n)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", bed_file("socket"));
+        for (size_t i = 0; i < n; i++) {
+                fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+                assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+        }
+}
+
+static void test_an_espdfud_without_a_place_is_told_and_tried_again(void **state)
+{
+        static const size_t taken[] = { 16, 15 }; /* none is left; none for its second connection */
+        int fds[16];
+
+        (void)state;
+        start_broker(false);
+        start_collector();
+        configure_bridge("name = line3\n");
+        start_station();
+        for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+                take_places(fds, taken[i]);
+                start_bridge();
+                collect_until(strstr(collector.online, "espdfud takes no more connections"));
+                for (size_t j = 0; j < taken[i]; j++)
+                        close(fds[j]);
+                collect_until(strstr(collector.online, "\"online\":true"));
+                stop_bridge();
+        }
+}
+
 /* What systemd would be told next, after this; fails after 20 s. */
 static void expect_notified(int fd, const char *text)
 {
@@ -218,6 +251,7 @@ int main(int argc, char **argv)
                 STORY(test_why_it_cannot_come_in_is_one_line),
                 STORY(test_two_bridges_of_one_name_say_that_they_are),
                 STORY(test_what_is_no_espdfud_is_told_and_a_real_one_is_found),
+                STORY(test_an_espdfud_without_a_place_is_told_and_tried_again),
                 STORY(test_systemd_is_told_how_it_is),
                 STORY(test_slots_are_told_and_those_that_are_no_more_are_taken_away),
                 STORY(test_progress_is_gathered_and_a_phase_is_told_at_once),
