@@ -121,7 +121,9 @@ static int init(const char *connection)
                 uint64_t deadline = store_wait(store, &pfd);
 
                 r = poll_until(&pfd, 1, deadline, NULL);
-                store_step(store, r > 0 ? pfd.revents : 0, monotonic_usec());
+                if (r <= 0)
+                        pfd.revents = 0;
+                store_step(store, pfd.revents, monotonic_usec());
         }
         if (r < 0)
                 say_line("cannot begin: %s", strerror(-r));

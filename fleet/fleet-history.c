@@ -55,11 +55,11 @@ static bool load_libpq(void)
         void *library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
 
         for (size_t i = 0; library && i < ARRAY_SIZE(functions); i++) {
-                void *found = dlsym(library, functions[i].name);
+                void **function = functions[i].function; /* as POSIX has it of dlsym() */
 
-                if (!found)
+                *function = dlsym(library, functions[i].name);
+                if (!*function)
                         library = NULL;
-                memcpy(functions[i].function, &found, sizeof(found));
         }
         if (!library)
                 say_line("history: libpq, which speaks with PostgreSQL, is missing: expected the package "

@@ -100,7 +100,9 @@ int listener_turn(struct listener *l, int fd, uint64_t deadline_usec, const sigs
         int r = poll_until(pfds, ARRAY_SIZE(pfds), MIN(until, deadline_usec), mask);
 
         l->now_usec = monotonic_usec();
-        broker_step(l->broker, r > 0 ? pfds[0].revents : 0, l->now_usec);
+        if (r <= 0)
+                pfds[0].revents = 0;
+        broker_step(l->broker, pfds[0].revents, l->now_usec);
         return r == -EINTR ? r : 0;
 }
 

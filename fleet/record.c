@@ -264,15 +264,15 @@ static int arrival_to_json(const struct arrival *a, json_t **ret)
         return 0;
 }
 
-int record_read(const char *text, const void *payload, size_t size, json_t **ret)
+int record_read(const char *topic, const void *payload, size_t size, json_t **ret)
 {
         _cleanup_(freep) char *why = NULL;
-        struct arrival arrival = { .topic = text, .payload = payload, .size = size };
-        struct topic topic;
-        int letter = check_topic(text, &topic, &why), r;
+        struct arrival arrival = { .topic = topic, .payload = payload, .size = size };
+        struct topic at;
+        int letter = check_topic(topic, &at, &why), r;
 
         if (letter == 0) {
-                arrival.station = topic.station;
+                arrival.station = at.station;
                 letter = parse(payload, size, &arrival.fields, &why);
         }
         if (letter == 0 && !has_place(arrival.fields))

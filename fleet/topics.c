@@ -23,7 +23,7 @@ static bool is_plain(unsigned char c)
 
 static bool encode_level(char ret[static LEVEL_SIZE], const char *name)
 {
-        size_t len = strlen(name);
+        size_t len = name ? strlen(name) : 0;
         char *to = ret;
 
         if (len == 0 || len > TOPIC_NAME_MAX)
