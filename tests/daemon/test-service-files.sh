@@ -78,7 +78,7 @@ sandbox_of_collect_is_at_1_1() {
 
 # What systemd-analyze misses ("✗ PrivateUsers= …", "✗ User=/DynamicUser= …") is named in a comment of the unit.
 what_is_left_out_has_its_reason() {
-        for unit in espdfud.service espdfu-metrics.service espdfu-web.service; do
+        for unit in espdfud.service espdfu-metrics.service espdfu-web.service espdfu-mqtt.service espdfu-collect.service; do
                 systemd-analyze security --no-pager --offline=true "$dir/$unit" | sed -n 's/^✗ \([A-Za-z]*=\).*/\1/p' |
                         sort -u >"$dir/missed"
                 [ -s "$dir/missed" ] || return 1
@@ -140,6 +140,15 @@ others_do_not_reach_the_bus() {
         [ ! -s "$dir/reached" ]
 }
 
+# These ask for names.
+fleet_does_not_reach_the_bus() {
+        for unit in espdfu-mqtt.service espdfu-collect.service; do
+                hides "$unit" /run/dbus /run/systemd/private
+        done >"$dir/reached"
+        cat "$dir/reached"
+        [ ! -s "$dir/reached" ]
+}
+
 # core/sandbox.c says what they hide.
 unit_hides_what_the_programs_say() {
         grep -o '"[A-Z][A-Za-z]*=yes"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
@@ -153,6 +162,7 @@ holds "and so is the collector" is_outside_the_group espdfu-collect
 holds "of sockets below /run the one that writes figures sees the station's alone" metrics_sees_no_socket_but_the_stations
 holds "and it may signal nobody" metrics_signals_nobody
 holds "the service and the page do not see D-Bus, systemd's own socket, the resolver" others_do_not_reach_the_bus
+holds "the bridge and the collector see neither D-Bus nor systemd's own socket" fleet_does_not_reach_the_bus
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then
