@@ -25,7 +25,7 @@ sub text_of {
 
 sub runs {
         my ($text, $test) = @_;
-        return scalar $text =~ m/\b(?:\w*TEST\w*|cmocka_unit_test\w*|in_\w+|t)\(\s*$test\b/;
+        return scalar $text =~ m/\b(?:\w*TEST\w*|cmocka_unit_test\w*|STORY|story|in_\w+|t)\(\s*$test\b/;
 }
 
 # "(64 * MIB)", "900", "(30 * 60 * USEC_PER_SEC)": a number, of bytes, of microseconds, or of whatever; undef: none.
@@ -66,7 +66,7 @@ for my $unit (@units) {
                 if (defined $story) {
                         check(defined $file && index(text_of($file), $story) >= 0,
                               "\"$story\" is not in " . ($file // 'any file'));
-                } elsif ($code =~ m{^(?:core|io|engine|daemon|client|web|tests|docs|systemd)/\S+$}) {
+                } elsif ($code =~ m{^(?:core|io|show|engine|daemon|client|web|fleet|tests|docs|systemd)/\S+$}) {
                         $file = $code;
                         check(-f $file, "$file is not there");
                 } elsif ($code =~ m/^test_\w+$/) {
