@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/hex.h"
+#include "core/utf8.h"
 
 #define ROOT   "espdfu/"
 #define PREFIX ROOT TOPIC_VERSION "/"
@@ -43,6 +44,21 @@ static bool encode_level(char ret[static LEVEL_SIZE], const char *name)
         return true;
 }
 
+/* What is encoded no broker has looked at. */
+static bool is_utf8(const char *text, size_t len)
+{
+        while (len > 0) {
+                uint32_t c;
+                size_t n = utf8_decode(text, len, &c);
+
+                if (n == 0)
+                        return false;
+                text += n;
+                len -= n;
+        }
+        return true;
+}
+
 static bool decode_level(char ret[static TOPIC_NAME_MAX + 1], const char *level, size_t len)
 {
         size_t n = 0;
@@ -64,7 +80,7 @@ static bool decode_level(char ret[static TOPIC_NAME_MAX + 1], const char *level,
                 ret[n++] = c;
         }
         ret[n] = '\0';
-        return n > 0;
+        return n > 0 && is_utf8(ret, n);
 }
 
 int topic_print(char ret[static TOPIC_SIZE], enum topic_kind kind, const char *station, const char *slot)

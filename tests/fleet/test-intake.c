@@ -237,6 +237,10 @@ static void test_record_of_another_version_is_a_letter_without_a_place(void **st
         item = read_as("espdfu/1/line3/online", payload, strlen(payload), RECORD_LETTER);
         assert_string_equal(text_in(item, "why"), "expected the topic espdfu/1/STATION/job");
         json_decref(item);
+        item = read_as("espdfu/1/line%b0/job", payload, strlen(payload), RECORD_LETTER);
+        assert_string_equal(text_in(item, "why"), "expected the topic espdfu/1/STATION/job");
+        assert_null(json_object_get(item, "name"));
+        json_decref(item);
 }
 
 /* ---- the queue ---- */

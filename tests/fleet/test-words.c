@@ -77,6 +77,8 @@ static void test_what_is_not_ours_is_no_topic(void **state)
                 { "espdfu/1/line%2/job", TOPIC_FOREIGN },
                 { "espdfu/1/line%00/job", TOPIC_FOREIGN },
                 { "espdfu/1/line%zz/job", TOPIC_FOREIGN },
+                { "espdfu/1/line%b0/job", TOPIC_FOREIGN }, /* no UTF-8 */
+                { "espdfu/1/line3/slot/A%c3", TOPIC_FOREIGN },
                 { "espdfu", TOPIC_FOREIGN },
                 { "", TOPIC_FOREIGN },
         };

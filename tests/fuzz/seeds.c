@@ -8,6 +8,7 @@
 #include "core/signature.h"
 #include "core/usb-descriptors.h"
 #include "core/varlink.h"
+#include "tests/fleet/records.h"
 #include "tests/fuzz/seeds.h"
 #include "tests/unit/dfu-chaos.h"
 #include "tests/unit/fixtures.h"
@@ -305,6 +306,42 @@ static void messages_seeds(const struct seeds *seeds)
         give_json(seeds, reload_result_to_json(&reload));
 }
 
+static void fleet_seeds(const struct seeds *seeds)
+{
+        static const char id[] = "0123456789abcdef0123456789abcdef";
+        json_t *record = json_loads(SAMPLE_RECORD, 0, NULL);
+        struct bytes bytes = { 0 };
+        char *text;
+
+        if (!record || json_object_update_new(record, json_pack("{s:s, s:i, s:i}", "station_id", id,
+                                                                "sequence", 8, "previous", 7)) < 0)
+                abort();
+        text = json_dumps(record, JSON_COMPACT);
+        if (!text)
+                abort();
+        must_append(&bytes, "espdfu/1/line3/job\n", 19);
+        must_append(&bytes, text, strlen(text));
+        give(seeds, bytes.data, bytes.len);
+        bytes_done(&bytes);
+        free(text);
+        json_decref(record);
+        give_text(seeds, "espdfu/1/line3/"
+                         "delivered\n{\"station_id\":\"0123456789abcdef0123456789abcdef\",\"sequence\":8}");
+        give_text(seeds,
+                  "espdfu/1/line3/online\n{\"online\":false,\"since_realtime_usec\":1,\"message\":\"gone\"}");
+        give_text(seeds, "espdfu/1/line3/"
+                         "station\n{\"running\":1,\"failed\":2,\"slots\":4,\"backlog\":0,\"realtime_usec\":9,"
+                         "\"held\":\"held by joe\",\"lagging\":null}");
+        give_text(seeds, "espdfu/1/line3/slot/"
+                         "A%2b1\n{\"slot\":\"A+1\",\"phase\":\"downloading\",\"realtime_usec\":9}");
+        give_text(seeds, "espdfu/2/line3/job\n{}");
+        give_file(seeds, TOP_SRCDIR "/conf/mqtt.conf");
+        give_file(seeds, TOP_SRCDIR "/conf/collect.conf");
+        give_text(seeds, "[broker]\nhost = broker\nuser = a\npassword-file = /b\n[station]\nname = "
+                         "line3\nwindow = 256\n"
+                         "[database]\nconnection = dbname=espdfu\n[collector]\ngroup = g\n");
+}
+
 static void varlink_seeds(const struct seeds *seeds)
 {
         static const char calls[] =
@@ -369,6 +406,7 @@ static const struct {
         { "engine-message", engine_message_seeds },
         { "flash-file", flash_file_seeds },
         { "flasher-args", flasher_args_seeds },
+        { "fleet", fleet_seeds },
         { "history", history_seeds },
         { "image", image_seeds },
         { "job", job_seeds },
