@@ -155,7 +155,7 @@ static int print(struct libscols_table *table, FILE *f)
         _cleanup_(freep) char *text = NULL;
         int r = scols_print_table_to_string(table, &text);
 
-        if (r < 0)
+        if (r != 0)
                 return r;
         fputs(text, f);
         if (*text && text[strlen(text) - 1] != '\n')
