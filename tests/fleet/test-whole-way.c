@@ -221,23 +221,26 @@ static void test_everything_is_killed_and_cut_off_at_random_and_both_ends_are_eq
 /* A day without a broker: what waits is brought in at once, and the station's boards do not notice. */
 static void test_figure_of_the_whole_way(void **state)
 {
+        const int n = times(1) > 1 ? 10000 : 3000;
+        char all[16];
         uint64_t began, usec;
 
         (void)state;
+        snprintf(all, sizeof(all), "%d", n);
         start_broker(true);
         start_taker(0);
         start_station();
-        tell_station("record 10000");
+        tell_station("record %d", n);
         configure_bridge("");
         expect_sql("t", "SELECT to_regclass('espdfu.record') IS NOT NULL");
         began = monotonic_usec();
         start_bridge();
-        expect_sql("10000", "SELECT coalesce(max(sequence), 0) FROM espdfu.station");
+        expect_sql(all, "SELECT coalesce(max(sequence), 0) FROM espdfu.station");
         usec = monotonic_usec() - began;
-        printf("10000 records through espdfu-mqtt, Mosquitto, espdfu-collect into PostgreSQL: %.1f s, %.0f a "
+        printf("%d records through espdfu-mqtt, Mosquitto, espdfu-collect into PostgreSQL: %.1f s, %.0f a "
                "minute\n",
-               (double)usec / 1e6, 10000 * 60e6 / (double)usec);
-        assert_true(usec < 60 * USEC_PER_SEC);
+               n, (double)usec / 1e6, n * 60e6 / (double)usec);
+        assert_true(usec < (unsigned)n / 50 * 300 * USEC_PER_MSEC); /* 10000 in a minute */
         stop_bridge();
 }
 
