@@ -112,10 +112,11 @@ static enum job_do detached(struct job *job, uint64_t now_usec)
 }
 
 /*
- * A person cancelled while the board was to be detached. Once it is in DFU mode it stands there as a new presence, and it is
- * that one which must not be started again: so its return is waited for, or that it does not leave.
+ * Nobody knows whether DETACH was sent: a person cancelled meanwhile, or the engine was killed there. A board that has it
+ * leaves in a moment and comes back as a new presence, and one without a MAC as another, which would get another one's file.
+ * So its leaving is waited for, and then its return.
  */
-static enum job_do cancelled_while_detaching(struct job *job, uint64_t now_usec)
+static enum job_do perhaps_detached(struct job *job, uint64_t now_usec)
 {
         enum job_do action = detached(job, now_usec);
 
@@ -124,18 +125,20 @@ static enum job_do cancelled_while_detaching(struct job *job, uint64_t now_usec)
         return action;
 }
 
+static bool engine_was_lost_in_detach(const struct job *job)
+{
+        return job->verdict == VERDICT_ENGINE_FAILED && job->phase == PHASE_DETACHING && !job->cancelled &&
+               !job->replaced;
+}
+
 /*
  * DETACH was not answered, which is how a chip that does it looks while the kernel is busy with a hub full of boards: it
  * ends the transfer when it notices that the device is gone, and with it comes udev's event. So those are waited for.
- * And an engine that was killed there cannot say whether it had sent it: a board that has left then may have been told to,
- * and one without a MAC would come back as another, which gets another one's file.
  */
-static bool detach_may_be_under_way(const struct job *job)
+static bool detach_is_unanswered(const struct job *job)
 {
-        bool may_be = job->verdict == VERDICT_TIMED_OUT ||
-                      (job->verdict == VERDICT_ENGINE_FAILED && job->left_since_detach);
-
-        return may_be && job->phase == PHASE_DETACHING && !job->cancelled && !job->replaced;
+        return job->verdict == VERDICT_TIMED_OUT && job->phase == PHASE_DETACHING && !job->cancelled &&
+               !job->replaced;
 }
 
 static bool was_to_be_detached(const struct job *job)
@@ -160,8 +163,10 @@ static enum job_do engine_ended(struct job *job, const struct job_event *event, 
                 job_set_verdict(job, VERDICT_REPLACED, "another board came after DETACH");
         if (job->verdict == VERDICT_CANCELLED && job_is_cancelled_by_person(job) && !job->replaced &&
             was_to_be_detached(job))
-                return cancelled_while_detaching(job, now_usec);
-        job->detach_unanswered = detach_may_be_under_way(job);
+                return perhaps_detached(job, now_usec);
+        if (engine_was_lost_in_detach(job))
+                return perhaps_detached(job, now_usec);
+        job->detach_unanswered = detach_is_unanswered(job);
         if (job->verdict == VERDICT_DETACHED || job->detach_unanswered)
                 return detached(job, now_usec);
         /* It left, and not for DETACH: that it is there again, if it is, is no return from it. */

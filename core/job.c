@@ -279,6 +279,8 @@ static enum job_do not_returned(struct job *job)
         if (job->cancelled)
                 job_set_cancelled(job, job->left_since_detach ? " after DETACH; the board did not come back"
                                                               : " before DETACH");
+        else if (job->verdict == VERDICT_ENGINE_FAILED && !job->left_since_detach)
+                return job_close_row(job); /* it was killed before it sent DETACH: see perhaps_detached() */
         else if (job->detach_unanswered && !job->left_since_detach)
                 job_set_verdict(job, VERDICT_TIMED_OUT,
                                 "no answer to DETACH, and did not leave run-time mode within %" PRIu64 " s",
@@ -301,7 +303,7 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
         case JOB_EV_CANCEL:
                 job->cancelled = true;
                 if (job_is_cancelled_by_person(job))
-                        return JOB_DO_NOTHING; /* see cancelled_while_detaching() */
+                        return JOB_DO_NOTHING; /* see perhaps_detached() */
                 job_set_cancelled(job, " after DETACH");
                 return job_close_row(job);
         case JOB_EV_TIME:
@@ -309,7 +311,7 @@ static enum job_do step_away(struct job *job, const struct job_event *event, uin
         case JOB_EV_LEFT:
                 if (job->elsewhere)
                         return job_went_elsewhere(job, now_usec);
-                if (job->cancelled)
+                if (job->cancelled || job->verdict == VERDICT_ENGINE_FAILED)
                         job->deadline_usec = now_usec + job->params.reattach_usec;
                 return JOB_DO_NOTHING;
         case JOB_EV_ELSEWHERE:

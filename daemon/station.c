@@ -183,10 +183,22 @@ static int open_hotplug(struct station *station)
         return r;
 }
 
+/* Moments are kept with the boot in which they were: see daemon/clock.h. */
+static int open_clock(struct station *station)
+{
+        int r = clock_boot_id(station->world.boot_id);
+
+        if (r < 0)
+                log_error("/proc/sys/kernel/random/boot_id: this boot's id cannot be read: %s (is /proc "
+                          "mounted, and without subset=pid?)",
+                          strerror(-r));
+        return r;
+}
+
 /* The socket first: a second daemon is told so before it touches anything else. */
 static int open_all(struct station *station, const struct station_options *options)
 {
-        int r = clock_boot_id(station->world.boot_id);
+        int r = open_clock(station);
 
         if (r == 0)
                 r = station_open_places(station);

@@ -236,10 +236,44 @@ static void print_round(const char *when, const struct round *round)
 }
 
 /* Half as much again, and what a machine that is busy with something else may add. */
-static void expect_not_slowed(double beside, double alone)
+static void expect_not_slowed(const char *what, double beside, double alone)
 {
         if (beside > 1.5 * alone + SLACK)
-                fail_msg("%.2f s beside clients, %.2f s without", beside, alone);
+                fail_msg("%s: %.2f s beside clients, %.2f s without", what, beside, alone);
+}
+
+static int by_value(const void *a, const void *b)
+{
+        double x = *(const double *)a, y = *(const double *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+static double median_of(const double *values, size_t n)
+{
+        g_autofree double *sorted = g_memdup2(values, n * sizeof(*values));
+
+        qsort(sorted, n, sizeof(*sorted), by_value);
+        return sorted[(n - 1) / 2];
+}
+
+/* Clients are there in every round; what else the machine has to do comes and goes. So it is the median that must hold. */
+static void expect_rounds_not_slowed(unsigned rounds, const struct round *alone)
+{
+        g_autofree double *all = g_new(double, rounds), *each = g_new(double, rounds),
+                          *slowest = g_new(double, rounds);
+
+        for (unsigned i = 0; i < rounds; i++) {
+                struct round beside = flash_all();
+
+                print_round("beside 64 clients", &beside);
+                all[i] = beside.all;
+                each[i] = beside.median;
+                slowest[i] = beside.slowest;
+        }
+        expect_not_slowed("all boards", median_of(all, rounds), alone->all);
+        expect_not_slowed("each board", median_of(each, rounds), alone->median);
+        expect_not_slowed("the slowest board", median_of(slowest, rounds), alone->slowest);
 }
 
 static void expect_answered(const struct crowd *crowd, const char *role)
@@ -261,7 +295,7 @@ static void expect_told(const struct crowd *crowd, const char *role, const char 
 
 static void test_a_hundred_boards_are_flashed_beside_64_clients_as_without(void **state)
 {
-        unsigned rounds = from_environment("ESPDFU_LOAD_ROUNDS", 2), before, wanted;
+        unsigned rounds = from_environment("ESPDFU_LOAD_ROUNDS", 3), before, wanted;
         uint64_t bytes = (uint64_t)from_environment("ESPDFU_LOAD_MIB", 32) * MIB;
         struct crowd crowd = { .line = &line };
         struct round alone;
@@ -276,14 +310,7 @@ static void test_a_hundred_boards_are_flashed_beside_64_clients_as_without(void 
         add_everybody(&crowd, bytes);
         assert_int_equal(crowd.n, CROWD_MAX);
         assert_true(bed_wait(line.bed, has_descriptors_at_least, &wanted, PATIENCE));
-        for (unsigned i = 0; i < rounds; i++) {
-                struct round beside = flash_all();
-
-                print_round("beside 64 clients", &beside);
-                expect_not_slowed(beside.all, alone.all);
-                expect_not_slowed(beside.median, alone.median);
-                expect_not_slowed(beside.slowest, alone.slowest);
-        }
+        expect_rounds_not_slowed(rounds, &alone);
         crowd_leave(&crowd);
         if (!bed_wait(line.bed, has_descriptors_at_most, &before, PATIENCE))
                 fail_msg("%u descriptors, %u before", n_descriptors(), before);

@@ -284,6 +284,35 @@ static void test_board_that_left_when_its_engine_was_killed_in_detach_is_the_sam
         expect_end(engine_ends("exit status 0"), PHASE_FLASHED, VERDICT_FLASHED, "flashed", true);
 }
 
+static void test_board_that_leaves_after_its_engine_was_killed_in_detach_is_the_same_when_it_returns(
+        void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        assert_int_equal(engine_ends("killed by signal 9"), JOB_DO_NOTHING);
+        assert_int_equal(job.state, JOB_AWAY);
+        now += USEC_PER_SEC;
+        assert_int_equal(event(JOB_EV_LEFT), JOB_DO_NOTHING);
+        assert_int_equal(job_deadline(&job), now + 10 * USEC_PER_SEC);
+        assert_int_equal(board_arrives(true, true), JOB_DO_START_ENGINE);
+        assert_int_equal(job.attempt, 1);
+        engine_judges(VERDICT_FLASHED, "flashed");
+        expect_end(engine_ends("exit status 0"), PHASE_FLASHED, VERDICT_FLASHED, "flashed", true);
+}
+
+static void test_engine_that_was_killed_before_it_sent_detach_has_failed_as_soon_as_that_shows(void **state)
+{
+        (void)state;
+        board_waits(false);
+        engine_starts();
+        assert_int_equal(engine_ends("killed by signal 9"), JOB_DO_NOTHING);
+        assert_int_equal(time_passes(JOB_ENGINE_BACK_LIMIT), JOB_DO_CLOSE_ROW);
+        assert_int_equal(job.verdict, VERDICT_ENGINE_FAILED);
+        assert_string_equal(job.message, "the engine ended without a verdict: killed by signal 9");
+        assert_false(job.final);
+}
+
 static void test_board_that_neither_answers_detach_nor_leaves_is_tried_again(void **state)
 {
         (void)state;
@@ -678,6 +707,8 @@ int main(void)
                 t(test_board_that_does_not_come_back_is_given_up),
                 t(test_board_that_does_not_leave_after_detach_is_given_up),
                 t(test_board_that_left_when_its_engine_was_killed_in_detach_is_the_same_when_it_returns),
+                t(test_board_that_leaves_after_its_engine_was_killed_in_detach_is_the_same_when_it_returns),
+                t(test_engine_that_was_killed_before_it_sent_detach_has_failed_as_soon_as_that_shows),
                 t(test_board_that_leaves_late_without_having_answered_detach_is_flashed),
                 t(test_board_that_neither_answers_detach_nor_leaves_is_tried_again),
                 t(test_another_board_after_detach_is_not_flashed_as_this_one),
