@@ -16,8 +16,7 @@
 
 /* One line on the pipe for each thing that the daemon was told: a write of this size is atomic. */
 struct fact {
-        char what; /* 'o' opened, 'c' closed */
-        int64_t id, sequence;
+        int64_t what, id, sequence; /* what: 'o' opened, 'c' closed */
 };
 
 struct worker {
@@ -415,7 +414,7 @@ static void test_full_file_system_is_told_until_there_is_space(void **state)
         int fd;
 
         if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
             mount("tmpfs", s->dir, "tmpfs", 0, "size=1m") < 0)
                 skip();
         station_start(s, BOOT, NOON);

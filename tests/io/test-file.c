@@ -5,15 +5,18 @@
 #include "io/file.h"
 #include "tests/io/temp-dir.h"
 
+#include <sys/prctl.h>
+
 static void test_attribute_that_says_it_is_empty_is_read_to_its_end(void **state)
 {
         _cleanup_(freep) uint8_t *data = NULL;
         size_t len;
 
         (void)state;
+        assert_int_equal(prctl(PR_SET_NAME, "an attribute"), 0); /* under valgrind it has another */
         assert_int_equal(file_read_attribute("/proc/self/comm", 100, &data, &len), 0);
-        assert_int_equal(len, strlen("test-file\n"));
-        assert_string_equal((char *)data, "test-file\n");
+        assert_int_equal(len, strlen("an attribute\n"));
+        assert_string_equal((char *)data, "an attribute\n");
 }
 
 /* As "descriptors" of a USB device, of which sysfs says 65553 bytes. */

@@ -11,6 +11,7 @@
 #define FORGET_USEC    (10 * USEC_PER_SEC) /* in which a program that had a node open has closed it */
 #define GOODBYE_USEC   (5 * USEC_PER_SEC)
 #define CONDITION_MSEC 5 /* a condition is looked at this often at least */
+#define UNDER_SLOWER   5 /* times that a program may take under what ESPDFU_BED_UNDER names */
 
 uint64_t bed_now(void)
 {
@@ -421,7 +422,7 @@ static gboolean look_again(gpointer userdata)
 
 bool bed_wait(struct bed *bed, bool (*condition)(void *userdata), void *userdata, uint64_t limit_usec)
 {
-        uint64_t end = bed_now() + limit_usec;
+        uint64_t end = bed_now() + limit_usec * (g_getenv("ESPDFU_BED_UNDER") ? UNDER_SLOWER : 1);
         guint timer = g_timeout_add(CONDITION_MSEC, look_again, NULL);
         bool holds = false;
 
