@@ -268,7 +268,7 @@ static void watch(struct watch *w, const sigset_t *mask)
         while (!is_over(w)) {
                 struct pollfd keys = terminal_keys();
                 int r = listener_turn(&w->listener, w->screen ? keys.fd : -1,
-                                      w->changed ? w->draw_usec : USEC_INFINITY, mask);
+                                      w->screen && w->changed ? w->draw_usec : USEC_INFINITY, mask);
 
                 if (suspended && w->screen)
                         terminal_suspend();

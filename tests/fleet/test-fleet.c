@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fleet/topics.h"
@@ -397,6 +398,39 @@ static void test_watch_prints_what_happens(void **state)
         assert_int_equal(end_program(watch, SIGINT), 0);
 }
 
+/* Of a processor, in half a second in which nothing happens. */
+static void expect_at_rest(pid_t pid)
+{
+        struct timespec begin, end;
+        clockid_t clock;
+
+        assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+        assert_int_equal(clock_gettime(clock, &begin), 0);
+        usleep(500 * 1000);
+        assert_int_equal(clock_gettime(clock, &end), 0);
+        assert_true((double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9 < 0.05);
+}
+
+static void test_watch_rests_while_nothing_happens(void **state)
+{
+        const char *lines[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", NULL };
+        const char *json[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", "--json", NULL };
+        const char **all[] = { lines, json };
+
+        (void)state;
+        station_is_online("line3", true);
+        all_is_said();
+        for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+                pid_t watch;
+
+                write_file("watch.out", "");
+                watch = start_program("watch.out", all[i]);
+                expect_line("watch.out", "line3");
+                expect_at_rest(watch);
+                assert_int_equal(end_program(watch, SIGTERM), 0);
+        }
+}
+
 static void test_watch_as_json_is_a_line_for_each_message(void **state)
 {
         const char *argv[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", "--json", NULL };
@@ -560,6 +594,7 @@ int main(int argc, char **argv)
                 story(test_empty_fleet_says_so_and_unknown_station_is_an_error),
                 story(test_broker_that_refuses_or_is_away_is_one_line),
                 story(test_watch_prints_what_happens),
+                story(test_watch_rests_while_nothing_happens),
                 story(test_watch_as_json_is_a_line_for_each_message),
                 story(test_watch_on_a_terminal_is_a_picture_that_follows),
                 story(test_history_is_chosen_as_espdfuctl_does),
