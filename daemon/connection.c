@@ -314,15 +314,34 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+/* Urgent bytes are bytes: else one, and what came with it, is dropped by a recv() of those behind it. And nothing comes beside
+ * bytes but descriptors (a socket of systemd's may have more set), for that something came is how they are known. */
+static void prepare_socket(int fd)
+{
+        static const struct {
+                int option, value;
+        } options[] = {
+                { SO_OOBINLINE, 1 },
+                { SO_PASSCRED, 0 },
+                { SO_PASSSEC, 0 },
+#ifdef SO_PASSPIDFD
+                { SO_PASSPIDFD, 0 },
+#endif
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+                (void)setsockopt(fd, SOL_SOCKET, options[i].option, &options[i].value,
+                                 sizeof(options[i].value));
+}
+
 int connection_new(struct server *server, int fd, const struct server_peer *peer, struct connection **ret)
 {
         struct connection *c = calloc(1, sizeof(*c));
-        int inline_urgent = 1, r;
+        int r;
 
         if (!c)
                 return -ENOMEM;
-        /* Else an urgent byte, and what came with it, is dropped by a recv() of the bytes behind it. */
-        (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &inline_urgent, sizeof(inline_urgent));
+        prepare_socket(fd);
         *c = (struct connection){
                 .server = server,
                 .fd = -EBADF,

@@ -5,9 +5,6 @@
 
 #include "daemon/closer.h"
 
-#define CLOSING_MAX                                                                                          \
-        CLOSER_FULL /* while so many wait to be closed nothing is taken that would have to be, too */
-
 /* Room for one descriptor. CMSG_SPACE() rounds up, and the kernel puts in as many as CMSG_LEN() has room for. */
 union control {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -51,7 +48,7 @@ static int copy_of(int socket, void *data, size_t size)
         ssize_t n;
         int fd;
 
-        if (closer_is_full(CLOSING_MAX))
+        if (closer_is_full(CLOSER_FULL)) /* what is taken would have to be closed, too */
                 return -EBADF;
         n = peek(socket, data, size, &control, &more);
         if (n < 0 || control.header.cmsg_level != SOL_SOCKET || control.header.cmsg_type != SCM_RIGHTS ||
@@ -102,19 +99,29 @@ ssize_t passed_receive(struct passed *passed, int socket, void *data, size_t siz
         if (n <= 0)
                 return n;
         if (some) {
-                const char *last = (const char *)data + n - 1;
-
                 if (passed)
                         fd = copy_of(socket, data, (size_t)n);
-                if (passed)
-                        keep(passed, fd, passed->n + n_messages(data, (size_t)n) - (*last == '\0' ? 1 : 0));
                 *ret_stays = fd < 0;
         }
-        if (passed)
-                passed->n += n_messages(data, (size_t)n);
+        /* Before anything is done with fd: as long as it is open what is dropped here is not closed for the last time. */
         if (!*ret_stays)
                 n = recv(socket, data, (size_t)n, MSG_DONTWAIT);
-        return n < 0 ? -errno : n;
+        if (n <= 0) {
+                int error = errno;
+
+                if (fd >= 0)
+                        closer_close(fd);
+                return n < 0 ? -error : n;
+        }
+        if (passed) {
+                const char *bytes = data;
+                uint64_t n_whole = n_messages(bytes, (size_t)n);
+
+                if (some)
+                        keep(passed, fd, passed->n + n_whole - (bytes[n - 1] == '\0' ? 1 : 0));
+                passed->n += n_whole;
+        }
+        return n;
 }
 
 void passed_next(struct passed *passed)

@@ -200,6 +200,21 @@ static void test_a_member_of_the_group_who_passes_one_keeps_nobody(void **state)
         }
 }
 
+/* What is not kept is closed by a thread, and not before the loop has taken the bytes that it came with. */
+static void test_one_with_each_piece_of_a_call_keeps_nobody(void **state)
+{
+        struct client *c = connect_as(1000, true);
+
+        (void)state;
+        for (unsigned i = 0; i < 20; i++) {
+                send_lingering(c, " ", 1, 0);
+                expect_that_nobody_waits();
+        }
+        hang_up(c);
+        expect_all_closed();
+        nobody_lingers();
+}
+
 static void test_more_that_linger_than_there_are_closers_keep_nobody(void **state)
 {
         struct client *clients[16];
@@ -226,6 +241,7 @@ int main(void)
                 TEST(test_one_that_came_with_a_call_is_refused_with_it),
                 TEST(test_unread_in_a_connection_that_is_turned_away_it_keeps_nobody),
                 TEST(test_a_member_of_the_group_who_passes_one_keeps_nobody),
+                TEST(test_one_with_each_piece_of_a_call_keeps_nobody),
                 TEST(test_more_that_linger_than_there_are_closers_keep_nobody),
         };
 
