@@ -52,7 +52,16 @@ static int print_explanation(const struct explanation *e)
         return r;
 }
 
-static int print_explanations(const json_t *parameters)
+static bool has_boards(const struct explanation *explanations, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (explanations[i].present)
+                        return true;
+        return false;
+}
+
+/* all: nobody asked about one slot, so the policies' answers are not there. */
+static int print_explanations(const json_t *parameters, bool all)
 {
         struct explanation *explanations = NULL;
         size_t n = 0;
@@ -64,13 +73,15 @@ static int print_explanations(const json_t *parameters)
                         putchar('\n');
                 r = print_explanation(&explanations[i]);
         }
+        if (r == 0 && all && has_boards(explanations, n))
+                puts("\nWhich policies were tried, and where each differs: espdfuctl explain SLOT");
         explanations_free(explanations, n);
         return r < 0 ? client_misread(r) : EXIT_DONE;
 }
 
 int verb_explain(int argc, char **argv)
 {
-        bool json = false;
+        bool json = false, all;
         const struct client_option options[] = { { "json", .flag = &json } };
         json_t *parameters = NULL;
         int r;
@@ -78,7 +89,8 @@ int verb_explain(int argc, char **argv)
         r = client_options(argc, argv, options, ARRAY_SIZE(options), 1);
         if (r != CLIENT_GO_ON)
                 return r;
-        if (argc - optind == 1) {
+        all = argc == optind;
+        if (!all) {
                 parameters = json_pack("{s:s}", "where", argv[optind]);
                 if (!parameters) {
                         client_error("%s: expected UTF-8", argv[optind]);
@@ -88,7 +100,7 @@ int verb_explain(int argc, char **argv)
         r = client_ask(STATION_INTERFACE ".Explain", parameters, &parameters);
         if (r != EXIT_DONE)
                 return r;
-        r = json ? client_print_json(parameters, false) : print_explanations(parameters);
+        r = json ? client_print_json(parameters, false) : print_explanations(parameters, all);
         json_decref(parameters);
         return r;
 }

@@ -14,6 +14,18 @@ const struct admission_limits *admission_limits(enum admission_rank rank)
         return &table[rank];
 }
 
+static bool is_reserved(enum admission_rank rank, int fd, uint64_t fd_limit)
+{
+        uint64_t left = table[rank].descriptors;
+
+        return (uint64_t)fd + (fd_limit < 256 ? fd_limit * left / 256 : left) >= fd_limit;
+}
+
+bool admission_reserves(int fd, uint64_t fd_limit)
+{
+        return is_reserved(ADMISSION_ROOT, fd, fd_limit);
+}
+
 const char *admission_refuses(enum admission_rank rank, const struct admission_counts *counts, int fd,
                               uint64_t fd_limit)
 {
@@ -30,8 +42,7 @@ const char *admission_refuses(enum admission_rank rank, const struct admission_c
                 return "all places are taken";
         if (n >= limits->most && counts->of_user >= limits->few)
                 return "most places are taken, and this user has some";
-        if ((uint64_t)fd + (fd_limit < 256 ? fd_limit * limits->descriptors / 256 : limits->descriptors) >=
-            fd_limit)
+        if (is_reserved(rank, fd, fd_limit))
                 return "the descriptors that are left are kept for boards";
         return NULL;
 }

@@ -37,3 +37,6 @@ const struct admission_limits *admission_limits(enum admission_rank rank);
  * fd_limit: the first number that no descriptor has (RLIMIT_NOFILE). */
 const char *admission_refuses(enum admission_rank rank, const struct admission_counts *counts, int fd,
                               uint64_t fd_limit);
+
+/* Whether fd is among those that are kept for boards, from everybody. */
+bool admission_reserves(int fd, uint64_t fd_limit);

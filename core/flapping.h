@@ -9,7 +9,10 @@
 
 #define FLAPPING_LEAVES 3
 #define FLAPPING_WITHIN (60 * USEC_PER_SEC)
-#define FLAPPING_REASON "flapping: left 3 times within a minute"
+/* Ports without a name that are held for it at a time: a device that plays hubs has as many ports as it likes, and none of what
+ * is held gives its slot or its place among the holds away. */
+#define FLAPPING_UNNAMED_MAX 64
+#define FLAPPING_REASON      "flapping: left 3 times within a minute"
 
 /* All zero: none yet. */
 struct flapping {

@@ -6,6 +6,7 @@
 
 #include "core/fields.h"
 #include "core/place.h"
+#include "core/policy.h"
 #include "core/printable.h"
 
 static const struct field station_fields[] = { FIELD(TEXT_OR_NULL, holds, station) };
@@ -102,15 +103,43 @@ int holds_put_port(struct holds *holds, const char *path, const char *port, cons
         return hold ? free_and_strdup(&hold->text, text) : append_port(holds, &from);
 }
 
+/* The others stay in the order in which they came. */
+static void remove_at(struct holds *holds, size_t i)
+{
+        hold_done(&holds->ports[i]);
+        holds->n_ports--;
+        memmove(&holds->ports[i], &holds->ports[i + 1], (holds->n_ports - i) * sizeof(*holds->ports));
+}
+
 bool holds_remove_port(struct holds *holds, const char *path, const char *port)
 {
         struct hold *hold = find_port(holds, path, port);
 
         if (!hold)
                 return false;
-        hold_done(hold);
-        *hold = holds->ports[--holds->n_ports];
+        remove_at(holds, (size_t)(hold - holds->ports));
         return true;
+}
+
+static bool is_unnamed(const struct hold *hold, const char *text, const struct config *config)
+{
+        return streq(hold->text, text) && !config_slot_for(config, hold->path, hold->port);
+}
+
+size_t holds_bound_unnamed(struct holds *holds, const char *text, const struct config *config, size_t max)
+{
+        size_t n = 0, removed = 0;
+
+        for (size_t i = 0; i < holds->n_ports; i++)
+                n += is_unnamed(&holds->ports[i], text, config);
+        for (size_t i = 0; n - removed > max;)
+                if (is_unnamed(&holds->ports[i], text, config)) {
+                        remove_at(holds, i);
+                        removed++;
+                } else {
+                        i++;
+                }
+        return removed;
 }
 
 /* ---- the file ---- */

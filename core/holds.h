@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "core/util.h"
+#include "core/config.h"
 
 #define HOLD_REASON_MAX 200       /* bytes of what a person gives as the reason */
 #define HOLD_TEXT_MAX   320       /* bytes, with the NUL: who and why */
@@ -37,6 +37,9 @@ const char *holds_of_port(const struct holds *holds, const char *path, const cha
 int holds_put_port(struct holds *holds, const char *path, const char *port, const char *text);
 /* Whether there was one. */
 bool holds_remove_port(struct holds *holds, const char *path, const char *port);
+
+/* Of the ports with this text that the configuration does not name, the oldest are removed until max are left. How many were. */
+size_t holds_bound_unnamed(struct holds *holds, const char *text, const struct config *config, size_t max);
 
 /* The text for the file, with a newline at its end; to be freed. 0 or -ENOMEM. */
 int holds_encode(const struct holds *holds, char **ret);

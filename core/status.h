@@ -85,7 +85,8 @@ struct explanation {
         char *chosen;  /* the policy, or NULL */
         char *held;    /* the hold of this slot, not the station's, whatever its phase; or NULL */
         char *message; /* what follows: "flashed 2 minutes ago and still plugged in", … */
-        struct explain_policy *policies; /* in order, up to and with the first that matches */
+        struct explain_policy
+                *policies; /* in order, up to and with the first that matches; none among all slots */
         size_t n_policies;
 };
 

@@ -50,18 +50,27 @@ bool utf8_is_control(uint32_t c)
         return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
+/* What Unicode calls default ignorable, with what it reserves for more of it; separators of lines; annotation. */
 static const struct {
         uint32_t first, last;
 } unseen[] = {
         { 0x00ad, 0x00ad },   /* soft hyphen */
+        { 0x034f, 0x034f },   /* combining grapheme joiner */
         { 0x061c, 0x061c },   /* Arabic letter mark */
-        { 0x180e, 0x180e },   /* Mongolian vowel separator */
+        { 0x115f, 0x1160 },   /* Hangul fillers */
+        { 0x17b4, 0x17b5 },   /* Khmer inherent vowels */
+        { 0x180b, 0x180f },   /* Mongolian variation selectors and vowel separator */
         { 0x200b, 0x200f },   /* zero width, marks of direction */
         { 0x2028, 0x202e },   /* separators, embeddings, overrides */
-        { 0x2060, 0x2064 },   /* word joiner, invisible operators */
-        { 0x2066, 0x2069 },   /* isolates */
+        { 0x2060, 0x206f },   /* word joiner, invisible operators, isolates, deprecated format characters */
+        { 0x3164, 0x3164 },   /* Hangul filler */
+        { 0xfe00, 0xfe0f },   /* variation selectors */
         { 0xfeff, 0xfeff },   /* byte order mark */
-        { 0xe0000, 0xe007f }, /* tags */
+        { 0xffa0, 0xffa0 },   /* halfwidth Hangul filler */
+        { 0xfff0, 0xfffb },   /* reserved as ignorable, interlinear annotation */
+        { 0x1bca0, 0x1bca3 }, /* shorthand format controls */
+        { 0x1d173, 0x1d17a }, /* musical beams, ties, slurs, phrases */
+        { 0xe0000, 0xe0fff }, /* tags, variation selectors, reserved as ignorable */
 };
 
 bool utf8_is_unseen(uint32_t c)

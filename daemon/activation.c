@@ -2,14 +2,17 @@
 #include "daemon/activation.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "daemon/closer.h"
 #include "daemon/log.h"
 
+#define ROOM_WAIT   5000 /* ms: much longer than what can be disturbed takes */
 #define WAITING_MAX 4096 /* more than a backlog holds: whoever connects without end does not keep us */
 
 int activation_socket(void)
@@ -41,6 +44,18 @@ char *activation_path(int fd)
         return address.sun_path[0] ? strndup(address.sun_path, length) : NULL;
 }
 
+/* What they have left unread may hang when it is closed; no board waits yet. */
+static bool wait_for_room(void)
+{
+        struct pollfd room = { .fd = closer_event(), .events = POLLIN };
+        uint64_t n;
+
+        while (closer_is_full(CLOSER_FULL))
+                if (poll(&room, 1, ROOM_WAIT) <= 0 || read(room.fd, &n, sizeof(n)) < 0)
+                        return false;
+        return true;
+}
+
 void activation_turn_away(int fd)
 {
         int flags = fcntl(fd, F_GETFL);
@@ -52,6 +67,8 @@ void activation_turn_away(int fd)
 
                 if (client < 0)
                         return;
-                close(client);
+                closer_close(client);
+                if (!wait_for_room())
+                        return;
         }
 }

@@ -52,8 +52,15 @@ static int read_names(struct board *board, struct udev_device *device)
                 r = free_and_strdup(&board->node, node);
         if (r == 0)
                 r = free_and_strdup(&board->path, udev_device_get_property_value(device, "ID_PATH"));
-        if (r == 0)
-                r = copy_text(udev_device_get_sysattr_value(device, "serial"), &board->serial);
+        return r;
+}
+
+/* The kernel tells them under the device's lock, which who resets the device, or sets an interface of it, holds for as long as
+ * the device likes: so they are not asked for where nobody needs them. The descriptors it tells without. */
+static int read_strings(struct board *board, struct udev_device *device)
+{
+        int r = copy_text(udev_device_get_sysattr_value(device, "serial"), &board->serial);
+
         if (r == 0)
                 r = copy_text(udev_device_get_sysattr_value(device, "manufacturer"), &board->manufacturer);
         if (r == 0)
@@ -70,7 +77,7 @@ static int read_descriptors(const char *syspath, uint8_t **ret, size_t *ret_len)
         return file_read_attribute(name, USB_DESCRIPTORS_MAX, ret, ret_len);
 }
 
-/* What the board's own bytes say. Returns 0, or 1 where it has no DFU interface. */
+/* What the board's own descriptors say. Returns 0, or 1 where it has no DFU interface. */
 static int identify(struct board *board, const uint8_t *bytes, size_t len)
 {
         int r = usb_device_ids_parse(bytes, len, &board->ids);
@@ -83,13 +90,18 @@ static int identify(struct board *board, const uint8_t *bytes, size_t len)
         if (r != 0 && !board->contradicts)
                 return r;
         board->has_dfu = r == 0;
+        return 0;
+}
+
+/* And its strings besides. */
+static void identify_chip(struct board *board, const uint8_t *bytes, size_t len)
+{
         if (!board->chip)
-                return 0;
+                return;
         board->is_rom = usb_descriptors_are_rom(bytes, len, board->chip) &&
                         usb_strings_are_rom(board->chip, board->manufacturer, board->product, board->serial);
         if (board->chip->has_mac && board->serial && chip_serial_is_mac(board->serial))
                 board->mac = board->serial;
-        return 0;
 }
 
 /*
@@ -126,8 +138,11 @@ int board_from_udev(struct udev_device *device, struct board **ret)
                 r = read_descriptors(udev_device_get_syspath(device), &bytes, &len);
         if (r == 0)
                 r = identify(board, bytes, len);
+        if (r == 0)
+                r = read_strings(board, device);
         if (r != 0)
                 return r;
+        identify_chip(board, bytes, len);
         if (!is_still_there(board, device))
                 return -ENODEV;
         *ret = take_ptr(board);

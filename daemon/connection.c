@@ -7,9 +7,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/messages.h"
+#include "daemon/closer.h"
 #include "daemon/log.h"
 
 #define READ_SIZE (16 * KIB)
@@ -92,6 +92,8 @@ static void update_events(struct connection *c)
         if (connection_unsent(c) > 0 || (!c->busy && pending) || (c->stream == STREAM_HISTORY && !c->asked))
                 events |= EPOLLOUT;
         update_limit(c, pending);
+        if (c->eof && !c->busy && !pending && connection_unsent(c) == 0)
+                connection_doom(c, "it says no more, and all is answered");
         if (c->doomed || events == c->events)
                 return;
         if (sd_event_source_set_io_events(c->io, events) < 0)
@@ -220,28 +222,20 @@ static void flush(struct connection *c)
         c->out_begin = c->out_end = c->out_allocated = 0;
 }
 
-/* Without room for descriptors the kernel closes those that came. */
-static ssize_t receive(struct connection *c, char *data, size_t size)
-{
-        ssize_t n;
-
-        if (c->peer.may_act)
-                return passed_receive(&c->passed, c->fd, data, size);
-        n = recv(c->fd, data, size, MSG_DONTWAIT);
-        return n < 0 ? -errno : n;
-}
-
 static void fill(struct connection *c)
 {
         char data[READ_SIZE];
+        bool stays;
         ssize_t n;
 
-        n = receive(c, data, sizeof(data));
+        n = passed_receive(c->peer.may_act ? &c->passed : NULL, c->fd, data, sizeof(data), &stays);
         if ((n == -EINTR || n == -EAGAIN) && !c->gone)
                 return;
-        if (n <= 0)
-                c->eof = true;
-        else if (varlink_input_feed(&c->in, data, (size_t)n) < 0)
+        if (stays)
+                server_tell_passed(c->server, &c->peer);
+        if (n <= 0 || stays)
+                c->eof = true; /* what was said up to here is answered */
+        if (n > 0 && varlink_input_feed(&c->in, data, (size_t)n) < 0)
                 connection_doom(c, "out of memory");
 }
 
@@ -320,6 +314,26 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
 }
 
+/* Urgent bytes are bytes: else one, and what came with it, is dropped by a recv() of those behind it. And nothing comes beside
+ * bytes but descriptors (a socket of systemd's may have more set), for that something came is how they are known. */
+static void prepare_socket(int fd)
+{
+        static const struct {
+                int option, value;
+        } options[] = {
+                { SO_OOBINLINE, 1 },
+                { SO_PASSCRED, 0 },
+                { SO_PASSSEC, 0 },
+#ifdef SO_PASSPIDFD
+                { SO_PASSPIDFD, 0 },
+#endif
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+                (void)setsockopt(fd, SOL_SOCKET, options[i].option, &options[i].value,
+                                 sizeof(options[i].value));
+}
+
 int connection_new(struct server *server, int fd, const struct server_peer *peer, struct connection **ret)
 {
         struct connection *c = calloc(1, sizeof(*c));
@@ -327,6 +341,7 @@ int connection_new(struct server *server, int fd, const struct server_peer *peer
 
         if (!c)
                 return -ENOMEM;
+        prepare_socket(fd);
         *c = (struct connection){
                 .server = server,
                 .fd = -EBADF,
@@ -347,6 +362,17 @@ int connection_new(struct server *server, int fd, const struct server_peer *peer
         return 0;
 }
 
+/* What is unread may have descriptors beside it. It counts on while it hangs: else who makes it hang has no bound. */
+static void close_socket(struct connection *c)
+{
+        int unread = 0;
+
+        if (shutdown(c->fd, SHUT_RDWR) == 0 && ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0)
+                closer_close(c->fd);
+        else
+                closer_close_for(c->fd, c->peer.uid, server_rank(&c->peer));
+}
+
 void connection_free(struct connection *c)
 {
         sd_event_source_disable_unref(c->io);
@@ -357,6 +383,6 @@ void connection_free(struct connection *c)
         passed_done(&c->passed);
         free(c->out);
         if (c->fd >= 0)
-                close(c->fd);
+                close_socket(c);
         free(c);
 }

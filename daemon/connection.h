@@ -54,7 +54,7 @@ struct connection {
         char *cancelled; /* STREAM_CANCEL: the slot's ID_PATH or port path; owned */
         uint64_t order;  /* STREAM_BEGIN: its number */
 
-        bool eof;    /* the peer says no more */
+        bool eof;    /* the peer says no more, or is heard no more */
         bool gone;   /* the peer listens no more; what it asked before is still done */
         bool doomed; /* will be freed */
 };
@@ -62,6 +62,12 @@ struct connection {
 struct watched_slot {
         char *name;
         uint64_t changed; /* the generation of its last change */
+};
+
+/* A kind of line in the log that clients could fill it with. */
+struct told_rarely {
+        uint64_t again_usec; /* it was told, and is not before that */
+        unsigned n_untold;
 };
 
 struct server {
@@ -75,9 +81,8 @@ struct server {
         bool bound;
         dev_t device; /* of the bound socket's file: what is removed in the end is what was made */
         ino_t inode;
-        sd_event_source *accept, *accept_again, *reaper, *progress;
-        uint64_t tell_again_usec; /* the log has said that a client was not taken, and does not before that */
-        unsigned n_untold;
+        sd_event_source *accept, *accept_again, *room, *reaper, *progress;
+        struct told_rarely not_taken, passed;
 
         struct connection *connections;
         size_t n_connections;
@@ -86,6 +91,10 @@ struct server {
         struct watched_slot *slots; /* by name */
         size_t n_slots;
 };
+
+/* Of this peer came descriptors that are not taken, and so its connection ends. */
+void server_tell_passed(struct server *server, const struct server_peer *peer);
+enum admission_rank server_rank(const struct server_peer *peer);
 
 /* Takes fd over on success. */
 int connection_new(struct server *server, int fd, const struct server_peer *peer, struct connection **ret);

@@ -182,6 +182,7 @@ void station_flapping(void *userdata, struct slot *slot)
         static const char text[] = "held: " FLAPPING_REASON;
         _cleanup_(holds_done) struct holds holds = { 0 };
         struct station *station = userdata;
+        size_t n_gone;
 
         if (holds_of_port(&station->holds, slot_path(slot), slot_port(slot)))
                 return; /* a person's reason is the better one */
@@ -190,8 +191,14 @@ void station_flapping(void *userdata, struct slot *slot)
                 log_slot(LOG_ERR, slot_name(slot), NULL, NULL, "cannot be held for flapping: out of memory");
                 return;
         }
+        n_gone = holds_bound_unnamed(&holds, text, station->config, FLAPPING_UNNAMED_MAX);
         (void)write_file(station, &holds); /* says why not */
-        take_holds(station, &holds, slot);
+        take_holds(station, &holds, n_gone > 0 ? NULL : slot);
+        if (n_gone > 0)
+                log_warning(
+                        "more than %d ports without a name are held for flapping: the one that was first is "
+                        "held no more",
+                        FLAPPING_UNNAMED_MAX);
         log_slot(LOG_WARNING, slot_name(slot), NULL, MESSAGE_HELD, "%s", text);
 }
 

@@ -42,7 +42,50 @@ struct images {
         struct entry *entries;
         size_t n_entries;
         uint64_t bytes_max;
+        struct total *total;
 };
+
+/* The memory of all copies of policies' images that there are, those too that jobs alone still have. */
+struct total {
+        unsigned references;
+        uint64_t bytes;
+};
+
+/* One memfd, which copies share. */
+struct image_memory {
+        unsigned references;
+        uint64_t bytes;
+        struct total *total;
+};
+
+static struct total *total_unref(struct total *total)
+{
+        if (total && --total->references == 0)
+                free(total);
+        return NULL;
+}
+
+static int memory_new(struct total *total, uint64_t bytes, struct image_memory **ret)
+{
+        struct image_memory *memory = calloc(1, sizeof(*memory));
+
+        if (!memory)
+                return -ENOMEM;
+        *memory = (struct image_memory){ 1, bytes, total };
+        total->references++;
+        total->bytes += bytes;
+        *ret = memory;
+        return 0;
+}
+
+static void memory_unref(struct image_memory *memory)
+{
+        if (!memory || --memory->references > 0)
+                return;
+        memory->total->bytes -= memory->bytes;
+        total_unref(memory->total);
+        free(memory);
+}
 
 /* ---- a copy ---- */
 
@@ -58,6 +101,7 @@ struct image_copy *image_copy_unref(struct image_copy *copy)
                 return NULL;
         if (copy->fd >= 0)
                 close(copy->fd);
+        memory_unref(copy->memory);
         if (copy->image)
                 image_free(copy->image);
         free(copy->path);
@@ -197,29 +241,25 @@ static int check_signature(const struct config_policy *policy, const struct trus
 
 /* ---- all of them together ---- */
 
-/* A copy with these bytes, among the first n entries, or NULL. */
-static const struct image_copy *find_bytes(const struct images *images, size_t n,
+/* A copy with these bytes, or NULL. */
+static const struct image_copy *find_bytes(const struct images *images,
                                            const uint8_t sha256[static SHA256_SIZE])
 {
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < images->n_entries; i++)
                 if (images->entries[i].copy &&
                     memcmp(images->entries[i].copy->digest, sha256, SHA256_SIZE) == 0)
                         return images->entries[i].copy;
         return NULL;
 }
 
-/* Without those of one entry, which are to be replaced. */
+/* Of all copies that there are, but for that of one entry, if it goes when it is replaced: if no job has it, and no other copy
+ * its memory. */
 static uint64_t bytes_of_others(const struct images *images, const struct entry *except)
 {
-        uint64_t bytes = 0;
+        const struct image_copy *copy = except->copy;
+        bool goes = copy && copy->references == 1 && copy->memory->references == 1;
 
-        for (size_t i = 0; i < images->n_entries; i++) {
-                const struct image_copy *copy = images->entries[i].copy;
-
-                if (copy && &images->entries[i] != except && !find_bytes(images, i, copy->digest))
-                        bytes += copy->size;
-        }
-        return bytes;
+        return images->total->bytes - (goes ? copy->memory->bytes : 0);
 }
 
 static int refuse_for_bytes(const struct images *images, const char *path, char **ret_why)
@@ -238,18 +278,29 @@ static int seal(const struct images *images, const struct entry *entry, const ch
                 size_t len, const uint8_t sha256[static SHA256_SIZE], struct image *image,
                 struct image_copy **ret, char **ret_why)
 {
-        const struct image_copy *twin = find_bytes(images, images->n_entries, sha256);
-        int fd;
+        const struct image_copy *twin = find_bytes(images, sha256);
+        _cleanup_(image_copy_unrefp) struct image_copy *copy = NULL;
+        int fd, r;
 
         if (twin) {
                 fd = fcntl(twin->fd, F_DUPFD_CLOEXEC, 3);
-                return make_around(fd < 0 ? -errno : fd, len, path, path, sha256, image, ret);
+                r = make_around(fd < 0 ? -errno : fd, len, path, path, sha256, image, ret);
+                if (r < 0)
+                        return r;
+                (*ret)->memory = twin->memory;
+                twin->memory->references++;
+                return 0;
         }
         if (bytes_of_others(images, entry) + len > images->bytes_max) {
                 image_free(image);
                 return refuse_for_bytes(images, path, ret_why);
         }
-        return image_copy_make(path, path, data, len, sha256, image, ret);
+        r = image_copy_make(path, path, data, len, sha256, image, &copy);
+        if (r == 0)
+                r = memory_new(images->total, len, &copy->memory);
+        if (r == 0)
+                *ret = take_ptr(copy);
+        return r;
 }
 
 /* The file is read once: what is signed, pinned, parsed and sealed are the same bytes. */
@@ -292,6 +343,12 @@ int images_new(uint64_t bytes_max, struct images **ret)
         if (!images)
                 return -ENOMEM;
         images->bytes_max = bytes_max;
+        images->total = calloc(1, sizeof(*images->total));
+        if (!images->total) {
+                free(images);
+                return -ENOMEM;
+        }
+        images->total->references = 1;
         *ret = images;
         return 0;
 }
@@ -308,6 +365,7 @@ struct images *images_free(struct images *images)
         for (size_t i = 0; i < images->n_entries; i++)
                 entry_done(&images->entries[i]);
         free(images->entries);
+        total_unref(images->total); /* copies that jobs have may stay for longer */
         free(images);
         return NULL;
 }

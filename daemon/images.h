@@ -21,11 +21,14 @@ struct image_given {
         uint8_t keys[SHA256_SIZE];
 };
 
+struct image_memory; /* daemon/images.c */
+
 /* One image; immutable, counted: held by the cache and by each job that runs it. */
 struct image_copy {
         unsigned references;
-        int fd;        /* the memfd; sealed */
-        uint64_t size; /* its bytes */
+        int fd;                      /* the memfd; sealed */
+        uint64_t size;               /* its bytes */
+        struct image_memory *memory; /* where it counts; NULL: no policy named it */
         char *path; /* the policy's; or whose it is and the path as told: "user joe: /home/joe/gizmo.bin" */
         uint8_t digest[SHA256_SIZE];
         char sha256[SHA256_HEX]; /* the same, hexadecimal */
@@ -34,7 +37,8 @@ struct image_copy {
         struct image_given *given; /* owned; NULL: a policy named it */
 };
 
-/* The policies' images together, on a machine with four times as much memory. */
+/* The policies' images together, with those that were replaced since and that jobs still have, on a machine with four times as
+ * much memory. */
 #define IMAGES_BYTES_MAX (2048 * MIB)
 
 /* As many bytes as this machine may have of them: a quarter of its memory, at most IMAGES_BYTES_MAX. */

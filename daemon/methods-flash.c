@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The method Flash: a person wants a slot's board to be flashed now, perhaps with an image that comes beside the call. */
-#include <unistd.h>
-
 #include "core/messages.h"
 #include "core/printable.h"
+#include "daemon/closer.h"
 #include "daemon/connection.h"
 #include "daemon/given.h"
 #include "daemon/peer.h"
@@ -11,7 +10,7 @@
 static void closep(int *fd)
 {
         if (*fd >= 0)
-                close(*fd);
+                closer_close(*fd);
 }
 
 /* One printable line, not too long: it is shown on screens, and stays in the ledger. */

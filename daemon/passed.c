@@ -2,53 +2,73 @@
 #include "daemon/passed.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
-/* Room for the one that is taken. CMSG_SPACE() rounds up, so that the kernel may put in another one; the rest it closes. */
+#include "daemon/closer.h"
+
+/* Room for one descriptor. CMSG_SPACE() rounds up, and the kernel puts in as many as CMSG_LEN() has room for. */
 union control {
         char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
+        struct cmsghdr header;
 };
 
 static void close_fd(struct passed *passed)
 {
         if (passed->fd >= 0)
-                close(passed->fd);
+                closer_close(passed->fd);
         passed->fd = -EBADF;
 }
 
-/* The first of those that came, or -EBADF; the others are closed. Returns how many there were. */
-static size_t collect(struct msghdr *message, int *ret)
+/*
+ * As recvmsg() with MSG_PEEK: the bytes, at most up to the first that descriptors came with, which stay where they are.
+ * control NULL: none is taken. *ret_more: there are more than were taken.
+ */
+static ssize_t peek(int socket, void *data, size_t size, union control *control, bool *ret_more)
 {
-        size_t found = 0;
+        struct iovec bytes = { data, size };
+        struct msghdr message = { .msg_iov = &bytes,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control ? control->bytes : NULL,
+                                  .msg_controllen = control ? CMSG_LEN(sizeof(int)) : 0 };
+        ssize_t n = recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-        *ret = -EBADF;
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-                size_t n = c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS
-                                   ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int)
-                                   : 0;
-
-                for (size_t i = 0; i < n; i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        if (found++ == 0)
-                                *ret = fd;
-                        else
-                                close(fd);
-                }
-        }
-        return found;
+        if (n < 0)
+                return -errno;
+        if (control && message.msg_controllen < CMSG_LEN(sizeof(int)))
+                control->header = (struct cmsghdr){ 0 };
+        *ret_more = message.msg_flags & MSG_CTRUNC;
+        return n;
 }
 
-/* fd came with the bytes up to the last of message call; whole: it is no other's than fd. */
-static void keep(struct passed *passed, int fd, bool whole, uint64_t call)
+/* The one descriptor that came with the first size bytes, by a number of our own: then the bytes can be taken, and it is not
+ * closed with them. -EBADF: there are more, or none can be had now. */
+static int copy_of(int socket, void *data, size_t size)
+{
+        union control control = { 0 };
+        bool more;
+        ssize_t n;
+        int fd;
+
+        if (closer_is_full(CLOSER_FULL)) /* what is taken would have to be closed, too */
+                return -EBADF;
+        n = peek(socket, data, size, &control, &more);
+        if (n < 0 || control.header.cmsg_level != SOL_SOCKET || control.header.cmsg_type != SCM_RIGHTS ||
+            control.header.cmsg_len != CMSG_LEN(sizeof(int)))
+                return -EBADF;
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof(int));
+        if (!more)
+                return fd;
+        closer_close(fd);
+        return -EBADF;
+}
+
+/* fd (-EBADF: several) came with the bytes up to the last of message call. */
+static void keep(struct passed *passed, int fd, uint64_t call)
 {
         bool another_waits = passed->waits && passed->call != call;
 
-        if (another_waits || !whole || (passed->waits && passed->call == call)) {
+        if (another_waits || fd < 0 || passed->waits) {
                 if (fd >= 0)
-                        close(fd);
+                        closer_close(fd);
                 if (another_waits)
                         return;
                 close_fd(passed);
@@ -60,30 +80,47 @@ static void keep(struct passed *passed, int fd, bool whole, uint64_t call)
         passed->call = call;
 }
 
-ssize_t passed_receive(struct passed *passed, int socket, void *data, size_t size)
+static uint64_t n_messages(const char *data, size_t size)
 {
-        struct iovec bytes = { data, size };
-        union control control;
-        struct msghdr message = { .msg_iov = &bytes,
-                                  .msg_iovlen = 1,
-                                  .msg_control = control.bytes,
-                                  .msg_controllen = sizeof(control.bytes) };
-        ssize_t n = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        bool truncated;
-        size_t found;
-        int fd;
+        uint64_t n = 0;
 
-        if (n < 0)
-                return -errno;
-        for (ssize_t i = 0; i < n; i++)
-                passed->n += ((const char *)data)[i] == '\0';
-        found = collect(&message, &fd);
-        truncated = message.msg_flags & MSG_CTRUNC;
-        if (n > 0 && (found > 0 || truncated))
-                keep(passed, fd, found == 1 && !truncated,
-                     passed->n - (((const char *)data)[n - 1] == '\0' ? 1 : 0));
-        else if (fd >= 0)
-                close(fd);
+        for (size_t i = 0; i < size; i++)
+                n += data[i] == '\0';
+        return n;
+}
+
+ssize_t passed_receive(struct passed *passed, int socket, void *data, size_t size, bool *ret_stays)
+{
+        bool some;
+        ssize_t n = peek(socket, data, size, NULL, &some);
+        int fd = -EBADF;
+
+        *ret_stays = false;
+        if (n <= 0)
+                return n;
+        if (some) {
+                if (passed)
+                        fd = copy_of(socket, data, (size_t)n);
+                *ret_stays = fd < 0;
+        }
+        /* Before anything is done with fd: as long as it is open what is dropped here is not closed for the last time. */
+        if (!*ret_stays)
+                n = recv(socket, data, (size_t)n, MSG_DONTWAIT);
+        if (n <= 0) {
+                int error = errno;
+
+                if (fd >= 0)
+                        closer_close(fd);
+                return n < 0 ? -error : n;
+        }
+        if (passed) {
+                const char *bytes = data;
+                uint64_t n_whole = n_messages(bytes, (size_t)n);
+
+                if (some)
+                        keep(passed, fd, passed->n + n_whole - (bytes[n - 1] == '\0' ? 1 : 0));
+                passed->n += n_whole;
+        }
         return n;
 }
 

@@ -17,6 +17,7 @@
 
 #include "core/messages.h"
 #include "daemon/clock.h"
+#include "daemon/closer.h"
 #include "daemon/connection.h"
 #include "daemon/log.h"
 #include "daemon/peer.h"
@@ -118,24 +119,42 @@ static int adopt_fd(struct server *server, int fd)
 }
 
 /* Whoever tries without end does not fill the log. */
-static void tell_not_taken(struct server *server, const char *whom, const char *why)
+static void tell_rarely(struct told_rarely *told, const char *what, const char *why)
 {
         uint64_t now = clock_monotonic_usec();
 
-        if (now < server->tell_again_usec) {
-                server->n_untold++;
+        if (now < told->again_usec) {
+                told->n_untold++;
                 return;
         }
-        if (server->n_untold > 0)
-                log_warning("socket: %s is not taken: %s (and %u before it, since this was said last)", whom,
-                            why, server->n_untold);
+        if (told->n_untold > 0)
+                log_warning("socket: %s: %s (and %u before it, since this was said last)", what, why,
+                            told->n_untold);
         else
-                log_warning("socket: %s is not taken: %s", whom, why);
-        server->n_untold = 0;
-        server->tell_again_usec = now + TELL_AGAIN;
+                log_warning("socket: %s: %s", what, why);
+        *told = (struct told_rarely){ .again_usec = now + TELL_AGAIN };
 }
 
-static enum admission_rank rank_of(const struct server_peer *peer)
+static void tell_not_taken(struct server *server, const char *whom, const char *why)
+{
+        char what[96];
+
+        snprintf(what, sizeof(what), "%s is not taken", whom);
+        tell_rarely(&server->not_taken, what, why);
+}
+
+void server_tell_passed(struct server *server, const struct server_peer *peer)
+{
+        char what[64];
+
+        snprintf(what, sizeof(what), "a client of user %u is hung up on", peer->uid);
+        tell_rarely(&server->passed, what,
+                    peer->may_act ? "several descriptors came with one byte, or more than can be taken now: "
+                                    "expected one, with Flash"
+                                  : "it passed descriptors: expected none from who may only look");
+}
+
+enum admission_rank server_rank(const struct server_peer *peer)
 {
         if (!peer->may_act)
                 return ADMISSION_LOOKS;
@@ -151,9 +170,10 @@ static const char *no_place(const struct server *server, const struct server_pee
         (void)getrlimit(RLIMIT_NOFILE, &limit); /* who may not even ask has no limit that we know of */
         for (const struct connection *c = server->connections; c; c = c->next) {
                 counts.of_user += !c->doomed && c->peer.uid == peer->uid;
-                counts.of_rank[rank_of(&c->peer)] += !c->doomed;
+                counts.of_rank[server_rank(&c->peer)] += !c->doomed;
         }
-        return admission_refuses(rank_of(peer), &counts, fd, limit.rlim_cur);
+        closer_count(peer->uid, &counts);
+        return admission_refuses(server_rank(peer), &counts, fd, limit.rlim_cur);
 }
 
 /* As no_place(), when those that have hung up, which the loop has not come to yet, are no more. */
@@ -181,6 +201,34 @@ static void say_why(int fd, const char *why)
                 (void)send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Boards need descriptors, and what waits to be closed has some: clients wait in the backlog until there are fewer. */
+static void rest_if_full(struct server *server, int fd)
+{
+        struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+        size_t n = closer_pending();
+
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+        if (n == 0 || !closer_is_full(admission_reserves(fd, limit.rlim_cur) ? n : CLOSER_FULL))
+                return;
+        sd_event_source_set_enabled(server->accept, SD_EVENT_OFF);
+        sd_event_source_set_enabled(server->room, SD_EVENT_ON);
+}
+
+/* Some were closed. */
+static int on_room(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct server *server = userdata;
+        uint64_t n;
+
+        (void)revents;
+        (void)!read(fd, &n, sizeof(n));
+        if (closer_is_full(CLOSER_FULL))
+                return 0;
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        sd_event_source_set_enabled(server->accept, SD_EVENT_ON);
+        return 0;
+}
+
 /* Takes fd over. */
 static void admit(struct server *server, int fd)
 {
@@ -201,7 +249,9 @@ static void admit(struct server *server, int fd)
         if (why) {
                 tell_not_taken(server, whom, why);
                 say_why(fd, why);
-                close(fd);
+                (void)shutdown(fd, SHUT_RDWR);
+                closer_close(fd);
+                rest_if_full(server, fd);
                 return;
         }
         c->next = server->connections;
@@ -262,9 +312,16 @@ static int on_reap(sd_event_source *source, void *userdata)
 
 static int add_sources(struct server *server)
 {
-        int r;
+        int r = closer_event();
 
-        r = sd_event_add_io(server->event, &server->accept, server->fd, EPOLLIN, on_accept, server);
+        if (r >= 0)
+                r = sd_event_add_io(server->event, &server->room, r, EPOLLIN, on_room, server);
+        if (r >= 0)
+                r = sd_event_source_set_priority(server->room, SERVER_PRIORITY);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(server->room, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_io(server->event, &server->accept, server->fd, EPOLLIN, on_accept, server);
         if (r >= 0)
                 r = sd_event_source_set_priority(server->accept, SERVER_PRIORITY);
         if (r >= 0)
@@ -331,6 +388,7 @@ struct server *server_free(struct server *server)
         watch_done(server);
         sd_event_source_disable_unref(server->accept);
         sd_event_source_disable_unref(server->accept_again);
+        sd_event_source_disable_unref(server->room);
         sd_event_source_disable_unref(server->reaper);
         if (server->bound && stat(server->options->path, &st) == 0 && st.st_dev == server->device &&
             st.st_ino == server->inode)

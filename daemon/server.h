@@ -47,7 +47,7 @@ struct server_ops {
         int (*counters)(void *userdata, struct station_counters *ret);
         /* One slot, by name. 1: there is none. */
         int (*slot)(void *userdata, const char *name, struct slot_status *ret);
-        /* where: a slot's name, its port path or its ID_PATH; NULL: all. 1: there is none. */
+        /* where: a slot's name, its port path or its ID_PATH; NULL: all, without the policies' answers. 1: there is none. */
         int (*explain)(void *userdata, const char *where, struct explanation **ret, size_t *ret_n);
         /* The name of the slot that has this name, port path or ID_PATH now; NULL: there is none. Borrowed. */
         const char *(*slot_called)(void *userdata, const char *where);

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "core/text.h"
+
 static int copy(char **ret, const char *text)
 {
         return free_and_strdup(ret, text);
@@ -137,6 +139,15 @@ int slot_status(const struct slot *slot, struct slot_status *ret)
 
 /* ---- explain ---- */
 
+#define ANSWER_TEXT_MAX                                                                                      \
+        128 /* bytes of what a policy wants, and of what there is: there may be 512 policies in a reply */
+
+static int copy_short(char **ret, const char *text)
+{
+        *ret = text_to_utf8(text, ANSWER_TEXT_MAX);
+        return *ret ? 0 : -ENOMEM;
+}
+
 static int explain_policy(const struct config_policy *policy, const struct board_facts *facts,
                           struct explain_policy *ret)
 {
@@ -149,9 +160,9 @@ static int explain_policy(const struct config_policy *policy, const struct board
                 return r;
         r = copy(&ret->key, mismatch.key);
         if (r == 0)
-                r = copy(&ret->wanted, mismatch.wanted);
+                r = copy_short(&ret->wanted, mismatch.wanted);
         if (r == 0)
-                r = copy(&ret->found, mismatch.found ? mismatch.found : "none");
+                r = copy_short(&ret->found, mismatch.found ? mismatch.found : "none");
         return r;
 }
 
@@ -173,6 +184,14 @@ static int explain_policies(const struct slot *slot, struct explanation *ret)
                         return copy(&ret->chosen, config->policies[i].name);
         }
         return 0;
+}
+
+static int explain_choice(const struct slot *slot, struct explanation *ret)
+{
+        struct board_facts facts = board_facts(slot->board, slot->name);
+        const struct config_policy *policy = policy_for(slot->world->config, &facts);
+
+        return policy ? copy(&ret->chosen, policy->name) : 0;
 }
 
 /* Under way, it is not asked about any more: a reload counts for the next board. */
@@ -203,7 +222,7 @@ static int explain_hold(const struct slot *slot, char **message)
         return 0;
 }
 
-static int explain(const struct slot *slot, struct explanation *ret)
+static int explain(const struct slot *slot, bool in_full, struct explanation *ret)
 {
         char what[96];
         int r;
@@ -222,14 +241,14 @@ static int explain(const struct slot *slot, struct explanation *ret)
                 return r;
         r = copy(&ret->board, board_describe(slot->board, what, sizeof(what)));
         if (r == 0)
-                r = explain_policies(slot, ret);
-        return r < 0 || !ret->chosen ? r : slot_data_explain(slot, ret->chosen, &ret->message);
+                r = in_full ? explain_policies(slot, ret) : explain_choice(slot, ret);
+        return r < 0 || !ret->chosen || !in_full ? r : slot_data_explain(slot, ret->chosen, &ret->message);
 }
 
-int slot_explain(const struct slot *slot, struct explanation *ret)
+int slot_explain(const struct slot *slot, bool in_full, struct explanation *ret)
 {
         struct explanation explanation = { .present = slot->present, .phase = slot_phase(slot) };
-        int r = explain(slot, &explanation);
+        int r = explain(slot, in_full, &explanation);
 
         if (r < 0) {
                 explanation_done(&explanation);

@@ -131,4 +131,5 @@ int slot_flash(struct slot *slot, const struct given_image *given, uint64_t orde
 void slot_data_changed(struct slot *slot);
 
 int slot_status(const struct slot *slot, struct slot_status *ret);
-int slot_explain(const struct slot *slot, struct explanation *ret);
+/* in_full: with the answer of each policy, and which board data it would get; else with the policy that was chosen alone. */
+int slot_explain(const struct slot *slot, bool in_full, struct explanation *ret);

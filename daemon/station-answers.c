@@ -176,7 +176,7 @@ static int on_explain(void *userdata, const char *where, struct explanation **re
                 return -ENOMEM;
         for (size_t i = 0; i < station->n_slots && r == 0; i++)
                 if (!only || station->slots[i] == only) {
-                        r = slot_explain(station->slots[i], &list[n]);
+                        r = slot_explain(station->slots[i], only, &list[n]);
                         n += r == 0;
                 }
         if (r != 0) {

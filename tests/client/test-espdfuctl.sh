@@ -247,6 +247,12 @@ expect_out "A1 (1-4.1): ESP32-S2 in DFU mode, downloading"
 expect_out "probe  no: chip is esp32s2, the policy wants esp32s3"
 expect_out "gizmo  matches"
 expect_out "so: gizmo: it is being flashed"
+ctl explain
+expect_code 0
+expect_out "A1 (1-4.1): ESP32-S2 in DFU mode, downloading"
+expect_out "so: gizmo: it is being flashed"
+expect_out "Which policies were tried, and where each differs: espdfuctl explain SLOT"
+expect_not_out "the policy wants"
 ctl explain Z9
 expect_code 1
 expect_err "Z9: no slot has this name"

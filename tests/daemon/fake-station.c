@@ -116,7 +116,7 @@ static int fake_explain(void *userdata, const char *where, struct explanation **
                                                            .chosen = TEXT("gizmo"),
                                                            .message = TEXT("it is being flashed"),
                                                            .policies = answers,
-                                                           .n_policies = ARRAY_SIZE(answers) },
+                                                           .n_policies = where ? ARRAY_SIZE(answers) : 0 },
                                     1);
         r = wire ? explanations_from_json(wire, ret, ret_n) : -ENOMEM;
         json_decref(wire);

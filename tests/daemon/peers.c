@@ -63,7 +63,7 @@ void settle(void)
                 ;
 }
 
-struct client *connect_client(void)
+struct client *connect_unseen(void)
 {
         struct client *c = calloc(1, sizeof(*c));
         struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -74,6 +74,13 @@ struct client *connect_client(void)
         c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         assert_true(c->fd >= 0);
         assert_int_equal(connect(c->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        return c;
+}
+
+struct client *connect_client(void)
+{
+        struct client *c = connect_unseen();
+
         settle();
         return c;
 }

@@ -45,6 +45,8 @@ struct client {
 };
 
 struct client *connect_client(void);
+/* As that, and the loop has not looked yet. */
+struct client *connect_unseen(void);
 struct client *connect_as(uid_t uid, bool may_act);
 void hang_up(struct client *c);
 

@@ -310,6 +310,31 @@ static void test_images_have_a_bound_together(void **state)
         sample_image_done(&s3);
 }
 
+/* Replaced over and over, while each was given to a job that has not ended, they would be as many as jobs. */
+static void test_copies_that_jobs_still_have_count_too(void **state)
+{
+        struct sample_image s3 = { 0 };
+        struct image_copy *of_job, *copy;
+        char *why = NULL;
+
+        (void)state;
+        sample_image_make_s3(&s3);
+        images_free(images);
+        assert_int_equal(images_new(MAX(s2.size, s3.size) + 100, &images), 0);
+        of_job = get(&open_to_all);
+        write_bytes("dfu.bin", s3.data, s3.size);
+        assert_int_equal(images_get(images, &open_to_all, &keys, &copy, &why), 1);
+        assert_non_null(strstr(why, "with it the policies' images have more than"));
+        free(take_ptr(why));
+        image_copy_unref(of_job); /* the job has ended */
+        of_job = get(&open_to_all);
+        /* The station ends before it. */
+        images_free(images);
+        image_copy_unref(of_job);
+        assert_int_equal(images_new(UINT64_MAX, &images), 0);
+        sample_image_done(&s3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -327,6 +352,7 @@ int main(void)
                 TEST(test_file_that_is_replaced_is_read_with_the_reload),
                 TEST(test_spellings_of_a_file_share_its_memory),
                 TEST(test_images_have_a_bound_together),
+                TEST(test_copies_that_jobs_still_have_count_too),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

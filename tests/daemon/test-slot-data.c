@@ -555,9 +555,14 @@ static void test_explain_says_which_file_would_be_the_next(void **state)
         put("b");
         plug("1-1", 1);
         expect_flashed_with("1-1", "a");
-        assert_int_equal(slot_explain(slot_at("1-1"), &explanation), 0);
+        assert_int_equal(slot_explain(slot_at("1-1"), true, &explanation), 0);
         assert_non_null(strstr(explanation.message, "board data: "));
         assert_non_null(strstr(explanation.message, "/nvs/a"));
+        explanation_done(&explanation);
+        /* Among all slots it says what it got, and nobody looks for the next. */
+        assert_int_equal(slot_explain(slot_at("1-1"), false, &explanation), 0);
+        assert_string_equal(explanation.chosen, "gizmo");
+        assert_int_equal(explanation.n_policies, 0);
         explanation_done(&explanation);
 }
 

@@ -284,6 +284,19 @@ static void hog(void)
                 wait_for(-1, 0, -1);
 }
 
+/* Asks why of all slots, over and over, and never reads an answer. */
+static void ask_why(void)
+{
+        struct link link;
+
+        link_open(&link);
+        while (link_send(&link, CALL("Explain"), sizeof(CALL("Explain"))))
+                ;
+        hung_up(&link);
+        for (;;)
+                wait_for(-1, 0, -1);
+}
+
 /* A call, a byte a second. */
 static void drip(void)
 {
@@ -407,10 +420,10 @@ static const struct {
         const char *name;
         void (*play)(void);
 } roles[] = {
-        { "status", status }, { "history", history }, { "watch", watch }, { "reconnect", reconnect },
-        { "rude", rude },     { "stall", stall },     { "deaf", deaf },   { "drip", drip },
-        { "bulk", bulk },     { "calls", calls },     { "flood", flood }, { "nonsense", nonsense },
-        { "grab", grab },     { "hog", hog },
+        { "status", status }, { "history", history }, { "watch", watch },     { "reconnect", reconnect },
+        { "rude", rude },     { "stall", stall },     { "deaf", deaf },       { "drip", drip },
+        { "bulk", bulk },     { "calls", calls },     { "flood", flood },     { "nonsense", nonsense },
+        { "grab", grab },     { "hog", hog },         { "ask-why", ask_why },
 };
 
 static void become(uid_t uid)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Limits for the station and for its hubs: who waits, what a board that waits says, and what a reload changes. */
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/integration/line.h"
 
@@ -179,6 +181,23 @@ static void test_board_that_waits_is_told_when_the_daemon_stops(void **state)
         expect_untouched(&line, board);
 }
 
+/* The kernel tells a device's strings under its lock, which a device that does not answer may keep for seconds: here whoever
+ * reads the hub's waits for ever. */
+static void test_strings_of_what_is_no_board_are_not_asked_for(void **state)
+{
+        struct bed_board *board = plug(&line, "1-4.1", ROM_S2);
+        g_autofree char *hub = g_path_get_dirname(bed_syspath(board));
+        g_autofree char *serial = g_strconcat(g_getenv("UMOCKDEV_DIR"), hub, "/serial", NULL);
+
+        (void)state;
+        expect_flashed(&line, "1-4.1", board);
+        stop_daemon(&line);
+        (void)unlink(serial);
+        assert_int_equal(mkfifo(serial, 0644), 0);
+        start_daemon(&line);
+        expect_flashed(&line, "1-4.2", plug(&line, "1-4.2", ROM_S2));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -189,6 +208,7 @@ int main(void)
                 TEST(test_reload_changes_limits_at_once_and_stops_nobody),
                 TEST(test_board_keeps_its_turn_through_reload_and_hold),
                 TEST(test_board_that_waits_is_told_when_the_daemon_stops),
+                TEST(test_strings_of_what_is_no_board_are_not_asked_for),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "core/holds.h"
 #include "core/place.h"
+#include "tests/unit/config-text.h"
 
 #define PATH "pci-0000:00:14.0-usb-0:4.1"
 
@@ -132,6 +133,37 @@ static void test_ports_have_a_bound(void **state)
         holds_done(&holds);
 }
 
+static void hold_port(struct holds *holds, unsigned n, const char *text)
+{
+        char port[16];
+
+        snprintf(port, sizeof(port), "1-%u", n);
+        assert_int_equal(holds_put_port(holds, NULL, port, text), 0);
+}
+
+/* What is held keeps its slot, and a device that plays hubs has many ports. */
+static void test_ports_without_a_name_that_flap_have_a_bound_and_others_are_not_pushed_out(void **state)
+{
+        static const char config_text[] = "[slot A1]\nport = 1-1\n";
+        struct config *config = read_bytes(config_text, strlen(config_text), "");
+        struct holds holds = { 0 };
+
+        (void)state;
+        hold_port(&holds, 1, "held: flapping");
+        hold_port(&holds, 2, "held by joe");
+        for (unsigned n = 3; n < 203; n++) {
+                hold_port(&holds, n, "held: flapping");
+                assert_int_equal(holds_bound_unnamed(&holds, "held: flapping", config, 64), n < 67 ? 0 : 1);
+        }
+        assert_int_equal(holds.n_ports, 66);
+        assert_non_null(holds_of_port(&holds, NULL, "1-1")); /* the configuration names it */
+        assert_non_null(holds_of_port(&holds, NULL, "1-2")); /* a person held it */
+        assert_null(holds_of_port(&holds, NULL, "1-138"));
+        assert_non_null(holds_of_port(&holds, NULL, "1-139"));
+        holds_done(&holds);
+        config_free(config);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -142,6 +174,8 @@ int main(void)
                 cmocka_unit_test(test_nothing_held_is_a_file_too),
                 cmocka_unit_test(test_a_damaged_file_is_not_taken_for_nothing_held),
                 cmocka_unit_test(test_ports_have_a_bound),
+                cmocka_unit_test(
+                        test_ports_without_a_name_that_flap_have_a_bound_and_others_are_not_pushed_out),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

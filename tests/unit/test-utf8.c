@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -72,7 +73,7 @@ static void expect_escaped(const char *text, const char *expected)
 
 static void test_what_turns_the_writing_or_is_not_seen_is_shown(void **state)
 {
-        static const char seen[] = "\u00ac\u00ae \u061b \u180f \u2010 \u2027 \ufefe \U000e0080 é 漢";
+        static const char seen[] = "\u00ac\u00ae \u061b \u180a \u2010 \u2027 \u2070 \ufffc \U000e1000 é 漢";
         char name[] = "A\u061cB\u2067C\u00adD";
 
         (void)state;
@@ -90,6 +91,46 @@ static void test_what_turns_the_writing_or_is_not_seen_is_shown(void **state)
         assert_true(is_printable(name));
         make_printable(name);
         assert_string_equal(name, "A??B???C??D");
+}
+
+#define PLANE 0x10000
+
+/* One character for each code point of a plane: D where Unicode, as perl has it, says default ignorable; F for a format
+ * character, a separator of lines, or one that is not assigned; "." for any other. */
+static void what_unicode_says(unsigned plane, char ret[static PLANE])
+{
+        char command[400];
+        FILE *perl;
+
+        snprintf(command, sizeof(command),
+                 "perl -e 'for my $i (0 .. 0xffff) { my $c = $i + %u * 0x10000; my $s = $c >= 0xd800 && $c < "
+                 "0xe000 ? q() : chr $c; print $s =~ /\\p{Default_Ignorable_Code_Point}/ ? q(D) : "
+                 "$s =~ /[\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cn}]/ ? q(F) : q(.) }'",
+                 plane);
+        perl = popen(command, "r");
+        assert_non_null(perl);
+        assert_int_equal(fread(ret, 1, PLANE, perl), PLANE);
+        assert_int_equal(pclose(perl), 0);
+}
+
+static void test_what_unicode_does_not_show_is_known(void **state)
+{
+        static const unsigned planes[] = { 0, 1, 14 };
+        static char says[PLANE];
+        unsigned n = 0;
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(planes); i++) {
+                what_unicode_says(planes[i], says);
+                for (uint32_t c = 0; c < PLANE; c++) {
+                        bool unseen = utf8_is_unseen(planes[i] * PLANE + c);
+
+                        if (says[c] == 'D' ? !unseen : unseen && says[c] != 'F')
+                                fail_msg("U+%04X is %s", planes[i] * PLANE + c, unseen ? "seen" : "not seen");
+                        n += says[c] == 'D';
+                }
+        }
+        assert_true(n > 4000); /* perl was asked, and has said something */
 }
 
 static void expect_quoted(const char *text, const char *expected)
@@ -119,6 +160,7 @@ int main(void)
                 cmocka_unit_test(test_what_is_not_utf8_is_refused),
                 cmocka_unit_test(test_controls_are_c0_del_and_c1),
                 cmocka_unit_test(test_what_turns_the_writing_or_is_not_seen_is_shown),
+                cmocka_unit_test(test_what_unicode_does_not_show_is_known),
                 cmocka_unit_test(test_a_text_is_one_word_for_a_shell),
         };
 
