@@ -27,6 +27,7 @@ skip() {
 
 # The units as built, but for the programs, which need not be installed.
 cp "$top/systemd/espdfu-metrics.timer" "$dir"
+runstate=$(sed -n 's|^ListenStream=\(.*\)/espdfu/io.espdfu.Station1$|\1|p' systemd/espdfud.socket)
 for unit in espdfud.service espdfud.socket espdfu-metrics.service espdfu-web.service; do
         sed 's|^\(Exec[A-Za-z]*\)=[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
 done
@@ -108,20 +109,35 @@ metrics_signals_nobody() {
         [ ! -s "$dir/allowed" ]
 }
 
-# What answers every local user, and nothing of ours asks.
-others_do_not_reach_the_bus() {
-        for unit in espdfud.service espdfu-web.service; do
-                for path in /run/dbus /run/systemd/private /run/systemd/resolve /run/avahi-daemon; do
+# bound_below_run UNIT WORDS: what its unit gives back of /run, and nothing else does.
+bound_below_run() {
+        grep -qx 'TemporaryFileSystem=/run:ro' "$dir/$1" || return 1
+        sed -n 's/^Bind[A-Za-z]*Paths=//p' "$dir/$1" | tr ' ' '\n' | sed "s|^-$runstate/espdfu\$|station|; s|^-/run/||" |
+                sort | tr '\n' ' ' >"$dir/bound"
+        cat "$dir/bound"
+        [ "$(cat "$dir/bound")" = "$2 " ] && ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/$1"
+}
+
+# Of what listens below /run, for every local user or for some, nothing else is there.
+others_below_run_are_not_there() {
+        bound_below_run espdfud.service "station systemd/journal systemd/notify udev" &&
+                bound_below_run espdfu-web.service "station systemd/journal systemd/notify"
+}
+
+# ProtectSystem= leaves /dev out, and PrivateDevices= binds the host's /dev/shm.
+nobody_writes_where_everybody_may() {
+        for unit in espdfud.service espdfu-web.service espdfu-metrics.service; do
+                for path in /dev/shm /dev/mqueue; do
                         grep -qE "^InaccessiblePaths=(.* )?-$path( |\$)" "$dir/$unit" || echo "$unit: $path"
                 done
-        done >"$dir/reached"
-        cat "$dir/reached"
-        [ ! -s "$dir/reached" ]
+        done >"$dir/open"
+        cat "$dir/open"
+        [ ! -s "$dir/open" ]
 }
 
 # core/sandbox.c says what they hide.
 unit_hides_what_the_programs_say() {
-        grep -o '"[A-Z][A-Za-z]*=yes"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
+        grep -o '"[A-Z][A-Za-z]*=[^"]*"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
         [ -s "$dir/told" ] && [ "$(grep -cxF -f "$dir/told" systemd/espdfud.service)" -eq "$(wc -l <"$dir/told")" ]
 }
 
@@ -129,7 +145,9 @@ holds "what hides images is what the programs say of it" unit_hides_what_the_pro
 holds "the page's program is outside the group espdfu" web_is_outside_the_group
 holds "of sockets below /run the one that writes figures sees the station's alone" metrics_sees_no_socket_but_the_stations
 holds "and it may signal nobody" metrics_signals_nobody
-holds "the service and the page do not see D-Bus, systemd's own socket, the resolver" others_do_not_reach_the_bus
+holds "of what listens below /run the service and the page see the station, the journal and systemd's ear alone" \
+        others_below_run_are_not_there
+holds "nobody of ours writes where every user may" nobody_writes_where_everybody_may
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then
