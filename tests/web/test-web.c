@@ -55,7 +55,7 @@ static void test_page_and_its_files_come_with_headers_that_keep_others_out(void 
                 expect_answer(200, "default-src 'none'", "GET", files[i][0], NULL);
                 expect_answer(200, "frame-ancestors 'none'", "GET", files[i][0], NULL);
                 expect_answer(200, "X-Content-Type-Options: nosniff", "GET", files[i][0], NULL);
-                expect_answer(200, "Referrer-Policy: no-referrer", "GET", files[i][0], NULL);
+                expect_answer(200, "Referrer-Policy: same-origin", "GET", files[i][0], NULL);
                 expect_answer(200, "Cache-Control: no-store", "GET", files[i][0], NULL);
         }
         expect_answer(404, "default-src 'none'", "GET", "/nothing", NULL);
@@ -184,6 +184,34 @@ static void test_link_from_elsewhere_may_lead_to_the_page_and_nothing_else(void 
         expect_answer(403, "another site", "GET", "/history.csv", link);
         expect_answer(403, "another site", "GET", "/",
                       "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n");
+}
+
+#define ON_PLAIN_HTTP "Host: line3.example\r\n"
+
+/* To plain http on a name that is not loopback browsers send no Sec-Fetch-Site, and with a request that any site may make (an
+ * image, a frame, a form) no Origin: with "no-referrer", nothing at all. Our own page's say where they come from. */
+static void test_browser_that_does_not_say_who_asks_learns_nothing_by_plain_http(void **state)
+{
+        static const char *const paths[] = { "/events", "/history", "/history.csv" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+                expect_answer(403, "expected the station's own page", "GET", paths[i], ON_PLAIN_HTTP);
+                expect_answer(403, "expected the station's own page", "GET", paths[i],
+                              ON_PLAIN_HTTP "Referer: http://evil.example/\r\n");
+                expect_answer(403, "expected the station's own page", "GET", paths[i],
+                              ON_PLAIN_HTTP "Referer: http://line3.example.evil.example/\r\n");
+                expect_answer(403, "expected the station's own page", "GET", paths[i],
+                              "Referer: http://evil.example/\r\n");
+                expect_answer(200, "", "HEAD", paths[i],
+                              ON_PLAIN_HTTP "Referer: http://line3.example/?x#y\r\n");
+                expect_answer(200, "", "HEAD", paths[i], ON_PLAIN_HTTP "Referer: http://line3.example\r\n");
+                expect_answer(200, "", "HEAD", paths[i], ON_PLAIN_HTTP "Sec-Fetch-Site: same-origin\r\n");
+                expect_answer(200, "", "HEAD", paths[i], NULL); /* curl, on the station itself */
+        }
+        expect_answer(200, "attempts", "GET", "/history", ON_PLAIN_HTTP "Referer: http://line3.example/\r\n");
+        expect_answer(200, "<title>", "GET", "/", ON_PLAIN_HTTP); /* the page itself may be linked to */
+        expect_answer(200, "use strict", "GET", "/page.js", ON_PLAIN_HTTP);
 }
 
 static void test_request_that_is_too_long_is_refused_and_the_next_is_answered(void **state)
@@ -774,6 +802,7 @@ int main(void)
                 TEST(test_request_without_a_name_is_refused),
                 TEST(test_page_of_another_origin_learns_nothing),
                 TEST(test_link_from_elsewhere_may_lead_to_the_page_and_nothing_else),
+                TEST(test_browser_that_does_not_say_who_asks_learns_nothing_by_plain_http),
                 TEST(test_request_that_is_too_long_is_refused_and_the_next_is_answered),
                 TEST(test_what_is_no_http_is_refused),
                 TEST(test_request_that_does_not_go_on_is_dropped),
