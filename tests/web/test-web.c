@@ -540,6 +540,77 @@ static void test_browser_that_does_not_read_at_all_is_dropped(void **state)
         expect_answer(200, "<title>", "GET", "/", NULL);
 }
 
+/* A download of the whole record, which is too much for any socket. */
+static int download_from(const char *from)
+{
+        int fd = connect_narrowly_from(from);
+
+        send_text(fd, "GET /history.csv HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        return fd;
+}
+
+static void expect_begun(int fd)
+{
+        char text[16];
+
+        assert_int_equal(recv(fd, text, 12, MSG_WAITALL), 12);
+        assert_memory_equal(text, "HTTP/1.1 200", 12);
+}
+
+static void expect_refused(int fd, const char *why)
+{
+        struct answer answer = read_answer(fd);
+
+        assert_int_equal(answer.status, 503);
+        assert_non_null(strstr(answer.body, why));
+        answer_done(&answer);
+}
+
+static void test_downloads_leave_places_to_other_addresses_and_to_who_searches(void **state)
+{
+        int fds[4];
+
+        (void)state;
+        tell("attempts 100000");
+        for (unsigned i = 0; i < 2; i++)
+                expect_begun(fds[i] = download_from("127.0.0.2"));
+        expect_refused(download_from("127.0.0.2"), "this address looks into the history as often as one may");
+        for (unsigned i = 2; i < 4; i++)
+                expect_begun(fds[i] = download_from("127.0.0.3"));
+        expect_refused(download_from("127.0.0.4"), "too many look into the history");
+        expect_answer(200, "attempts", "GET", "/history", NULL);
+        for (unsigned i = 0; i < 4; i++)
+                close(fds[i]);
+}
+
+/* They are never silent for long (--timeout 2), and would keep their places for hours. What the kernel had taken by then they
+ * still get. */
+static void test_browsers_that_take_a_download_little_by_little_lose_their_places(void **state)
+{
+        const char *from = "127.0.0.2";
+        bool begun = false;
+        char some[512];
+        int fds[2];
+
+        (void)state;
+        tell("attempts 100000");
+        for (unsigned i = 0; i < 2; i++)
+                expect_begun(fds[i] = download_from(from));
+        for (unsigned i = 0; i < 200 && !begun; i++) {
+                int another = download_from(from);
+
+                assert_int_equal(recv(another, some, 12, MSG_WAITALL), 12);
+                begun = memcmp(some, "HTTP/1.1 200", 12) == 0;
+                close(another);
+                for (unsigned k = 0; k < 2; k++) /* 5 KiB/s where 16 are expected */
+                        assert_true(recv(fds[k], some, sizeof(some), 0) > 0);
+                poll(NULL, 0, 100);
+        }
+        assert_true(begun);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 /* ---- the daemon ---- */
 
 static void test_daemon_that_restarts_is_told_and_watched_again(void **state)
@@ -811,6 +882,7 @@ int main(void)
                         test_more_connections_than_an_address_may_have_are_told_so_and_others_are_served),
                 TEST(test_addresses_that_one_machine_may_have_are_one),
                 TEST_PATIENT(test_more_connections_than_there_are_places_are_told_so_until_one_leaves),
+                TEST_PATIENT(test_downloads_leave_places_to_other_addresses_and_to_who_searches),
                 TEST_PATIENT(test_page_that_is_loaded_again_and_again_leaves_no_connections_behind),
                 TEST(test_slot_that_changes_is_told_and_it_alone),
                 TEST(test_slot_that_is_no_more_is_gone_from_the_whole),
@@ -818,6 +890,7 @@ int main(void)
                 TEST(test_policy_that_becomes_unusable_is_told),
                 TEST_PATIENT(test_browser_that_reads_slowly_is_told_the_newest_and_holds_up_nobody),
                 TEST(test_browser_that_does_not_read_at_all_is_dropped),
+                TEST(test_browsers_that_take_a_download_little_by_little_lose_their_places),
                 TEST(test_daemon_that_restarts_is_told_and_watched_again),
                 TEST_ALONE(test_page_is_there_before_the_daemon_is),
                 TEST_ALONE(test_daemon_that_talks_nonsense_is_told_and_survived),
