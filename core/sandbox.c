@@ -11,7 +11,7 @@ const char *sandbox_hides(const char *path)
                 { "/tmp/", "PrivateTmp=yes" },
                 { "/var/tmp/", "PrivateTmp=yes" },
                 { "/run/", "TemporaryFileSystem=/run:ro" },
-                { "/dev/shm/", "InaccessiblePaths=-/dev/shm -/dev/mqueue" },
+                { "/dev/shm/", "InaccessiblePaths=-/dev/shm -/dev/mqueue -/dev/hugepages" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)

@@ -90,12 +90,20 @@ web_is_outside_the_group() {
                 ! grep -E '^(m|g)' "$top/systemd/espdfu-web.sysusers"
 }
 
+# bound_below_run UNIT WORDS: what its unit gives back of /run, and nothing else does.
+bound_below_run() {
+        grep -qx 'TemporaryFileSystem=/run:ro' "$dir/$1" || return 1
+        sed -n 's/^Bind[A-Za-z]*Paths=//p' "$dir/$1" | tr ' ' '\n' | grep -E "^-(/run|$runstate)/" | sed "s|^-$runstate/espdfu\$|station|; s|^-/run/||" |
+                sort | tr '\n' ' ' >"$dir/bound"
+        cat "$dir/bound"
+        [ "$(cat "$dir/bound")" = "$2 " ] && ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/$1"
+}
+
 # Of all sockets below /run root's service sees the station's: no line gives it another back.
 metrics_sees_no_socket_but_the_stations() {
         grep -qx 'TemporaryFileSystem=/run:ro' "$dir/espdfu-metrics.service" &&
                 grep -qx 'PrivateNetwork=yes' "$dir/espdfu-metrics.service" &&
-                [ "$(grep -cE '^Bind[A-Za-z]*Paths=' "$dir/espdfu-metrics.service")" -eq 1 ] &&
-                grep -qE '^BindReadOnlyPaths=-/[^ ]*/espdfu$' "$dir/espdfu-metrics.service" &&
+                bound_below_run espdfu-metrics.service station &&
                 ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/espdfu-metrics.service"
 }
 
@@ -109,19 +117,23 @@ metrics_signals_nobody() {
         [ ! -s "$dir/allowed" ]
 }
 
-# bound_below_run UNIT WORDS: what its unit gives back of /run, and nothing else does.
-bound_below_run() {
-        grep -qx 'TemporaryFileSystem=/run:ro' "$dir/$1" || return 1
-        sed -n 's/^Bind[A-Za-z]*Paths=//p' "$dir/$1" | tr ' ' '\n' | sed "s|^-$runstate/espdfu\$|station|; s|^-/run/||" |
-                sort | tr '\n' ' ' >"$dir/bound"
-        cat "$dir/bound"
-        [ "$(cat "$dir/bound")" = "$2 " ] && ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/$1"
-}
-
 # Of what listens below /run, for every local user or for some, nothing else is there.
 others_below_run_are_not_there() {
         bound_below_run espdfud.service "station systemd/journal systemd/notify udev" &&
                 bound_below_run espdfu-web.service "station systemd/journal systemd/notify"
+}
+
+# systemd leaves the mounts that it makes of ExecPaths= out when it makes all else read-only: each is bound so once more.
+what_is_executed_is_not_written() {
+        for unit in espdfud.service espdfu-web.service espdfu-metrics.service; do
+                for paths in ExecPaths BindReadOnlyPaths; do
+                        sed -n "s/^$paths=//p" "systemd/$unit" | tr ' ' '\n' | sort >"$dir/$paths"
+                done
+                [ -s "$dir/ExecPaths" ] || echo "$unit: no ExecPaths="
+                comm -23 "$dir/ExecPaths" "$dir/BindReadOnlyPaths" | sed "s|^|$unit: |"
+        done >"$dir/written"
+        cat "$dir/written"
+        [ ! -s "$dir/written" ]
 }
 
 # ProtectSystem= leaves /dev out, and PrivateDevices= binds the host's /dev/shm.
@@ -148,6 +160,7 @@ holds "and it may signal nobody" metrics_signals_nobody
 holds "of what listens below /run the service and the page see the station, the journal and systemd's ear alone" \
         others_below_run_are_not_there
 holds "nobody of ours writes where every user may" nobody_writes_where_everybody_may
+holds "nobody of ours writes the programs and libraries that it executes" what_is_executed_is_not_written
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then

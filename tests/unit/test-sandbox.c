@@ -28,7 +28,8 @@ static void test_what_is_there_until_the_next_boot_is_hidden(void **state)
         (void)state;
         assert_string_equal(sandbox_hides("/run/user/1000/dfu.bin"), "TemporaryFileSystem=/run:ro");
         assert_string_equal(sandbox_hides("/run/media/joe/dfu.bin"), "TemporaryFileSystem=/run:ro");
-        assert_string_equal(sandbox_hides("/dev/shm/dfu.bin"), "InaccessiblePaths=-/dev/shm -/dev/mqueue");
+        assert_string_equal(sandbox_hides("/dev/shm/dfu.bin"),
+                            "InaccessiblePaths=-/dev/shm -/dev/mqueue -/dev/hugepages");
 }
 
 static void test_everything_else_is_seen(void **state)
