@@ -6,9 +6,12 @@ const char *sandbox_hides(const char *path)
         static const struct {
                 const char *dir, *setting;
         } hidden[] = {
-                { "/home/", "ProtectHome=yes" },     { "/root/", "ProtectHome=yes" },
-                { "/run/user/", "ProtectHome=yes" }, { "/tmp/", "PrivateTmp=yes" },
+                { "/home/", "ProtectHome=yes" },
+                { "/root/", "ProtectHome=yes" },
+                { "/tmp/", "PrivateTmp=yes" },
                 { "/var/tmp/", "PrivateTmp=yes" },
+                { "/run/", "TemporaryFileSystem=/run:ro" },
+                { "/dev/shm/", "InaccessiblePaths=-/dev/shm -/dev/mqueue -/dev/hugepages" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)

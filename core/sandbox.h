@@ -4,5 +4,5 @@
 
 #include "core/util.h"
 
-/* The unit's setting that hides the absolute path, "ProtectHome=yes" or "PrivateTmp=yes", or NULL: it can be seen. */
+/* The unit's setting that hides the absolute path, "ProtectHome=yes" say, or NULL: it can be seen. */
 const char *sandbox_hides(const char *path);

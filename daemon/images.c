@@ -185,7 +185,7 @@ static int refuse_unread(char **ret_why, const char *path, int error)
                 return image_refuse(ret_why, path, "a device, a pipe or the like: expected a regular file");
         snprintf(why, sizeof(why), "%s%s", strerror(-error),
                  is_hidden_from_service(path)
-                         ? ": the service sees nothing below /home, /root and /tmp; /srv is a good place"
+                         ? ": the service sees nothing below /home, /root, /tmp and /run; /srv is a good place"
                  : error == -EACCES ? ": expected a file that the user of espdfud can read"
                                     : "");
         return image_refuse(ret_why, path, why);

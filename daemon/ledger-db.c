@@ -251,18 +251,44 @@ int ledger_db_step(struct ledger_db *db, sqlite3_stmt *stmt)
 
 /* ---- opening and closing ---- */
 
+/* Who may read them may lock them: a lock for reading at the right place, and SQLite here can write no more; a reader that does
+ * not end, and the log grows without one. Who may look asks the socket. */
+#define FILE_MODE 0600
+
 /* Creates the file with its mode; SQLite gives the files beside it the same one. */
 static int create_file(const char *path)
 {
         int fd, r = 0;
 
-        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
         if (fd < 0)
                 return errno == EEXIST ? 0 : -errno;
-        if (fchmod(fd, 0640) < 0)
+        if (fchmod(fd, FILE_MODE) < 0)
                 r = -errno;
         close(fd);
         return r;
+}
+
+/* An older espdfu let the group read. By name: to close a descriptor of them would drop the locks that this process has there. */
+static int close_to_others(const char *path)
+{
+        static const char *const suffixes[] = { "", "-wal", "-shm" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+                _cleanup_(freep) char *file = NULL;
+                struct stat st;
+
+                if (asprintf(&file, "%s%s", path, suffixes[i]) < 0) {
+                        file = NULL;
+                        return -ENOMEM;
+                }
+                if (stat(file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+                    (st.st_mode & 07777) == FILE_MODE)
+                        continue;
+                if (chmod(file, FILE_MODE) < 0)
+                        return -errno;
+        }
+        return 0;
 }
 
 static const char *kind_of_file(mode_t mode)
@@ -327,6 +353,12 @@ int ledger_db_open_writer(const char *path, struct ledger_db **ret, char **ret_e
         if (r < 0)
                 return ledger_error(ret_error, r, "%s: cannot be created: %s", path, strerror(-r));
         r = check_file(path, ret_error);
+        if (r == 0)
+                r = close_to_others(path);
+        if (r < 0 && ret_error && !*ret_error)
+                return ledger_error(ret_error, r,
+                                    "%s: cannot be closed to others: %s: expected to set mode 0600", path,
+                                    strerror(-r));
         if (r == 0)
                 r = connect_to(path, WRITER_BUSY_MSEC, &db, ret_error);
         if (r < 0)

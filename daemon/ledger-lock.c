@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/ledger-roll.h"
@@ -17,9 +18,10 @@ int ledger_lock(const char *path, int *ret, char **ret_error)
                 lock = NULL;
                 return -ENOMEM;
         }
-        fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+        fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return ledger_error(ret_error, -errno, "%s: cannot be created: %s", lock, strerror(errno));
+        (void)fchmod(fd, 0600); /* one of before, that the group could lock; if it is another's, he may */
         r = lock_take(fd, LOCK_WAIT);
         if (r < 0) {
                 close(fd);

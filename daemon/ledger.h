@@ -65,7 +65,7 @@ struct presence_note {
 typedef void (*ledger_done_t)(void *userdata, int r, int64_t id, int64_t sequence);
 
 /*
- * path: the database file, created with its tables (mode 0640) if missing; its directory is the caller's.
+ * path: the database file, created with its tables if missing, for its owner alone; its directory is the caller's.
  * Rows that a dead daemon left open are closed as VERDICT_INTERRUPTED, ended now; presences of other boots
  * than boot_id are dropped. Returns 0, or a negative errno with one line for the operator in *ret_error
  * (owned by the caller, NULL when out of memory): -EBUSY another process has this ledger open, -EUCLEAN

@@ -181,12 +181,14 @@ static int look_up_fds(const struct board *board, struct confinement *ret)
         return r;
 }
 
-int board_confine(const struct board *board, int channel, int output, bool may_reset,
+int board_confine(const struct board *board, int channel, int output, bool may_reset, size_t image_size,
                   char message[static BOARD_MESSAGE_MAX])
 {
-        struct confinement c = {
-                .node = board->fd, .channel = channel, .output = output, .may_reset = may_reset
-        };
+        struct confinement c = { .node = board->fd,
+                                 .channel = channel,
+                                 .output = output,
+                                 .may_reset = may_reset,
+                                 .image_size = image_size };
         int r = look_up_fds(board, &c);
 
         if (r == 0)

@@ -33,8 +33,8 @@ struct board_wanted {
 /* Opens the node, and all else that will be needed. Nothing is read. Returns 0 and *ret, or a verdict (positive) with
  * message saying why, or -ENOMEM. */
 int board_open(const struct board_wanted *wanted, struct board **ret, char message[static BOARD_MESSAGE_MAX]);
-/* Confines this process to the board, for ever. channel, output: descriptors, or -1. Returns 0 or VERDICT_ENGINE_FAILED. */
-int board_confine(const struct board *board, int channel, int output, bool may_reset,
+/* Confines this process to the board, for ever. channel, output: descriptors, or -1; image_size: 0 for a probe. Returns 0 or VERDICT_ENGINE_FAILED. */
+int board_confine(const struct board *board, int channel, int output, bool may_reset, size_t image_size,
                   char message[static BOARD_MESSAGE_MAX]);
 /* Finds out what it is, and claims its DFU interface. Returns as board_open() does; the rest is valid after 0. */
 int board_claim(struct board *board, const struct board_wanted *wanted,

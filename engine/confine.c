@@ -319,6 +319,14 @@ static int limit_memory(void)
 #endif
 }
 
+static rlim_t cpu_seconds(const struct confinement *c)
+{
+        rlim_t begun = c->image_size / MIB + (c->image_size % MIB > 0);
+
+        return begun == 0 ? CONFINE_CPU_MAX
+                          : MIN((rlim_t)CONFINE_CPU_MAX, CONFINE_CPU_LEAST + begun * CONFINE_CPU_A_MIB);
+}
+
 static int limit_all(const struct confinement *c)
 {
         const struct {
@@ -338,7 +346,7 @@ static int limit_all(const struct confinement *c)
 
         /* SIGXCPU, and SIGKILL where it does not listen. */
         if (r == 0)
-                r = limit(RLIMIT_CPU, CONFINE_CPU_MAX, CONFINE_CPU_MAX + 10);
+                r = limit(RLIMIT_CPU, cpu_seconds(c), cpu_seconds(c) + 10);
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(limits); i++)
                 r = limit(limits[i].resource, limits[i].value, limits[i].value);
         return r;

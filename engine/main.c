@@ -186,7 +186,8 @@ static int meet(const struct arguments *a, int channel_fd, struct payload *paylo
 
         /* DFU 1.1 has devices that wait for a reset after their DETACH; the ROM is none. */
         if (r == 0)
-                r = board_confine(board, channel_fd, -1, a->reset || a->wanted.any, message);
+                r = board_confine(board, channel_fd, -1, a->reset || a->wanted.any, payload->file_size,
+                                  message);
         if (r != 0)
                 return r;
         payload_plan(payload, message);

@@ -66,7 +66,7 @@ int probe_run(const struct probe_order *order, FILE *out, char message[static BO
         if (r == 0 && setvbuf(out, buffer, _IOFBF, sizeof(buffer)) != 0)
                 return -EINVAL;
         if (r == 0)
-                r = board_confine(board, -1, fileno(out), false, message);
+                r = board_confine(board, -1, fileno(out), false, 0, message);
         if (r == 0)
                 r = board_claim(board, &order->wanted, message);
         if (r != 0)

@@ -11,9 +11,9 @@ static void closep(int *fd)
                 close(*fd);
 }
 
-static int open_regular(const char *path, int *ret, struct stat *ret_st)
+static int open_regular_at(int dir, const char *path, int *ret, struct stat *ret_st)
 {
-        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        _cleanup_(closep) int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0)
@@ -23,6 +23,11 @@ static int open_regular(const char *path, int *ret, struct stat *ret_st)
         *ret_st = st;
         *ret = take_fd(&fd);
         return 0;
+}
+
+static int open_regular(const char *path, int *ret, struct stat *ret_st)
+{
+        return open_regular_at(AT_FDCWD, path, ret, ret_st);
 }
 
 int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len)
@@ -82,8 +87,14 @@ bool file_is_trusted(const struct stat *st, uid_t owner)
 int file_read_trusted(const char *path, size_t max_bytes, uid_t owner, uint8_t **ret, size_t *ret_len,
                       struct stat *ret_st)
 {
+        return file_read_trusted_at(AT_FDCWD, path, max_bytes, owner, ret, ret_len, ret_st);
+}
+
+int file_read_trusted_at(int dir, const char *name, size_t max_bytes, uid_t owner, uint8_t **ret,
+                         size_t *ret_len, struct stat *ret_st)
+{
         _cleanup_(closep) int fd = -EBADF;
-        int r = open_regular(path, &fd, ret_st);
+        int r = open_regular_at(dir, name, &fd, ret_st);
 
         if (r < 0)
                 return r;

@@ -28,5 +28,8 @@ int file_read_up_to(int fd, uint8_t *data, size_t size, size_t *ret_len);
  */
 int file_read_trusted(const char *path, size_t max_bytes, uid_t owner, uint8_t **ret, size_t *ret_len,
                       struct stat *ret_st);
+/* The same of the file of this name in an open directory. */
+int file_read_trusted_at(int dir, const char *name, size_t max_bytes, uid_t owner, uint8_t **ret,
+                         size_t *ret_len, struct stat *ret_st);
 /* Whether a file or directory is owner's or root's, and nobody else may write it. */
 bool file_is_trusted(const struct stat *st, uid_t owner);

@@ -58,24 +58,40 @@ static bool is_address(const char *name, const struct sockaddr *local)
         return v6 && inet_pton(AF_INET6, name, &asked6) == 1 && memcmp(&asked6, v6, sizeof(asked6)) == 0;
 }
 
-static bool is_ours(const struct guard *guard, const char *host, const struct sockaddr *local)
+static bool is_ours(const struct guard *guard, const char *host, const struct sockaddr *local, bool *ret_here)
 {
         char name[NAME_MAX_ + 1];
 
         if (!split_host(host, name))
                 return false;
+        *ret_here = is_loopback(name);
         for (size_t i = 0; i < guard->n_names; i++)
                 if (strcasecmp(guard->names[i], name) == 0)
                         return true;
-        return is_loopback(name) || is_address(name, local);
+        return *ret_here || is_address(name, local);
 }
 
-/* "http://HOST", and https where something before us speaks that. */
-static bool is_same_origin(const char *origin, const char *host)
+/* "http://HOST", and https where something before us speaks that; url may go on with a path. */
+static bool is_of_origin(const char *url, const char *host)
 {
-        if (!str_has_prefix(origin, "http://") && !str_has_prefix(origin, "https://"))
+        const char *its;
+
+        if (!str_has_prefix(url, "http://") && !str_has_prefix(url, "https://"))
                 return false;
-        return strcasecmp(strstr(origin, "//") + 2, host) == 0;
+        its = strstr(url, "//") + 2;
+        return strcspn(its, "/?#") == strlen(host) && strncasecmp(its, host, strlen(host)) == 0;
+}
+
+/*
+ * Whether it is known where what tells of the station was asked from. Browsers say so themselves (Sec-Fetch-Site, of which the
+ * value has been looked at) by https and on this machine's own names; by plain http only Referer says so, which other sites can
+ * leave out, and never choose. Who asks on this machine without either is no browser.
+ */
+static bool is_from_our_page(const struct guard_request *request, bool here)
+{
+        if (request->fetch_site || request->origin)
+                return true;
+        return request->referer ? is_of_origin(request->referer, request->host) : here;
 }
 
 /* Somebody followed a link to the page: whoever wrote that learns nothing. */
@@ -87,15 +103,20 @@ static bool is_link_to_page(const struct guard_request *request)
 
 const char *guard_refuses(const struct guard *guard, const struct guard_request *request)
 {
-        if (!request->host || !is_ours(guard, request->host, request->local))
+        bool here = false;
+
+        if (!request->host || !is_ours(guard, request->host, request->local, &here))
                 return "this name is not known here: expected localhost, the address that espdfu-web listens "
                        "on, or "
                        "a name that it was told with --allow-host";
-        if (request->origin && !is_same_origin(request->origin, request->host))
+        if (request->origin && !is_of_origin(request->origin, request->host))
                 return "asked from another origin: expected the station's own page";
         if (request->fetch_site && !streq(request->fetch_site, "same-origin") &&
             !streq(request->fetch_site, "none") && !is_link_to_page(request))
                 return "asked from another site: expected the station's own page";
+        if (request->is_telling && !is_from_our_page(request, here))
+                return "asked from another site, or by a browser that does not say from where: expected the "
+                       "station's own page, which has it send Referer (curl: --referer http://HOST/)";
         return NULL;
 }
 

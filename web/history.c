@@ -4,18 +4,23 @@
  * as the browser takes them. The arguments are the filters of `espdfuctl history`: slot, mac, image, verdict, since, until,
  * and of /history limit.
  */
+#include <linux/sockios.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 #include "core/attempt-csv.h"
 #include "core/messages.h"
+#include "io/clock.h"
 #include "io/connection.h"
 #include "io/daemon-call.h"
 #include "io/history-query.h"
 #include "web/http.h"
+#include "web/visitors.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX     500
 #define ANSWER_MAX    (20 * USEC_PER_SEC) /* for a page of a record of millions */
+#define CSV_RATE_MIN  (16 * KIB)          /* bytes a second that a browser takes, on the whole */
 
 /* ---- what is asked for ---- */
 
@@ -91,10 +96,14 @@ static json_t *parameters_of(struct MHD_Connection *connection, bool csv, unsign
 
 struct call {
         struct web *web;
+        struct history_place *place; /* its own, of web->history */
         struct connection *connection;
         struct varlink_reply reply; /* the last one */
         bool has_reply;
-        struct bytes text; /* of CSV, being sent */
+        /* Of CSV: */
+        struct MHD_Connection *browser;
+        uint64_t begin_usec, waited_usec; /* of what passed since: for the daemon */
+        struct bytes text;                /* being sent */
         size_t sent;
 };
 
@@ -105,7 +114,9 @@ static struct call *call_free(struct call *call)
         if (call->connection)
                 connection_close(call->connection);
         bytes_done(&call->text);
-        atomic_fetch_sub(&call->web->history_calls, 1);
+        pthread_mutex_lock(&call->web->history_mutex);
+        call->place->taken = false;
+        pthread_mutex_unlock(&call->web->history_mutex);
         free(call);
         return NULL;
 }
@@ -113,11 +124,13 @@ DEFINE_CLEANUP(struct call, call_free)
 
 static int next_reply(struct call *call)
 {
+        uint64_t since = monotonic_usec();
         int r;
 
         if (call->has_reply)
                 varlink_reply_done(&call->reply);
         r = connection_receive(call->connection, ANSWER_MAX, NULL, &call->reply);
+        call->waited_usec += monotonic_usec() - since;
         call->has_reply = r == 0;
         if (r != 0)
                 return r;
@@ -142,17 +155,52 @@ static int begin_call(struct call *call, json_t *parameters, int browser)
         return r == 0 ? next_reply(call) : r;
 }
 
-/* NULL: as many as there may be are at work. */
-static struct call *call_new(struct web *web)
-{
-        struct call *call = NULL;
+/* ---- places ---- */
 
-        if (atomic_fetch_add(&web->history_calls, 1) < HTTP_HISTORY_CALLS_MAX)
-                call = calloc(1, sizeof(*call));
+/* Under the mutex. Why there is none for this one, or NULL and *ret is it. */
+static const char *find_place(struct web *web, const struct in6_addr *from, bool csv,
+                              struct history_place **ret)
+{
+        unsigned n_csv = 0, n_of_one = 0, n_csv_of_one = 0;
+
+        *ret = NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(web->history); i++) {
+                const struct history_place *place = &web->history[i];
+                bool same = place->taken && memcmp(&place->from, from, sizeof(*from)) == 0;
+
+                if (!place->taken)
+                        *ret = &web->history[i];
+                n_csv += place->taken && place->is_csv;
+                n_of_one += same;
+                n_csv_of_one += same && place->is_csv;
+        }
+        if (n_of_one >= HTTP_HISTORY_OF_ONE || (csv && n_csv_of_one >= HTTP_CSV_OF_ONE))
+                return "this address looks into the history as often as one may at a time: try again when it "
+                       "has "
+                       "its answers";
+        return !*ret || (csv && n_csv >= HTTP_CSV_MAX)
+                       ? "too many look into the history at this moment: try again"
+                       : NULL;
+}
+
+/* NULL: out of memory, or *ret_why there is no place for it. */
+static struct call *call_new(struct web *web, struct MHD_Connection *browser, bool csv, const char **ret_why)
+{
+        struct call *call = calloc(1, sizeof(*call));
+        struct in6_addr from = visitors_from(browser);
+
+        *ret_why = NULL;
         if (!call)
-                atomic_fetch_sub(&web->history_calls, 1);
-        else
-                call->web = web;
+                return NULL;
+        call->web = web;
+        call->browser = browser;
+        pthread_mutex_lock(&web->history_mutex);
+        *ret_why = find_place(web, &from, csv, &call->place);
+        if (!*ret_why)
+                *call->place = (struct history_place){ .taken = true, .is_csv = csv, .from = from };
+        pthread_mutex_unlock(&web->history_mutex);
+        if (*ret_why)
+                free(take_ptr(call));
         return call;
 }
 
@@ -174,6 +222,7 @@ static enum MHD_Result begin(struct web *web, struct MHD_Connection *connection,
         _cleanup_(freep) char *why = NULL;
         _cleanup_(call_freep) struct call *call = NULL;
         json_t *parameters = parameters_of(connection, csv, ret_limit, &why);
+        const char *no_place;
         int r;
 
         *ret = NULL;
@@ -184,11 +233,10 @@ static enum MHD_Result begin(struct web *web, struct MHD_Connection *connection,
                 json_decref(parameters);
                 return MHD_NO;
         }
-        call = call_new(web);
+        call = call_new(web, connection, csv, &no_place);
         if (!call) {
                 json_decref(parameters);
-                return http_say(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                                "too many look into the history at this moment: try again");
+                return no_place ? http_say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, no_place) : MHD_NO;
         }
         r = begin_call(call, parameters, http_socket(connection));
         if (r != 0)
@@ -267,13 +315,27 @@ static int write_lines(struct call *call)
         return r;
 }
 
+/* Who takes a byte now and then would keep its place for ever: what it has taken by now says until when it may go on. What
+ * waits in the socket it has not; for the daemon it does not answer. */
+static void extend(struct call *call, uint64_t position)
+{
+        uint64_t taken, allowed;
+        int waiting = 0;
+
+        if (ioctl(http_socket(call->browser), SIOCOUTQ, &waiting) < 0)
+                waiting = 0;
+        taken = position - MIN(position, (uint64_t)waiting);
+        allowed = call->web->timeout_sec * USEC_PER_SEC + call->waited_usec +
+                  taken * USEC_PER_SEC / CSV_RATE_MIN;
+        visitors_limit(call->web->visitors, call->browser, call->begin_usec + allowed);
+}
+
 /* A daemon that goes away in the middle breaks the download: a browser must not take a part for the whole. */
 static ssize_t read_csv(void *userdata, uint64_t position, char *buffer, size_t size)
 {
         struct call *call = userdata;
         size_t n;
 
-        (void)position;
         while (call->sent == call->text.len) {
                 call->text.len = call->sent = 0;
                 if (!call->reply.continues)
@@ -284,6 +346,7 @@ static ssize_t read_csv(void *userdata, uint64_t position, char *buffer, size_t 
         n = MIN(size, call->text.len - call->sent);
         memcpy(buffer, call->text.data + call->sent, n);
         call->sent += n;
+        extend(call, position);
         return (ssize_t)n;
 }
 
@@ -306,6 +369,8 @@ enum MHD_Result history_csv_answer(struct web *web, struct MHD_Connection *conne
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 8192, read_csv, call, csv_done);
         if (!response)
                 return MHD_NO;
+        call->begin_usec = monotonic_usec();
+        call->waited_usec = 0;
         take_ptr(call);
         MHD_add_response_header(response, "Content-Disposition",
                                 "attachment; filename=\"espdfu-history.csv\"");

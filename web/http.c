@@ -45,7 +45,7 @@ static const char *const headers[][2] = {
           "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
           "form-action 'self'; base-uri 'none'; frame-ancestors 'none'" },
         { "X-Content-Type-Options", "nosniff" },
-        { "Referrer-Policy", "no-referrer" },
+        { "Referrer-Policy", "same-origin" }, /* by which guard.c knows our own page */
         { "Cross-Origin-Resource-Policy", "same-origin" },
         { "Cross-Origin-Opener-Policy", "same-origin" },
         { "Cache-Control", "no-store" },
@@ -108,31 +108,35 @@ static const char *header(struct MHD_Connection *connection, const char *name)
         return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static const char *refuses(const struct web *web, struct MHD_Connection *connection, const char *path)
-{
-        struct sockaddr_storage local = { 0 };
-        socklen_t size = sizeof(local);
-        struct guard_request request = {
-                .host = header(connection, "Host"),
-                .origin = header(connection, "Origin"),
-                .fetch_site = header(connection, "Sec-Fetch-Site"),
-                .fetch_mode = header(connection, "Sec-Fetch-Mode"),
-                .fetch_dest = header(connection, "Sec-Fetch-Dest"),
-                .local = (struct sockaddr *)&local,
-                .is_page = streq(path, "/"),
-        };
-
-        if (getsockname(http_socket(connection), (struct sockaddr *)&local, &size) < 0)
-                request.local = NULL;
-        return guard_refuses(&web->guard, &request);
-}
-
 static const struct route *find_route(const char *path)
 {
         for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
                 if (streq(routes[i].path, path))
                         return &routes[i];
         return NULL;
+}
+
+/* route: NULL, there is none. */
+static const char *refuses(const struct web *web, struct MHD_Connection *connection,
+                           const struct route *route)
+{
+        struct sockaddr_storage local = { 0 };
+        socklen_t size = sizeof(local);
+        struct guard_request request = {
+                .host = header(connection, "Host"),
+                .origin = header(connection, "Origin"),
+                .referer = header(connection, "Referer"),
+                .fetch_site = header(connection, "Sec-Fetch-Site"),
+                .fetch_mode = header(connection, "Sec-Fetch-Mode"),
+                .fetch_dest = header(connection, "Sec-Fetch-Dest"),
+                .local = (struct sockaddr *)&local,
+                .is_page = route && streq(route->path, "/"),
+                .is_telling = route && route->answer,
+        };
+
+        if (getsockname(http_socket(connection), (struct sockaddr *)&local, &size) < 0)
+                request.local = NULL;
+        return guard_refuses(&web->guard, &request);
 }
 
 static bool may_pass(struct MHD_Connection *connection, const char *method)
@@ -147,11 +151,11 @@ static enum MHD_Result answer(struct web *web, struct MHD_Connection *connection
                               const char *method)
 {
         const char *why = visitors_refuse(web->visitors, connection);
-        const struct route *route;
+        const struct route *route = find_route(path);
 
         if (why)
                 return http_say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, why);
-        why = refuses(web, connection, path);
+        why = refuses(web, connection, route);
         if (why)
                 return http_say(connection, MHD_HTTP_FORBIDDEN, why);
         if (!streq(method, "GET") && !streq(method, "HEAD"))
@@ -159,7 +163,6 @@ static enum MHD_Result answer(struct web *web, struct MHD_Connection *connection
                                 "expected GET or HEAD: this page shows, it changes nothing");
         if (!may_pass(connection, method))
                 return http_say(connection, MHD_HTTP_CONTENT_TOO_LARGE, "expected a request without a body");
-        route = find_route(path);
         if (!route)
                 return http_say(connection, MHD_HTTP_NOT_FOUND, "no such page: expected /");
         /* Of what is made as it is asked for, HEAD has the type alone. */

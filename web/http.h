@@ -6,9 +6,10 @@
  */
 #pragma once
 
-#include <stdatomic.h>
+#include <pthread.h>
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 
 #include "web/guard.h"
 #include "web/view.h"
@@ -17,15 +18,26 @@
 #define HTTP_REQUEST_MAX       (16 * KIB) /* request line and header */
 #define HTTP_THREAD_STACK      (512 * KIB)
 #define HTTP_HISTORY_CALLS_MAX 8 /* of the daemon, at a time: it has 16 places for a user */
+/* Of them downloads as CSV, which take as long as their browser does; and of one address of either, and of downloads. */
+#define HTTP_CSV_MAX        4
+#define HTTP_HISTORY_OF_ONE 4
+#define HTTP_CSV_OF_ONE     2
 
 struct visitors;
+
+/* A question for the history that is at work. */
+struct history_place {
+        bool taken, is_csv;
+        struct in6_addr from; /* visitors_party() */
+};
 
 struct web {
         struct view *view;  /* borrowed */
         const char *socket; /* the daemon's; borrowed */
         struct guard guard;
         unsigned per_address, timeout_sec;
-        atomic_uint history_calls;
+        pthread_mutex_t history_mutex; /* for what follows */
+        struct history_place history[HTTP_HISTORY_CALLS_MAX];
         struct visitors *visitors;
         struct MHD_Daemon *http;
 };

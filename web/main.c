@@ -174,7 +174,9 @@ int main(int argc, char **argv)
         struct settings settings = {
                 .listen = LISTEN_DEFAULT,
                 .socket = SOCKET_DEFAULT,
-                .web = { .per_address = PER_ADDRESS_DEFAULT, .timeout_sec = TIMEOUT_DEFAULT },
+                .web = { .per_address = PER_ADDRESS_DEFAULT,
+                         .timeout_sec = TIMEOUT_DEFAULT,
+                         .history_mutex = PTHREAD_MUTEX_INITIALIZER },
         };
         char where[LISTEN_TEXT_MAX];
         struct listen_address address;

@@ -107,7 +107,7 @@ struct visitors *visitors_free(struct visitors *visitors)
 
 /* ---- who comes and goes ---- */
 
-static struct in6_addr address_of(struct MHD_Connection *connection)
+struct in6_addr visitors_from(struct MHD_Connection *connection)
 {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection,
                                                                        MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -139,7 +139,7 @@ static void come(struct visitors *visitors, struct MHD_Connection *connection, v
 {
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection,
                                                                        MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct in6_addr from = address_of(connection);
+        struct in6_addr from = visitors_from(connection);
         struct place *place;
         const char *refused = look(visitors, &from, &place);
 
@@ -194,6 +194,11 @@ static void set_deadline(struct visitors *visitors, struct MHD_Connection *conne
 void visitors_asked(struct visitors *visitors, struct MHD_Connection *connection)
 {
         set_deadline(visitors, connection, USEC_INFINITY);
+}
+
+void visitors_limit(struct visitors *visitors, struct MHD_Connection *connection, uint64_t deadline_usec)
+{
+        set_deadline(visitors, connection, deadline_usec);
 }
 
 void visitors_answered(void *userdata, struct MHD_Connection *connection, void **request,

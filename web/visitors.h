@@ -50,5 +50,9 @@ void visitors_answered(void *userdata, struct MHD_Connection *connection, void *
 
 /* The request has come: its time is over no more. */
 void visitors_asked(struct visitors *visitors, struct MHD_Connection *connection);
+/* While it is answered: it is hung up then, unless this is told again. */
+void visitors_limit(struct visitors *visitors, struct MHD_Connection *connection, uint64_t deadline_usec);
+/* Whom it is counted for. */
+struct in6_addr visitors_from(struct MHD_Connection *connection);
 /* Why it is served nothing, or NULL. */
 const char *visitors_refuse(struct visitors *visitors, struct MHD_Connection *connection);

@@ -92,9 +92,11 @@ static void assert_fact(struct station *s, const struct fact *fact)
         assert_int_equal(on_disk(s, sql), 1);
 }
 
-static void kill_after(struct station *s, unsigned n_facts)
+#define FACTS_MAX 512
+
+/* What it had said by then, to facts; how much that is. */
+static size_t killed_after(struct station *s, unsigned n_facts, struct fact facts[static FACTS_MAX])
 {
-        struct fact facts[512];
         size_t n = 0;
         int pipe_fds[2], status;
         pid_t child;
@@ -110,10 +112,17 @@ static void kill_after(struct station *s, unsigned n_facts)
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));
-        while (n < ARRAY_SIZE(facts) && read(pipe_fds[0], &facts[n], sizeof(facts[n])) == sizeof(facts[n]))
+        while (n < FACTS_MAX && read(pipe_fds[0], &facts[n], sizeof(facts[n])) == sizeof(facts[n]))
                 n++;
         close(pipe_fds[0]);
         assert_true(n >= n_facts);
+        return n;
+}
+
+static void kill_after(struct station *s, unsigned n_facts)
+{
+        struct fact facts[FACTS_MAX];
+        size_t n = killed_after(s, n_facts, facts);
 
         station_start(s, BOOT, NOON);
         for (size_t i = 0; i < n; i++)
@@ -314,23 +323,49 @@ static void test_missing_directory_is_named(void **state)
         assert_refused(s, -ENOENT, "No such file or directory");
 }
 
-static void test_files_are_for_the_owner_and_readable_for_the_group(void **state)
+/* Whoever may read them may lock them, and so keep the station from writing. */
+static const char *const files_of_the_ledger[] = { "", "-wal", "-shm", "-lock" };
+
+static void expect_files_for_their_owner_alone(const struct station *s)
 {
-        static const char *const suffixes[] = { "", "-wal", "-shm" };
+        for (size_t i = 0; i < ARRAY_SIZE(files_of_the_ledger); i++) {
+                char path[128];
+                struct stat st;
+
+                snprintf(path, sizeof(path), "%s%s", s->path, files_of_the_ledger[i]);
+                assert_int_equal(stat(path, &st), 0);
+                assert_int_equal(st.st_mode & 07777, 0600);
+        }
+}
+
+static void test_files_are_for_their_owner_alone(void **state)
+{
         struct station *s = *state;
-        mode_t mask = umask(077);
+        mode_t mask = umask(0);
 
         station_start(s, BOOT, NOON);
         attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, NULL);
         umask(mask);
-        for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-                char path[128];
-                struct stat st;
+        expect_files_for_their_owner_alone(s);
+}
 
-                snprintf(path, sizeof(path), "%s%s", s->path, suffixes[i]);
-                assert_int_equal(stat(path, &st), 0);
-                assert_int_equal(st.st_mode & 07777, 0640);
+/* By the daemons before, which let the group read; one of them was killed and left SQLite's own there. */
+static void test_files_that_others_could_read_are_for_their_owner_alone_from_now_on(void **state)
+{
+        struct station *s = *state;
+        struct fact facts[FACTS_MAX];
+
+        killed_after(s, 20, facts);
+        for (size_t i = 0; i < ARRAY_SIZE(files_of_the_ledger); i++) {
+                char path[128];
+
+                snprintf(path, sizeof(path), "%s%s", s->path, files_of_the_ledger[i]);
+                assert_int_equal(chmod(path, 0640), 0);
         }
+        station_start(s, BOOT, NOON);
+        expect_files_for_their_owner_alone(s);
+        attempt(s, slot_a1, 1, VERDICT_FLASHED, NOON, NULL);
+        expect_files_for_their_owner_alone(s);
 }
 
 static void test_file_that_is_moved_away_is_told_until_it_is_back(void **state)
@@ -466,7 +501,8 @@ int main(void)
                 STATION_TEST(test_damaged_table_is_refused_with_what_to_do),
                 STATION_TEST(test_what_is_no_regular_file_is_called_by_its_name),
                 STATION_TEST(test_missing_directory_is_named),
-                STATION_TEST(test_files_are_for_the_owner_and_readable_for_the_group),
+                STATION_TEST(test_files_are_for_their_owner_alone),
+                STATION_TEST(test_files_that_others_could_read_are_for_their_owner_alone_from_now_on),
                 STATION_TEST(test_file_that_is_moved_away_is_told_until_it_is_back),
                 STATION_TEST(test_disk_that_takes_no_more_is_told_and_later_orders_try_again),
                 /* Leaves the process in a mount namespace of its own: last. */

@@ -23,6 +23,13 @@ sub text_of {
         return $text;
 }
 
+# A story that is told: in quotation marks, and in no comment.
+sub tells {
+        my ($text, $story) = @_;
+        $text =~ s/^\s*#.*//mg;
+        return scalar $text =~ m/"[^"\n]*\Q$story\E/;
+}
+
 sub runs {
         my ($text, $test) = @_;
         return scalar $text =~ m/\b(?:\w*TEST\w*|cmocka_unit_test\w*|STORY|story|in_\w+|t)\(\s*$test\b/;
@@ -57,6 +64,7 @@ while (my $line = <>) {
         $goes_on = $line =~ m/^[^|#]/;
 }
 
+my $section = '';
 for my $unit (@units) {
         my ($file, $line);
         ($line_number, $line) = @$unit;
@@ -64,9 +72,9 @@ for my $unit (@units) {
         while ($line =~ m/`([^`]+)`|"([^"]+)"/g) {
                 my ($code, $story) = ($1, $2);
                 if (defined $story) {
-                        check(defined $file && index(text_of($file), $story) >= 0,
+                        check(defined $file && tells(text_of($file), $story),
                               "\"$story\" is not in " . ($file // 'any file'));
-                } elsif ($code =~ m{^(?:core|io|show|engine|daemon|client|web|fleet|tests|docs|systemd)/\S+$}) {
+                } elsif ($code =~ m{^(?:core|io|show|engine|daemon|client|web|fleet|tests|docs|systemd|conf|udev|debian)/\S+$}) {
                         $file = $code;
                         check(-f $file, "$file is not there");
                 } elsif ($code =~ m/^test_\w+$/) {
@@ -74,8 +82,11 @@ for my $unit (@units) {
                               "$code is not run by " . ($file // 'any file'));
                 }
         }
-        next unless $line =~ m/^\| [^|]+ \| ([^|]+) \| `([A-Z_]+)` in `([^`]+)` \|$/;
-        my ($figure, $name, $where) = ($1, $2, $3);
+        $section = $1 if $line =~ m/^## (.*)/;
+        next unless $section eq 'Figures' && $line =~ m/^\|/ && $line !~ m/^\|(?:-+\|)+$|^\| what \|/;
+        my ($figure, $name, $where) = $line =~ m/^\| [^|]+ \| ([^|]+) \| `([A-Z_]+)` in `([^`]+)` \|$/;
+        check(defined $name, 'expected "| what | figure | `NAME` in `file` |"');
+        next unless defined $name;
         my $text = text_of($where);
         $text =~ s/\\\n//g;
         my ($definition) = $text =~ m/^#define\s+\Q$name\E\s+(.*)$/m;

@@ -27,8 +27,9 @@ skip() {
 
 # The units as built, but for the programs, which need not be installed.
 cp "$top/systemd/espdfu-metrics.timer" "$dir"
-for unit in espdfud.service espdfud.socket espdfu-metrics.service espdfu-collect.service espdfu-mqtt.service \
-        espdfu-web.service; do
+runstate=$(sed -n 's|^ListenStream=\(.*\)/espdfu/io.espdfu.Station1$|\1|p' systemd/espdfud.socket)
+services='espdfud.service espdfu-collect.service espdfu-metrics.service espdfu-mqtt.service espdfu-web.service'
+for unit in espdfud.socket $services; do
         sed 's|^\(Exec[A-Za-z]*\)=[-+]*/[^ ]*|\1=/bin/true|' "systemd/$unit" >"$dir/$unit"
 done
 
@@ -103,12 +104,20 @@ is_outside_the_group() { # NAME
                 ! grep -E '^(m|g)' "$top/systemd/$1.sysusers"
 }
 
+# bound_below_run UNIT WORDS: what its unit gives back of /run, and nothing else does.
+bound_below_run() {
+        grep -qx 'TemporaryFileSystem=/run:ro' "$dir/$1" || return 1
+        sed -n 's/^Bind[A-Za-z]*Paths=//p' "$dir/$1" | tr ' ' '\n' | grep -E "^-(/run|$runstate)/" | sed "s|^-$runstate/espdfu\$|station|; s|^-/run/||" |
+                sort | tr '\n' ' ' >"$dir/bound"
+        cat "$dir/bound"
+        [ "$(cat "$dir/bound")" = "$2 " ] && ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/$1"
+}
+
 # Of all sockets below /run root's service sees the station's: no line gives it another back.
 metrics_sees_no_socket_but_the_stations() {
         grep -qx 'TemporaryFileSystem=/run:ro' "$dir/espdfu-metrics.service" &&
                 grep -qx 'PrivateNetwork=yes' "$dir/espdfu-metrics.service" &&
-                [ "$(grep -cE '^Bind[A-Za-z]*Paths=' "$dir/espdfu-metrics.service")" -eq 1 ] &&
-                grep -qE '^BindReadOnlyPaths=-/[^ ]*/espdfu$' "$dir/espdfu-metrics.service" &&
+                bound_below_run espdfu-metrics.service station &&
                 ! grep -E '^(Runtime|ReadWrite)[A-Za-z]*=.*/run' "$dir/espdfu-metrics.service"
 }
 
@@ -131,15 +140,6 @@ hides() {
         done
 }
 
-# What answers every local user, and nothing of ours asks.
-others_do_not_reach_the_bus() {
-        for unit in espdfud.service espdfu-web.service; do
-                hides "$unit" /run/dbus /run/systemd/private /run/systemd/resolve /run/avahi-daemon
-        done >"$dir/reached"
-        cat "$dir/reached"
-        [ ! -s "$dir/reached" ]
-}
-
 # These ask for names.
 fleet_does_not_reach_the_bus() {
         for unit in espdfu-mqtt.service espdfu-collect.service; do
@@ -149,9 +149,39 @@ fleet_does_not_reach_the_bus() {
         [ ! -s "$dir/reached" ]
 }
 
+# Of what listens below /run, for every local user or for some, nothing else is there.
+others_below_run_are_not_there() {
+        bound_below_run espdfud.service "station systemd/journal systemd/notify udev" &&
+                bound_below_run espdfu-web.service "station systemd/journal systemd/notify"
+}
+
+# systemd leaves the mounts that it makes of ExecPaths= out when it makes all else read-only: each is bound so once more.
+what_is_executed_is_not_written() {
+        for unit in $services; do
+                for paths in ExecPaths BindReadOnlyPaths; do
+                        sed -n "s/^$paths=//p" "systemd/$unit" | tr ' ' '\n' | sort >"$dir/$paths"
+                done
+                [ -s "$dir/ExecPaths" ] || echo "$unit: no ExecPaths="
+                comm -23 "$dir/ExecPaths" "$dir/BindReadOnlyPaths" | sed "s|^|$unit: |"
+        done >"$dir/written"
+        cat "$dir/written"
+        [ ! -s "$dir/written" ]
+}
+
+# ProtectSystem= leaves /dev out, and PrivateDevices= binds the host's /dev/shm.
+nobody_writes_where_everybody_may() {
+        for unit in $services; do
+                for path in /dev/shm /dev/mqueue; do
+                        grep -qE "^InaccessiblePaths=(.* )?-$path( |\$)" "$dir/$unit" || echo "$unit: $path"
+                done
+        done >"$dir/open"
+        cat "$dir/open"
+        [ ! -s "$dir/open" ]
+}
+
 # core/sandbox.c says what they hide.
 unit_hides_what_the_programs_say() {
-        grep -o '"[A-Z][A-Za-z]*=yes"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
+        grep -o '"[A-Z][A-Za-z]*=[^"]*"' "$top/core/sandbox.c" | tr -d '"' | sort -u >"$dir/told"
         [ -s "$dir/told" ] && [ "$(grep -cxF -f "$dir/told" systemd/espdfud.service)" -eq "$(wc -l <"$dir/told")" ]
 }
 
@@ -161,8 +191,11 @@ holds "and so is the bridge to a broker" is_outside_the_group espdfu-mqtt
 holds "and so is the collector" is_outside_the_group espdfu-collect
 holds "of sockets below /run the one that writes figures sees the station's alone" metrics_sees_no_socket_but_the_stations
 holds "and it may signal nobody" metrics_signals_nobody
-holds "the service and the page do not see D-Bus, systemd's own socket, the resolver" others_do_not_reach_the_bus
+holds "of what listens below /run the service and the page see the station, the journal and systemd's ear alone" \
+        others_below_run_are_not_there
 holds "the bridge and the collector see neither D-Bus nor systemd's own socket" fleet_does_not_reach_the_bus
+holds "nobody of ours writes where every user may" nobody_writes_where_everybody_may
+holds "nobody of ours writes the programs and libraries that it executes" what_is_executed_is_not_written
 holds "every message id of the daemon has an entry in the catalog, and none stands there for nothing" \
         every_message_has_its_entry
 if command -v journalctl >/dev/null; then

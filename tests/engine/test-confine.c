@@ -608,18 +608,80 @@ static void test_others_of_its_user_cannot_look_into_it(void **state)
         expect_line(text, "NoNewPrivs:\t1\n");
         expect_line(text, "Seccomp:\t2\n");
         free(text);
-        if (geteuid() == 0) { /* nobody else may read it */
-                text = read_proc(pid, "limits");
-                expect_line(text, "Max core file size        0                    0 ");
-                expect_line(text, "Max processes             0                    0 ");
-                expect_line(text, "Max open files            4                    4 ");
-                expect_line(text, "Max locked memory         0                    0 ");
-                expect_line(text, "Max cpu time              900                  910 ");
-                expect_line(text, "Max stack size            8388608              8388608 ");
-                free(text);
-        }
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* A process that is so confined, as nobody's where that can be; its pid. */
+static pid_t start_confined(const struct confinement *c)
+{
+        int ready[2];
+        char byte;
+        pid_t pid;
+
+        assert_int_equal(pipe(ready), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                if ((geteuid() == 0 && setuid(65534) < 0) || dup2(ready[1], STDERR_FILENO) < 0)
+                        _exit(99);
+                open_all();
+                if (confine(c) < 0 || write(STDERR_FILENO, "x", 1) != 1)
+                        _exit(99);
+                poll(NULL, 0, -1);
+        }
+        close(ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        close(ready[0]);
+        return pid;
+}
+
+static void expect_limits(const struct confinement *c, const char *const *lines, size_t n)
+{
+        pid_t pid = start_confined(c);
+        char *text = read_proc(pid, "limits");
+        int status;
+
+        for (size_t i = 0; i < n; i++)
+                expect_line(text, lines[i]);
+        free(text);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static void test_limits_are_those_of_its_image(void **state)
+{
+        const struct {
+                size_t image;
+                const char *line;
+        } times[] = {
+                { 1, "Max cpu time              73                   83 " },
+                { MIB, "Max cpu time              73                   83 " },
+                { MIB + 1, "Max cpu time              86                   96 " },
+                { 64 * MIB, "Max cpu time              892                  902 " },
+                { SIZE_MAX, "Max cpu time              900                  910 " },
+                { 0, "Max cpu time              900                  910 " },
+        };
+        static const char *const always[] = {
+                "Max core file size        0                    0 ",
+                "Max processes             0                    0 ",
+                "Max open files            8                    8 ",
+                "Max locked memory         0                    0 ",
+                "Max file size             0                    0 ",
+                "Max stack size            8388608              8388608 ",
+        };
+        struct confinement c = {
+                .node = NODE, .channel = CHANNEL, .output = -1, .usb = { WAKES, TIMER }, .n_usb = 2
+        };
+
+        (void)state;
+        if (geteuid() != 0) /* nobody else may read them */
+                skip();
+        expect_limits(&c, always, ARRAY_SIZE(always));
+        for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+                c.image_size = times[i].image;
+                expect_limits(&c, &times[i].line, 1);
+        }
 }
 
 static void test_what_was_inherited_is_closed_but_for_what_is_named(void **state)
@@ -661,6 +723,7 @@ int main(void)
                 cmocka_unit_test(test_memory_has_an_end),
                 cmocka_unit_test(test_what_can_only_be_read_and_what_is_reserved_have_an_end),
                 cmocka_unit_test(test_others_of_its_user_cannot_look_into_it),
+                cmocka_unit_test(test_limits_are_those_of_its_image),
                 cmocka_unit_test(test_what_was_inherited_is_closed_but_for_what_is_named),
         };
 

@@ -154,19 +154,18 @@ static void test_image_that_the_service_does_not_see_is_warned_about(void **stat
                 "a DFU image that can be read\n");
 }
 
-/* Everything here is below /tmp; the link's own path is one that the service would see. */
+/* Everything here is below /tmp; the link's own path is in no place that the service would not see. */
 static void test_link_to_where_the_service_does_not_see_is_warned_about(void **state)
 {
         char link[64], text[256], expected[256];
 
-        snprintf(link, sizeof(link), "/dev/shm/espdfu-test-link-%d", (int)getpid());
-        assert_return_code(symlink(*state, link), errno);
+        (void)state;
+        snprintf(link, sizeof(link), "/proc/%d/cwd", (int)getpid());
         make_dir("etc");
         write_text("dfu.bin", "no image");
         snprintf(text, sizeof(text), "[policy a]\nimage = %s/dfu.bin\n", link);
         write_text("etc/espdfud.conf", text);
         assert_int_equal(RUN(check, etc), 1);
-        assert_return_code(unlink(link), errno);
         snprintf(expected, sizeof(expected),
                  "etc/espdfud.conf:1: image = %s/dfu.bin: warning: espdfud.service does not see it, its unit "
                  "has "

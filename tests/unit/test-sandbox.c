@@ -14,7 +14,6 @@ static void test_homes_are_hidden_by_protect_home(void **state)
         (void)state;
         assert_string_equal(sandbox_hides("/home/joe/dfu.bin"), "ProtectHome=yes");
         assert_string_equal(sandbox_hides("/root/dfu.bin"), "ProtectHome=yes");
-        assert_string_equal(sandbox_hides("/run/user/1000/dfu.bin"), "ProtectHome=yes");
 }
 
 static void test_temporary_files_are_hidden_by_private_tmp(void **state)
@@ -24,10 +23,19 @@ static void test_temporary_files_are_hidden_by_private_tmp(void **state)
         assert_string_equal(sandbox_hides("/var/tmp/x/dfu.bin"), "PrivateTmp=yes");
 }
 
+static void test_what_is_there_until_the_next_boot_is_hidden(void **state)
+{
+        (void)state;
+        assert_string_equal(sandbox_hides("/run/user/1000/dfu.bin"), "TemporaryFileSystem=/run:ro");
+        assert_string_equal(sandbox_hides("/run/media/joe/dfu.bin"), "TemporaryFileSystem=/run:ro");
+        assert_string_equal(sandbox_hides("/dev/shm/dfu.bin"),
+                            "InaccessiblePaths=-/dev/shm -/dev/mqueue -/dev/hugepages");
+}
+
 static void test_everything_else_is_seen(void **state)
 {
         static const char *const seen[] = { "/srv/dfu.bin",  "/var/lib/gizmo/dfu.bin", "/homes/dfu.bin",
-                                            "/rootfs/x.bin", "/srv/home/dfu.bin",      "/run/users/x" };
+                                            "/rootfs/x.bin", "/srv/home/dfu.bin",      "/runs/dfu.bin" };
 
         (void)state;
         for (size_t i = 0; i < ARRAY_SIZE(seen); i++)
@@ -39,6 +47,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_homes_are_hidden_by_protect_home),
                 cmocka_unit_test(test_temporary_files_are_hidden_by_private_tmp),
+                cmocka_unit_test(test_what_is_there_until_the_next_boot_is_hidden),
                 cmocka_unit_test(test_everything_else_is_seen),
         };
 

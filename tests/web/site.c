@@ -177,7 +177,7 @@ void end_site(void)
 
 /* ---- a browser ---- */
 
-int connect_from(const char *from)
+static int connect_with(const char *from, int buffer)
 {
         const struct timeval limit = { .tv_sec = PATIENCE_SEC };
         struct sockaddr_in address = { .sin_family = AF_INET };
@@ -186,6 +186,8 @@ int connect_from(const char *from)
         assert_true(fd >= 0);
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+        if (buffer > 0)
+                setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
         if (from) {
                 assert_int_equal(inet_pton(AF_INET, from, &address.sin_addr), 1);
                 assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -194,6 +196,16 @@ int connect_from(const char *from)
         address.sin_port = htons((uint16_t)site.port);
         assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         return fd;
+}
+
+int connect_from(const char *from)
+{
+        return connect_with(from, 0);
+}
+
+int connect_narrowly_from(const char *from)
+{
+        return connect_with(from, 2304); /* the least that Linux gives */
 }
 
 void send_text(int fd, const char *text)

@@ -48,6 +48,8 @@ struct answer {
 
 /* from: the browser's address, or NULL. Its socket gives up after 20 s. */
 int connect_from(const char *from);
+/* One that takes next to nothing until it is read. */
+int connect_narrowly_from(const char *from);
 void send_text(int fd, const char *text);
 /* Reads to the end, and closes. */
 struct answer read_answer(int fd);

@@ -55,7 +55,7 @@ static void test_page_and_its_files_come_with_headers_that_keep_others_out(void 
                 expect_answer(200, "default-src 'none'", "GET", files[i][0], NULL);
                 expect_answer(200, "frame-ancestors 'none'", "GET", files[i][0], NULL);
                 expect_answer(200, "X-Content-Type-Options: nosniff", "GET", files[i][0], NULL);
-                expect_answer(200, "Referrer-Policy: no-referrer", "GET", files[i][0], NULL);
+                expect_answer(200, "Referrer-Policy: same-origin", "GET", files[i][0], NULL);
                 expect_answer(200, "Cache-Control: no-store", "GET", files[i][0], NULL);
         }
         expect_answer(404, "default-src 'none'", "GET", "/nothing", NULL);
@@ -184,6 +184,34 @@ static void test_link_from_elsewhere_may_lead_to_the_page_and_nothing_else(void 
         expect_answer(403, "another site", "GET", "/history.csv", link);
         expect_answer(403, "another site", "GET", "/",
                       "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe\r\n");
+}
+
+#define ON_PLAIN_HTTP "Host: line3.example\r\n"
+
+/* To plain http on a name that is not loopback browsers send no Sec-Fetch-Site, and with a request that any site may make (an
+ * image, a frame, a form) no Origin: with "no-referrer", nothing at all. Our own page's say where they come from. */
+static void test_browser_that_does_not_say_who_asks_learns_nothing_by_plain_http(void **state)
+{
+        static const char *const paths[] = { "/events", "/history", "/history.csv" };
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+                expect_answer(403, "expected the station's own page", "GET", paths[i], ON_PLAIN_HTTP);
+                expect_answer(403, "expected the station's own page", "GET", paths[i],
+                              ON_PLAIN_HTTP "Referer: http://evil.example/\r\n");
+                expect_answer(403, "expected the station's own page", "GET", paths[i],
+                              ON_PLAIN_HTTP "Referer: http://line3.example.evil.example/\r\n");
+                expect_answer(403, "expected the station's own page", "GET", paths[i],
+                              "Referer: http://evil.example/\r\n");
+                expect_answer(200, "", "HEAD", paths[i],
+                              ON_PLAIN_HTTP "Referer: http://line3.example/?x#y\r\n");
+                expect_answer(200, "", "HEAD", paths[i], ON_PLAIN_HTTP "Referer: http://line3.example\r\n");
+                expect_answer(200, "", "HEAD", paths[i], ON_PLAIN_HTTP "Sec-Fetch-Site: same-origin\r\n");
+                expect_answer(200, "", "HEAD", paths[i], NULL); /* curl, on the station itself */
+        }
+        expect_answer(200, "attempts", "GET", "/history", ON_PLAIN_HTTP "Referer: http://line3.example/\r\n");
+        expect_answer(200, "<title>", "GET", "/", ON_PLAIN_HTTP); /* the page itself may be linked to */
+        expect_answer(200, "use strict", "GET", "/page.js", ON_PLAIN_HTTP);
 }
 
 static void test_request_that_is_too_long_is_refused_and_the_next_is_answered(void **state)
@@ -512,6 +540,77 @@ static void test_browser_that_does_not_read_at_all_is_dropped(void **state)
         expect_answer(200, "<title>", "GET", "/", NULL);
 }
 
+/* A download of the whole record, which is too much for any socket. */
+static int download_from(const char *from)
+{
+        int fd = connect_narrowly_from(from);
+
+        send_text(fd, "GET /history.csv HTTP/1.0\r\nHost: localhost\r\n\r\n");
+        return fd;
+}
+
+static void expect_begun(int fd)
+{
+        char text[16];
+
+        assert_int_equal(recv(fd, text, 12, MSG_WAITALL), 12);
+        assert_memory_equal(text, "HTTP/1.1 200", 12);
+}
+
+static void expect_refused(int fd, const char *why)
+{
+        struct answer answer = read_answer(fd);
+
+        assert_int_equal(answer.status, 503);
+        assert_non_null(strstr(answer.body, why));
+        answer_done(&answer);
+}
+
+static void test_downloads_leave_places_to_other_addresses_and_to_who_searches(void **state)
+{
+        int fds[4];
+
+        (void)state;
+        tell("attempts 100000");
+        for (unsigned i = 0; i < 2; i++)
+                expect_begun(fds[i] = download_from("127.0.0.2"));
+        expect_refused(download_from("127.0.0.2"), "this address looks into the history as often as one may");
+        for (unsigned i = 2; i < 4; i++)
+                expect_begun(fds[i] = download_from("127.0.0.3"));
+        expect_refused(download_from("127.0.0.4"), "too many look into the history");
+        expect_answer(200, "attempts", "GET", "/history", NULL);
+        for (unsigned i = 0; i < 4; i++)
+                close(fds[i]);
+}
+
+/* They are never silent for long (--timeout 2), and would keep their places for hours. What the kernel had taken by then they
+ * still get. */
+static void test_browsers_that_take_a_download_little_by_little_lose_their_places(void **state)
+{
+        const char *from = "127.0.0.2";
+        bool begun = false;
+        char some[512];
+        int fds[2];
+
+        (void)state;
+        tell("attempts 100000");
+        for (unsigned i = 0; i < 2; i++)
+                expect_begun(fds[i] = download_from(from));
+        for (unsigned i = 0; i < 200 && !begun; i++) {
+                int another = download_from(from);
+
+                assert_int_equal(recv(another, some, 12, MSG_WAITALL), 12);
+                begun = memcmp(some, "HTTP/1.1 200", 12) == 0;
+                close(another);
+                for (unsigned k = 0; k < 2; k++) /* 5 KiB/s where 16 are expected */
+                        assert_true(recv(fds[k], some, sizeof(some), 0) > 0);
+                poll(NULL, 0, 100);
+        }
+        assert_true(begun);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 /* ---- the daemon ---- */
 
 static void test_daemon_that_restarts_is_told_and_watched_again(void **state)
@@ -774,6 +873,7 @@ int main(void)
                 TEST(test_request_without_a_name_is_refused),
                 TEST(test_page_of_another_origin_learns_nothing),
                 TEST(test_link_from_elsewhere_may_lead_to_the_page_and_nothing_else),
+                TEST(test_browser_that_does_not_say_who_asks_learns_nothing_by_plain_http),
                 TEST(test_request_that_is_too_long_is_refused_and_the_next_is_answered),
                 TEST(test_what_is_no_http_is_refused),
                 TEST(test_request_that_does_not_go_on_is_dropped),
@@ -782,6 +882,7 @@ int main(void)
                         test_more_connections_than_an_address_may_have_are_told_so_and_others_are_served),
                 TEST(test_addresses_that_one_machine_may_have_are_one),
                 TEST_PATIENT(test_more_connections_than_there_are_places_are_told_so_until_one_leaves),
+                TEST_PATIENT(test_downloads_leave_places_to_other_addresses_and_to_who_searches),
                 TEST_PATIENT(test_page_that_is_loaded_again_and_again_leaves_no_connections_behind),
                 TEST(test_slot_that_changes_is_told_and_it_alone),
                 TEST(test_slot_that_is_no_more_is_gone_from_the_whole),
@@ -789,6 +890,7 @@ int main(void)
                 TEST(test_policy_that_becomes_unusable_is_told),
                 TEST_PATIENT(test_browser_that_reads_slowly_is_told_the_newest_and_holds_up_nobody),
                 TEST(test_browser_that_does_not_read_at_all_is_dropped),
+                TEST(test_browsers_that_take_a_download_little_by_little_lose_their_places),
                 TEST(test_daemon_that_restarts_is_told_and_watched_again),
                 TEST_ALONE(test_page_is_there_before_the_daemon_is),
                 TEST_ALONE(test_daemon_that_talks_nonsense_is_told_and_survived),
