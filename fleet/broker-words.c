@@ -3,6 +3,7 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <stdio.h>
 
 const char *broker_advice(int reason)
 {
@@ -38,6 +39,15 @@ const char *broker_hung_up_words(bool tls)
                      "certificate"
                    : "it hung up before it let us in: expected a broker with MQTT 5, without TLS, at this "
                      "port";
+}
+
+void broker_tls_print(const char *text, char *ret, size_t size)
+{
+        bool certificate = strstr(text, " alert ") &&
+                           (strstr(text, "certificate") || strstr(text, "unknown ca"));
+
+        snprintf(ret, size, "%s%s%s", certificate ? "it wants another certificate of us: " : "TLS: ", text,
+                 certificate ? ": expected one that its CA has signed, and that is in its time" : "");
 }
 
 const char *broker_result_words(int result, int error)

@@ -69,7 +69,7 @@ static void on_log(struct mosquitto *mosquitto, void *userdata, int level, const
         if (level != MOSQ_LOG_ERR || b->detail[0] || strstr(text, "unexpected eof")) /* a lost connection */
                 return;
         if (str_has_prefix(text, "OpenSSL Error") && colon)
-                snprintf(b->detail, sizeof(b->detail), "TLS: %s", colon + 1);
+                broker_tls_print(colon + 1, b->detail, sizeof(b->detail));
         else
                 snprintf(b->detail, sizeof(b->detail), "%s", text);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "fleet/backoff.h"
+#include "fleet/broker-words.h"
 #include "fleet/delivered.h"
 #include "fleet/settings.h"
 #include "fleet/topics.h"
@@ -227,6 +228,28 @@ static void test_each_mistake_in_a_configuration_is_told_with_its_line(void **st
 
 /* ---- waits, and what is said again ---- */
 
+static void test_a_refusal_of_our_certificate_is_told_from_other_trouble_of_tls(void **state)
+{
+        static const char expected[] = ": expected one that its CA has signed, and that is in its time";
+        static const char *const ours[] = { "tlsv1 alert unknown ca", "tlsv13 alert certificate required",
+                                            "sslv3 alert certificate expired" };
+        static const char *const others[] = { "wrong version number", "certificate verify failed",
+                                              "tlsv1 alert internal error" };
+        char text[256], whole[256];
+
+        (void)state;
+        for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+                snprintf(whole, sizeof(whole), "it wants another certificate of us: %s%s", ours[i], expected);
+                broker_tls_print(ours[i], text, sizeof(text));
+                assert_string_equal(text, whole);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+                snprintf(whole, sizeof(whole), "TLS: %s", others[i]);
+                broker_tls_print(others[i], text, sizeof(text));
+                assert_string_equal(text, whole);
+        }
+}
+
 static void test_waits_grow_to_the_longest_and_are_not_all_alike(void **state)
 {
         struct backoff backoff = { .first_usec = 1000, .max_usec = 60000 };
@@ -278,6 +301,7 @@ int main(void)
                 cmocka_unit_test(test_nonsense_is_not_taken_for_delivered),
                 cmocka_unit_test(test_a_configuration_is_understood),
                 cmocka_unit_test(test_each_mistake_in_a_configuration_is_told_with_its_line),
+                cmocka_unit_test(test_a_refusal_of_our_certificate_is_told_from_other_trouble_of_tls),
                 cmocka_unit_test(test_waits_grow_to_the_longest_and_are_not_all_alike),
                 cmocka_unit_test(test_a_trouble_is_said_once_until_it_is_another_and_each_hour),
         };
