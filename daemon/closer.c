@@ -105,12 +105,11 @@ static void *work(void *userdata)
         for (;;) {
                 struct item *item;
 
-                while (closer.n_waiting == 0) {
+                while (!(item = next_waiting())) {
                         closer.n_idle++;
                         pthread_cond_wait(&closer.wake, &closer.mutex);
                         closer.n_idle--;
                 }
-                item = next_waiting();
                 item->state = CLOSING;
                 closer.n_waiting--;
                 pthread_mutex_unlock(&closer.mutex);

@@ -269,26 +269,31 @@ static int create_file(const char *path)
         return r;
 }
 
-/* An older espdfu let the group read. By name: to close a descriptor of them would drop the locks that this process has there. */
+/* An older espdfu let the group read. By name: to close a descriptor of it would drop the locks that this process has there. */
+static int close_file_to_others(const char *file)
+{
+        struct stat st;
+
+        if (stat(file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+            (st.st_mode & 07777) == FILE_MODE)
+                return 0;
+        return chmod(file, FILE_MODE) < 0 ? -errno : 0;
+}
+
 static int close_to_others(const char *path)
 {
         static const char *const suffixes[] = { "", "-wal", "-shm" };
+        int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-                _cleanup_(freep) char *file = NULL;
-                struct stat st;
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(suffixes); i++) {
+                char *file = NULL;
 
-                if (asprintf(&file, "%s%s", path, suffixes[i]) < 0) {
-                        file = NULL;
+                if (asprintf(&file, "%s%s", path, suffixes[i]) < 0)
                         return -ENOMEM;
-                }
-                if (stat(file, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-                    (st.st_mode & 07777) == FILE_MODE)
-                        continue;
-                if (chmod(file, FILE_MODE) < 0)
-                        return -errno;
+                r = close_file_to_others(file);
+                free(file);
         }
-        return 0;
+        return r;
 }
 
 static const char *kind_of_file(mode_t mode)

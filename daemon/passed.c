@@ -44,7 +44,7 @@ static ssize_t peek(int socket, void *data, size_t size, union control *control,
 static int copy_of(int socket, void *data, size_t size)
 {
         union control control = { 0 };
-        bool more;
+        bool more = false;
         ssize_t n;
         int fd;
 
@@ -91,7 +91,7 @@ static uint64_t n_messages(const char *data, size_t size)
 
 ssize_t passed_receive(struct passed *passed, int socket, void *data, size_t size, bool *ret_stays)
 {
-        bool some;
+        bool some = false;
         ssize_t n = peek(socket, data, size, NULL, &some);
         int fd = -EBADF;
 
