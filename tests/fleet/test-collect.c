@@ -393,6 +393,56 @@ static void test_flood_of_nonsense_is_kept_and_told_in_a_few_lines(void **state)
         stop_collector(collector);
 }
 
+static void say_record_as(const char *topic, int64_t sequence, int64_t previous)
+{
+        _cleanup_(freep) char *payload = record_payload(line.stations[0].id, sequence, previous, NULL, NULL);
+
+        say_as_station(topic, payload);
+}
+
+/* Whoever says it: a station keeps its records until its own are there. */
+static void test_station_that_speaks_for_another_one_moves_nothing_and_is_named(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 1);
+        model_stations_work(&line, 10);
+        expect_all_records_once();
+        for (int i = 0; i < 50; i++)
+                say_record_as("espdfu/1/line9/job", INT64_C(9000000000) + i, 10);
+        stations_turn_until(&line, streq(sql("SELECT count(*) FROM espdfu.dead_letter"), "50"));
+        stations_turn_until(&line, lines_with(SAID, "") == 1);
+        expect_line(SAID, "espdfu/1/line9/job: this ledger is station line0's, and nothing of it is taken "
+                          "under the name line9: if the station has got another name: SELECT "
+                          "espdfu.rename_station('line0', 'line9'); if line9 has a copy of its ledger: "
+                          "espdfud --new-ledger-id on line9; else line9 says that it is another one; kept in "
+                          "espdfu.dead_letter");
+        sql("DELETE FROM espdfu.dead_letter");
+        model_stations_work(&line, 10);
+        expect_all_records_once();
+        stop_collector(collector);
+        assert_int_equal(lines_with(SAID, ""), 1);
+}
+
+static void test_numbers_that_are_no_more_are_a_line(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 1);
+        model_stations_work(&line, 3);
+        expect_all_records_once();
+        line.stations[0].last = 20;
+        line.stations[0].sent = 20;
+        say_record_as("espdfu/1/line0/job", 20, 3);
+        stations_turn_until(&line, lines_with(SAID, "") == 1);
+        expect_line(SAID, "station line0: the records with the numbers 4 to 19 are no more: its ledger had "
+                          "them no longer when they were to be sent; all that is missing: SELECT * FROM "
+                          "espdfu.missing()");
+        stop_collector(collector);
+}
+
 /* ---- what stations are told ---- */
 
 static void test_lower_number_that_somebody_tells_is_put_right(void **state)
@@ -579,6 +629,8 @@ int main(int argc, char **argv)
                 story(test_memory_is_bounded_while_the_database_is_away),
                 story(test_what_cannot_be_read_is_a_dead_letter_and_a_line),
                 story(test_flood_of_nonsense_is_kept_and_told_in_a_few_lines),
+                story(test_station_that_speaks_for_another_one_moves_nothing_and_is_named),
+                story(test_numbers_that_are_no_more_are_a_line),
                 story(test_lower_number_that_somebody_tells_is_put_right),
                 story(test_broker_that_forgot_everything_is_told_again),
                 story(test_station_that_sends_what_is_there_already_is_told),
