@@ -299,6 +299,88 @@ static void test_database_whose_disk_is_full_is_said_once_and_nothing_is_lost(vo
         stop_collector(collector);
 }
 
+static const char *session(void)
+{
+        return sql("SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE application_name = "
+                   "'espdfu-collect'");
+}
+
+/* The session that is made then has it for ever: what it was set to when it began. */
+static void test_database_that_was_read_only_for_a_while_is_used_again(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 5);
+        model_stations_work(&line, 20);
+        expect_all_records_once();
+        sql("ALTER DATABASE espdfu SET default_transaction_read_only = on");
+        sql("SELECT pg_terminate_backend(%s)", session());
+        model_stations_work(&line, 20);
+        stations_turn_until(&line, lines_with(SAID, "read-only") == 1);
+        for (uint64_t until = monotonic_usec() + 2 * USEC_PER_SEC; monotonic_usec() < until;)
+                model_stations_turn(&line);
+        assert_string_equal(sql("SELECT count(*) FROM espdfu.record"), "100");
+        sql("BEGIN READ WRITE; ALTER DATABASE espdfu RESET default_transaction_read_only; COMMIT");
+        expect_all_records_once();
+        assert_int_equal(
+                lines_with(SAID,
+                           "database: it is read-only: expected default_transaction_read_only = off "
+                           "(who runs the database may have set it on while its disk is full), or the "
+                           "primary server: target_session_attrs=read-write; tried again, at the latest "
+                           "every 1 s"),
+                1);
+        assert_int_equal(lines_with(SAID, "database: connected"), 1);
+        stop_collector(collector);
+}
+
+/* Whatever it is about a session: the next try is another one. */
+static void test_refusal_that_may_be_the_sessions_is_tried_again_in_another_one(void **state)
+{
+        pid_t collector = start_collector();
+        char before[32];
+
+        (void)state;
+        model_stations_open(&line, 5);
+        model_stations_work(&line, 20);
+        expect_all_records_once();
+        snprintf(before, sizeof(before), "%s", session());
+        sql("CREATE FUNCTION read_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' "
+            "USING ERRCODE = 'read_only_sql_transaction'; END $$;"
+            "CREATE TRIGGER read_only BEFORE INSERT ON espdfu.record FOR EACH STATEMENT EXECUTE FUNCTION "
+            "read_only()");
+        model_stations_work(&line, 20);
+        for (uint64_t until = monotonic_usec() + 3 * USEC_PER_SEC; monotonic_usec() < until;)
+                model_stations_turn(&line);
+        sql("DROP TRIGGER read_only ON espdfu.record");
+        expect_all_records_once();
+        sql("DROP FUNCTION read_only");
+        assert_string_not_equal(session(), before);
+        assert_int_equal(lines_with(SAID, "database: it is read-only"), 1);
+        assert_int_equal(lines_with(SAID, "database: takes records again"), 1);
+        assert_int_equal(lines_with(SAID, ""), 2); /* and not "connected" each time */
+        stop_collector(collector);
+}
+
+static void test_schema_that_is_gone_is_made_anew(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 1);
+        model_stations_work(&line, 5);
+        expect_all_records_once();
+        sql("DROP SCHEMA espdfu CASCADE");
+        model_stations_work(&line, 5);
+        stations_turn_until(&line,
+                            lines_with(SAID, "expected the schema espdfu as espdfu-collect makes it: where "
+                                             "all of it is gone it is made anew, else bring it back from "
+                                             "a backup; tried again") == 1);
+        stations_turn_until(&line, lines_with(SAID, "database: takes records again") == 1);
+        assert_string_equal(sql("SELECT count(*) > 0 FROM espdfu.record"), "t");
+        stop_collector(collector);
+}
+
 /* The most memory that it ever had, in KiB. */
 static long peak_of(pid_t pid)
 {
@@ -626,6 +708,9 @@ int main(int argc, char **argv)
                 story(test_two_collectors_share_the_work_and_one_dies),
                 story(test_collector_without_its_database_leaves_the_records_to_the_other),
                 story(test_database_whose_disk_is_full_is_said_once_and_nothing_is_lost),
+                story(test_database_that_was_read_only_for_a_while_is_used_again),
+                story(test_refusal_that_may_be_the_sessions_is_tried_again_in_another_one),
+                story(test_schema_that_is_gone_is_made_anew),
                 story(test_memory_is_bounded_while_the_database_is_away),
                 story(test_what_cannot_be_read_is_a_dead_letter_and_a_line),
                 story(test_flood_of_nonsense_is_kept_and_told_in_a_few_lines),
