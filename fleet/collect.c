@@ -338,6 +338,8 @@ static int open_all(struct collector *c)
         c->queue = queue_new();
         r = c->queue ? broker_new(&c->settings->broker, client_id, &broker_events, c, &c->broker) : -ENOMEM;
         if (r == 0)
+                broker_is_unique(c->broker);
+        if (r == 0)
                 r = store_new(c->settings->database.connection, c->settings->broker.retry_max_sec,
                               &store_events, c, &c->store);
         return r;
