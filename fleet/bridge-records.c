@@ -129,6 +129,7 @@ static void send_record(struct bridge *b, const json_t *attempt)
         bool gap = false;
         int r;
 
+        feed_read_ahead(b->feed);
         if (!delivery_record(&b->delivery, sequence, b->now_usec, &previous, &gap))
                 return;
         if (gap)
@@ -198,6 +199,7 @@ static void write_cursor(struct bridge *b)
         int r = cursor_file_write(b->cursor_path, &cursor);
         char text[TROUBLE_TEXT_MAX];
 
+        feed_read_ahead(b->feed); /* the disk may have taken its time */
         if (r == 0) {
                 b->on_disk = cursor;
                 b->cursor_usec = b->now_usec + CURSOR_USEC;
