@@ -42,14 +42,17 @@ struct bridge {
         /* bridge-records.c */
         struct delivery delivery;
         char *cursor_path;
-        struct delivered on_disk;  /* what the cursor's file has */
-        uint64_t cursor_usec;      /* when it may be written again */
-        struct delivered heard;    /* what the collector said last, for a station that is not heard yet */
-        bool identified;           /* the delivery knows the ledger that is heard */
+        struct delivered on_disk; /* what the cursor's file has */
+        uint64_t cursor_usec;     /* when it may be written again */
+        struct delivered heard;   /* what the collector said last, for a station that is not heard yet */
+        uint64_t
+                word_usec; /* until then the broker may have something of the collector's; USEC_INFINITY: it was
+                               not asked yet */
+        bool identified;   /* the delivery knows the ledger that is heard */
         int64_t acknowledged;      /* at the station */
         uint64_t acknowledge_usec; /* when it may be tried again */
         uint64_t extent_usec;      /* when the station's last number is to be asked for */
-        struct trouble cursor_trouble, acknowledge_trouble, ledger_trouble;
+        struct trouble cursor_trouble, acknowledge_trouble, ledger_trouble, delivered_trouble;
 };
 
 /* ---- bridge-state.c ---- */
@@ -74,6 +77,8 @@ int bridge_records_start(struct bridge *b, const char *state_dir);
 /* The station is heard, perhaps with more records than before. */
 void bridge_records_look(struct bridge *b);
 void bridge_records_away(struct bridge *b);
+/* The broker has answered to a subscription: what it retains comes now. */
+void bridge_records_subscribed(struct bridge *b);
 void bridge_take_delivered(struct bridge *b, const struct broker_message *message);
 /* What is to be asked of the station, written to disk, sent again. When it is to be called at the latest. */
 uint64_t bridge_records_step(struct bridge *b);

@@ -13,6 +13,7 @@
          USEC_PER_SEC) /* what no slot shows (an attempt that was cancelled before it began) is found so */
 #define CURSOR_USEC                                                                                          \
         (USEC_PER_SEC / 2) /* how often the cursor is written at most: each time waits for the disk */
+#define WORD_WAIT        (2 * USEC_PER_SEC)  /* for what the broker retains of the collector's word */
 #define CURSOR_RETRY     (5 * USEC_PER_SEC)  /* after the disk took it not */
 #define ACKNOWLEDGE_WAIT (60 * USEC_PER_SEC) /* after the station took it not */
 
@@ -20,6 +21,7 @@ int bridge_records_start(struct bridge *b, const char *state_dir)
 {
         struct delivered cursor = { 0 };
 
+        b->word_usec = USEC_INFINITY;
         delivery_init(&b->delivery, b->settings->station.window,
                       b->settings->station.send_again_sec * USEC_PER_SEC);
         if (asprintf(&b->cursor_path, "%s/cursor", state_dir) < 0) {
@@ -49,17 +51,26 @@ void bridge_records_away(struct bridge *b)
 
 /* ---- the extent: which ledger it is, and how many records it has ---- */
 
-static void say_ledger(struct bridge *b, int result)
+/* A cursor that is above the ledger's end may be wrong, and the collector is about to say so. */
+static bool collector_may_know_better(const struct bridge *b)
+{
+        return !streq(b->heard.station_id, b->id) && b->now_usec < b->word_usec;
+}
+
+static void review_ledger(struct bridge *b)
 {
         char text[TROUBLE_TEXT_MAX];
 
-        if (result == DELIVERY_OTHER_LEDGER)
-                say_line("the station has the ledger %s now: its records are sent from number %" PRId64 " on",
-                         b->id, b->id_since + 1);
+        if (!b->identified)
+                return;
         if (!b->delivery.restored) {
-                (void)trouble_over(&b->ledger_trouble);
+                if (trouble_over(&b->ledger_trouble))
+                        say_line("the station's records are sent again, from number %" PRId64 " on",
+                                 b->delivery.cursor.sequence + 1);
                 return;
         }
+        if (collector_may_know_better(b))
+                return;
         snprintf(text, sizeof(text),
                  "the station's ledger ends with number %" PRId64 ", but number %" PRId64
                  " is delivered: it is an older copy; no record is sent until it has another id: expected "
@@ -73,7 +84,9 @@ static void say_ledger(struct bridge *b, int result)
 
 static void identify(struct bridge *b, int64_t last)
 {
-        say_ledger(b, delivery_station_up(&b->delivery, b->id, b->id_since, last));
+        if (delivery_station_up(&b->delivery, b->id, b->id_since, last) == DELIVERY_OTHER_LEDGER)
+                say_line("the station has the ledger %s now: its records are sent from number %" PRId64 " on",
+                         b->id, b->id_since + 1);
         b->identified = true;
         /* What the collector said while nobody knew of which ledger. */
         (void)delivery_delivered(&b->delivery, &b->heard, true, b->now_usec);
@@ -88,7 +101,7 @@ static void on_extent(void *userdata, const char *error, const json_t *parameter
         if (error || !json_is_integer(recorded) || !b->id[0])
                 return;
         if (b->identified)
-                say_ledger(b, delivery_extent(&b->delivery, json_integer_value(recorded)));
+                (void)delivery_extent(&b->delivery, json_integer_value(recorded));
         else
                 identify(b, json_integer_value(recorded));
 }
@@ -116,6 +129,7 @@ static void send_record(struct bridge *b, const json_t *attempt)
         bool gap = false;
         int r;
 
+        feed_read_ahead(b->feed);
         if (!delivery_record(&b->delivery, sequence, b->now_usec, &previous, &gap))
                 return;
         if (gap)
@@ -147,12 +161,25 @@ static void on_page(void *userdata, const char *error, const json_t *parameters)
 
 /* ---- delivered ---- */
 
+void bridge_records_subscribed(struct bridge *b)
+{
+        if (b->word_usec == USEC_INFINITY)
+                b->word_usec = b->now_usec + WORD_WAIT;
+}
+
 void bridge_take_delivered(struct bridge *b, const struct broker_message *message)
 {
         struct delivered delivered;
 
         if (delivered_parse(message->payload, message->size, &delivered) < 0) {
-                say_line("%s: not what a collector says; it is ignored", message->topic);
+                char text[TROUBLE_TEXT_MAX];
+
+                snprintf(text, sizeof(text),
+                         "%s: not what a collector says: expected {\"station_id\":\"32 hexadecimal "
+                         "digits\",\"sequence\":a number from 0 on}; it is ignored",
+                         message->topic);
+                if (trouble_is(&b->delivered_trouble, text, b->now_usec))
+                        say_line("%s", text);
                 return;
         }
         b->heard = delivered;
@@ -172,6 +199,7 @@ static void write_cursor(struct bridge *b)
         int r = cursor_file_write(b->cursor_path, &cursor);
         char text[TROUBLE_TEXT_MAX];
 
+        feed_read_ahead(b->feed); /* the disk may have taken its time */
         if (r == 0) {
                 b->on_disk = cursor;
                 b->cursor_usec = b->now_usec + CURSOR_USEC;
@@ -254,10 +282,13 @@ uint64_t bridge_records_step(struct bridge *b)
         uint64_t next;
 
         (void)delivery_time(&b->delivery, b->now_usec);
+        review_ledger(b);
         if (b->delivery.cursor.station_id[0] && !cursor_is_on_disk(b) && b->now_usec >= b->cursor_usec)
                 write_cursor(b);
         ask(b);
         next = delivery_deadline(&b->delivery);
+        if (b->identified && b->delivery.restored && collector_may_know_better(b))
+                next = MIN(next, b->word_usec);
         if (!cursor_is_on_disk(b))
                 next = MIN(next, b->cursor_usec);
         if (feed_is_free(b->feed) && b->id[0]) {

@@ -81,7 +81,14 @@ static void on_message(void *userdata, const struct broker_message *message)
                 bridge_take_retained_slot(b, &topic);
 }
 
-static const struct broker_events broker_events = { .up = on_up, .down = on_down, .message = on_message };
+static void on_subscribed(void *userdata)
+{
+        bridge_records_subscribed(userdata);
+}
+
+static const struct broker_events broker_events = {
+        .up = on_up, .down = on_down, .message = on_message, .subscribed = on_subscribed
+};
 
 static void leave_broker(struct bridge *b, const char *why)
 {

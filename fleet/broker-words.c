@@ -24,12 +24,14 @@ const char *broker_advice(int reason)
         return "";
 }
 
-const char *broker_lost_words(bool each_time)
+const char *broker_lost_words(bool each_time, bool unique)
 {
-        return each_time ? "the connection is lost each time soon after it was made: another client may have "
-                           "the same name, "
-                           "expected one of each"
-                         : "the connection is lost";
+        if (!each_time)
+                return "the connection is lost";
+        return unique ? "the connection is lost each time soon after it was made: the broker's log may say "
+                        "why"
+                      : "the connection is lost each time soon after it was made: another client may have "
+                        "the same name, expected one of each";
 }
 
 const char *broker_hung_up_words(bool tls)

@@ -6,8 +6,8 @@
 
 /* By the broker's reason code: ": expected …", or "". */
 const char *broker_advice(int reason);
-/* One that was made is gone without a word; each_time: as those before it. */
-const char *broker_lost_words(bool each_time);
+/* One that was made is gone without a word; each_time: as the one before it; unique: nobody else has our client id. */
+const char *broker_lost_words(bool each_time, bool unique);
 /* The broker hung up without a word before it let us in. */
 const char *broker_hung_up_words(bool tls);
 /* What TLS met, by OpenSSL's words; an alert is the broker's answer to what we showed. */

@@ -16,7 +16,7 @@
 
 #define CONNECT_MAX  (20 * USEC_PER_SEC) /* for TCP, TLS and the broker's welcome together */
 #define STEADY_AFTER (10 * USEC_PER_SEC) /* a connection that held so long was a good one */
-#define BRIEF_MAX    3                   /* of others so many are told; then that it is always so */
+#define BRIEF_MAX    2                   /* of others so many are told, the last with what it may be */
 #define RETRY_FIRST  USEC_PER_SEC
 #define PACKETS_ONCE 16
 #define NAME_SIZE    288
@@ -42,6 +42,7 @@ struct broker {
         uint64_t
                 deadline_usec; /* of BROKER_WAITING: when to try; of the others: when it took too long, or to look after it */
         unsigned n_brief; /* connections in a row that ended soon after they were made */
+        bool unique;      /* nobody else can have this client id */
         uint64_t up_usec; /* since when */
         struct backoff backoff;
         struct trouble trouble, refused;
@@ -113,7 +114,7 @@ static void drop(struct broker *b)
 /* The other end is gone without a word. */
 static const char *hung_up(const struct broker *b)
 {
-        return b->state == BROKER_UP ? broker_lost_words(b->n_brief >= BRIEF_MAX)
+        return b->state == BROKER_UP ? broker_lost_words(b->n_brief + 1 >= BRIEF_MAX, b->unique)
                                      : broker_hung_up_words(!b->settings->no_tls);
 }
 
@@ -361,6 +362,20 @@ static void step_towards(struct broker *b, short revents)
                 look_after(b);
 }
 
+/* Two that throw each other out each hold for as long as the other one waits: that is not steady. */
+static void be_steady(struct broker *b)
+{
+        uint64_t held = b->now_usec - b->up_usec;
+
+        if (held >= STEADY_AFTER && b->n_brief < BRIEF_MAX)
+                backoff_reset(&b->backoff);
+        if (held >= MAX(STEADY_AFTER, 2 * b->settings->retry_max_sec * USEC_PER_SEC)) {
+                b->n_brief = 0;
+                backoff_reset(&b->backoff);
+                trouble_is_over(b);
+        }
+}
+
 void broker_step(struct broker *b, short revents, uint64_t now_usec)
 {
         b->now_usec = now_usec;
@@ -377,11 +392,7 @@ void broker_step(struct broker *b, short revents, uint64_t now_usec)
                 if (!exchange(b))
                         return;
                 look_after(b);
-                if (now_usec >= b->up_usec + STEADY_AFTER) {
-                        b->n_brief = 0;
-                        backoff_reset(&b->backoff);
-                        trouble_is_over(b);
-                }
+                be_steady(b);
                 return;
         case BROKER_LEAVING:
                 (void)exchange(b);
@@ -456,6 +467,11 @@ int broker_set_will(struct broker *b, const char *topic, const void *payload, si
         b->will.payload = take_ptr(copy);
         b->will.size = size;
         return 0;
+}
+
+void broker_is_unique(struct broker *b)
+{
+        b->unique = true;
 }
 
 bool broker_is_up(const struct broker *b)

@@ -46,6 +46,9 @@ DEFINE_CLEANUP(struct broker, broker_free)
 /* The last will of the next connection, retained, QoS 1; before the first broker_step(), or from down(). */
 int broker_set_will(struct broker *broker, const char *topic, const void *payload, size_t size);
 
+/* The client id is a random one: that a connection is lost is for no other client of the same name. */
+void broker_is_unique(struct broker *broker);
+
 /* What to wait for; fd -1: nothing. The time (of monotonic_usec()) at which broker_step() is to be called anyway. */
 uint64_t broker_wait(const struct broker *broker, struct pollfd *ret);
 /* To be called when there is something, and when the time has come; at other times it does no harm. The first call connects.

@@ -12,6 +12,7 @@
 #include "fleet/record.h"
 #include "fleet/service.h"
 #include "fleet/store.h"
+#include "fleet/trouble.h"
 #include "io/clock.h"
 #include "io/poll.h"
 #include "io/say.h"
@@ -21,8 +22,14 @@
 #define AWAY_GRACE    (10 * USEC_PER_SEC) /* a database that is restarted is back by then */
 #define LEAVE_MAX     (5 * USEC_PER_SEC)  /* to bring in what is on its way, at the end */
 #define HEARD_WAIT    (100 * USEC_PER_MSEC)
-#define LETTERS_SAID  10 /* a minute, one by one */
+#define LINES_MAX     10 /* a minute of each kind, one by one */
 #define MINUTE        (60 * USEC_PER_SEC)
+
+/* Lines of one kind, of which a minute has only so many. */
+struct lines {
+        uint64_t minute;
+        unsigned said; /* in it */
+};
 
 struct collector {
         const struct settings *settings;
@@ -39,10 +46,10 @@ struct collector {
         uint64_t away_usec; /* since when the store is away; 0: it is not */
         uint64_t tell_usec; /* when what was heard is answered; USEC_INFINITY: nothing was */
         uint64_t records, letters,
-                full;            /* committed; kept as letters; not taken because the queue was full */
-        uint64_t letters_minute; /* which minute it is, and how many letters were said in it */
-        unsigned letters_said;
-        uint64_t now_usec; /* of this turn */
+                full; /* committed; kept as letters; not taken because the queue was full */
+        struct lines letter_lines, gap_lines;
+        struct trouble letter; /* the last that was said */
+        uint64_t now_usec;     /* of this turn */
 };
 
 /* ---- what the broker is told --------------------------------------------------------- */
@@ -185,22 +192,40 @@ static void on_refused(void *userdata)
                 c->away_usec = c->now_usec;
 }
 
+/* Whether one more is to be said; where it is the first that is not, that there are more, and where they are. */
+static bool may_say(struct lines *lines, uint64_t now_usec, const char *where)
+{
+        if (lines->minute != now_usec / MINUTE)
+                *lines = (struct lines){ .minute = now_usec / MINUTE };
+        lines->said++;
+        if (lines->said == LINES_MAX + 1)
+                say_line("there are more of them: see %s", where);
+        return lines->said <= LINES_MAX;
+}
+
+/* The same of many records, as of a station that was renamed, is one line. */
 static void say_letter(struct collector *c, const json_t *letter)
 {
-        uint64_t minute = c->now_usec / MINUTE;
+        char text[TROUBLE_TEXT_MAX];
 
-        if (c->letters_minute != minute) {
-                c->letters_minute = minute;
-                c->letters_said = 0;
-        }
         c->letters++;
-        c->letters_said++;
-        if (c->letters_said <= LETTERS_SAID)
-                say_line("%s: %s; kept in espdfu.dead_letter",
-                         json_string_value(json_object_get(letter, "topic")),
-                         json_string_value(json_object_get(letter, "why")));
-        else if (c->letters_said == LETTERS_SAID + 1)
-                say_line("there are more of them: see espdfu.dead_letter");
+        snprintf(text, sizeof(text), "%s: %s", json_string_value(json_object_get(letter, "topic")),
+                 json_string_value(json_object_get(letter, "why")));
+        if (trouble_is(&c->letter, text, c->now_usec) &&
+            may_say(&c->letter_lines, c->now_usec, "espdfu.dead_letter"))
+                say_line("%s; kept in espdfu.dead_letter", text);
+}
+
+static void say_gap(struct collector *c, const json_t *gap)
+{
+        if (may_say(&c->gap_lines, c->now_usec, "espdfu.missing()"))
+                say_line("station %s: the records with the numbers %" JSON_INTEGER_FORMAT
+                         " to %" JSON_INTEGER_FORMAT
+                         " are no more: its ledger had them no longer when they were to be sent; all that is "
+                         "missing: SELECT * FROM espdfu.missing()",
+                         json_string_value(json_object_get(gap, "name")),
+                         json_integer_value(json_object_get(gap, "from")),
+                         json_integer_value(json_object_get(gap, "to")));
 }
 
 static void on_taken(void *userdata, const json_t *reply)
@@ -219,6 +244,7 @@ static void on_taken(void *userdata, const json_t *reply)
                                         json_integer_value(json_object_get(item, "sequence")));
         }
         json_array_foreach(json_object_get(reply, "letters"), i, item) say_letter(c, item);
+        json_array_foreach(json_object_get(reply, "gaps"), i, item) say_gap(c, item);
         c->records += (uint64_t)json_integer_value(json_object_get(reply, "added"));
         queue_drop(c->queue, c->flying);
         if (c->full > 0 && queue_length(c->queue) < QUEUE_ITEMS_MAX / 2) {
@@ -311,6 +337,8 @@ static int open_all(struct collector *c)
         snprintf(c->filter, sizeof(c->filter), "$share/%s/" ALL_JOBS, c->settings->collector.group);
         c->queue = queue_new();
         r = c->queue ? broker_new(&c->settings->broker, client_id, &broker_events, c, &c->broker) : -ENOMEM;
+        if (r == 0)
+                broker_is_unique(c->broker);
         if (r == 0)
                 r = store_new(c->settings->database.connection, c->settings->broker.retry_max_sec,
                               &store_events, c, &c->store);

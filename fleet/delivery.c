@@ -143,6 +143,27 @@ static void it_moves(struct delivery *d, uint64_t now_usec)
         d->deadline_usec = d->sent > d->cursor.sequence ? now_usec + d->again_usec : USEC_INFINITY;
 }
 
+/* The most that the collector seemed to have. */
+static int64_t most(const struct delivery *d)
+{
+        return MAX(d->cursor.sequence, d->ahead);
+}
+
+/* It has less than it seemed to have. Whether the cursor has moved. */
+static bool take_back(struct delivery *d, int64_t sequence)
+{
+        int64_t before = d->cursor.sequence;
+
+        if (sequence > d->last && sequence >= before) {
+                d->ahead = sequence;
+                d->back_usec = USEC_INFINITY;
+        } else {
+                move_back(d, sequence);
+        }
+        d->restored = d->restored && most(d) > d->last;
+        return d->cursor.sequence != before;
+}
+
 bool delivery_delivered(struct delivery *d, const struct delivered *delivered, bool retained,
                         uint64_t now_usec)
 {
@@ -150,20 +171,18 @@ bool delivery_delivered(struct delivery *d, const struct delivered *delivered, b
 
         if (!streq(delivered->station_id, d->cursor.station_id))
                 return false;
-        if (sequence < d->cursor.sequence && !retained) {
+        if (sequence < most(d) && !retained) {
                 /* Of two collectors one may be late with its word. */
                 d->back = sequence;
                 if (d->back_usec == USEC_INFINITY)
                         d->back_usec = now_usec + d->again_first_usec;
                 return false;
         }
-        if (sequence < d->cursor.sequence) {
-                move_back(d, sequence);
-                return true;
-        }
+        if (sequence < most(d))
+                return take_back(d, sequence);
         d->back_usec = USEC_INFINITY;
         if (sequence > d->last) {
-                d->ahead = MAX(d->ahead, sequence);
+                d->ahead = sequence;
                 return false;
         }
         if (sequence == d->cursor.sequence) {
@@ -188,10 +207,8 @@ uint64_t delivery_deadline(const struct delivery *d)
 
 bool delivery_time(struct delivery *d, uint64_t now_usec)
 {
-        if (now_usec >= d->back_usec) {
-                move_back(d, d->back);
-                return true;
-        }
+        if (now_usec >= d->back_usec)
+                return take_back(d, d->back);
         if (now_usec >= d->deadline_usec) {
                 d->again_usec = MIN(d->again_usec * 2, d->again_first_usec * AGAIN_GROWS_TO);
                 begin_round(d);

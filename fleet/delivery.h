@@ -31,7 +31,7 @@ struct delivery {
 
         uint64_t again_usec;    /* how long nothing may be delivered before all is sent again */
         uint64_t deadline_usec; /* when that is; USEC_INFINITY: nothing is on its way */
-        int64_t back;           /* the collector says that it has less than the cursor … */
+        int64_t back;           /* the collector says that it has less than the cursor, or than ahead … */
         uint64_t back_usec; /* … and until then it may take that back; USEC_INFINITY: it does not say so */
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fleet/feed.h"
 
+#include <stdio.h>
+
 #include "core/messages.h"
 #include "fleet/backoff.h"
 #include "fleet/trouble.h"
@@ -12,7 +14,9 @@
 #define RETRY_MAX    (4 * USEC_PER_SEC)
 #define CONNECT_MAX  USEC_PER_SEC        /* it is a local socket: only its backlog can be full */
 #define ANSWER_MAX   (30 * USEC_PER_SEC) /* its disk may be slow */
-#define REPLIES_ONCE 16
+#define REPLIES_ONCE 1024                /* all that is there, as a rule */
+#define AHEAD_MAX    (2 * MIB)
+#define BEHIND       64 /* messages that had come when it hung up, and were not read: it may be for that */
 
 struct feed {
         const char *socket;
@@ -20,6 +24,7 @@ struct feed {
         void *userdata;
         struct connection *watch, *ask; /* NULL: not there */
         bool heard;                     /* a Status came on this connection */
+        unsigned n_read;                /* messages of this step */
         feed_answer_t answer;           /* of the open question, or NULL */
         uint64_t deadline_usec;         /* of the first Status, or of the open question; else USEC_INFINITY */
         uint64_t retry_usec;            /* when to try again, while there is no connection */
@@ -67,7 +72,13 @@ static void lost(struct feed *f, int r, uint64_t now)
 
         hang_up(f);
         f->answer = NULL;
-        daemon_trouble(f->socket, r, why, sizeof(why));
+        if (r == CONNECTION_CLOSED && f->n_read >= BEHIND)
+                snprintf(why, sizeof(why),
+                         "espdfud has hung up while we were behind with what it said: it does so with who "
+                         "reads too slowly, for this machine is busy; or it was stopped (systemctl status "
+                         "espdfud)");
+        else
+                daemon_trouble(f->socket, r, why, sizeof(why));
         changed = trouble_is(&f->trouble, why, now);
         if (changed)
                 say_line("%s", why);
@@ -128,6 +139,12 @@ static int take_answer(struct feed *f, struct varlink_reply *reply)
         return 0;
 }
 
+void feed_read_ahead(struct feed *f)
+{
+        if (f->watch)
+                connection_read_ahead(f->watch, AHEAD_MAX);
+}
+
 /* What has come on a connection: 0, or as daemon_trouble(). */
 static int drain(struct feed *f, struct connection *c, int (*take)(struct feed *, struct varlink_reply *))
 {
@@ -136,8 +153,11 @@ static int drain(struct feed *f, struct connection *c, int (*take)(struct feed *
         for (int i = 0; r == 0 && i < REPLIES_ONCE; i++) {
                 struct varlink_reply reply;
 
+                if (i % 16 == 0)
+                        feed_read_ahead(f);
                 r = connection_receive(c, 0, NULL, &reply);
                 if (r == 0) {
+                        f->n_read++;
                         r = take(f, &reply);
                         varlink_reply_done(&reply);
                 }
@@ -172,6 +192,7 @@ void feed_step(struct feed *f, const struct pollfd pfds[static FEED_FDS], uint64
                         connect_to(f, now);
                 return;
         }
+        f->n_read = 0;
         if (has_something(f->watch, &pfds[0]))
                 r = drain(f, f->watch, take_status);
         if (r == 0 && has_something(f->ask, &pfds[1]))

@@ -35,6 +35,10 @@ DEFINE_CLEANUP(struct feed, feed_free)
 uint64_t feed_wait(const struct feed *feed, struct pollfd pfds[static FEED_FDS]);
 void feed_step(struct feed *feed, const struct pollfd pfds[static FEED_FDS], uint64_t now_usec);
 
+/* To be called now and then by who is busy for longer than some milliseconds: espdfud hangs up on who reads too slowly. Nothing is
+ * called from within. */
+void feed_read_ahead(struct feed *feed);
+
 /* Whether the daemon is heard and no question is open: feed_ask() may be called. */
 bool feed_is_free(const struct feed *feed);
 /* Takes parameters over. answer comes later, once. Without success the connection ends, and no answer comes. */

@@ -75,13 +75,17 @@ int listener_open(struct listener *l, const struct broker_settings *settings, co
                                                      .subscribed = on_subscribed };
         uint8_t random[8];
         char client_id[64], digits[2 * sizeof(random) + 1];
+        int r;
 
         if (getrandom(random, sizeof(random), 0) != sizeof(random))
                 return -EIO;
         hex_encode(random, sizeof(random), digits);
         snprintf(client_id, sizeof(client_id), "espdfu-fleet-%s", digits);
         l->station = station;
-        return broker_new(settings, client_id, &events, l, &l->broker);
+        r = broker_new(settings, client_id, &events, l, &l->broker);
+        if (r == 0)
+                broker_is_unique(l->broker);
+        return r;
 }
 
 void listener_close(struct listener *l)

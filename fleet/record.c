@@ -107,6 +107,11 @@ static json_t *time_to_json(uint64_t realtime_usec)
         return json_string(text);
 }
 
+static int refuse_field(char **ret_why, const char *name, const json_t *value, const char *fault)
+{
+        return refuse(ret_why, "%s%s: %s", name, value ? "" : " is missing", fault);
+}
+
 /* 0; RECORD_LETTER with what is wrong; -ENOMEM. */
 static int add_column(json_t *row, const struct column *column, json_t *fields, char **ret_why)
 {
@@ -115,7 +120,7 @@ static int add_column(json_t *row, const struct column *column, json_t *fields, 
         const char *name = column->column ? column->column : column->field;
 
         if (fault)
-                return refuse(ret_why, "%s: %s", column->field, fault);
+                return refuse_field(ret_why, column->field, value, fault);
         if (!value || json_is_null(value))
                 return 0;
         value = column->kind == TIME ? time_to_json((uint64_t)json_integer_value(value)) : json_incref(value);
@@ -156,16 +161,24 @@ static int read_fields(json_t *fields, json_t **ret, char **ret_why)
         return 0;
 }
 
-/* Where a record belongs among its station's. Of what cannot be read otherwise this much may be legible. */
-static bool has_place(json_t *fields)
+/* Where a record belongs among its station's. Of what cannot be read otherwise this much may be legible. 0, or RECORD_LETTER with
+ * the reason, where there is a place for it; -ENOMEM. */
+static int check_place(json_t *fields, char **ret_why)
 {
-        const char *id = json_string_value(json_object_get(fields, "station_id"));
+        json_t *id = json_object_get(fields, "station_id");
         json_t *sequence = json_object_get(fields, "sequence");
         json_t *previous = json_object_get(fields, "previous");
 
-        return id && station_id_is_valid(id) && json_is_integer(sequence) && json_is_integer(previous) &&
-               json_integer_value(previous) >= 0 &&
-               json_integer_value(previous) < json_integer_value(sequence);
+        if (!json_is_string(id) || !station_id_is_valid(json_string_value(id)))
+                return refuse_field(ret_why, "station_id", id,
+                                    "expected 32 hexadecimal digits in lower case");
+        if (!json_is_integer(sequence) || json_integer_value(sequence) < 1)
+                return refuse_field(ret_why, "sequence", sequence, "expected a number from 1 on");
+        if (!json_is_integer(previous) || json_integer_value(previous) < 0 ||
+            json_integer_value(previous) >= json_integer_value(sequence))
+                return refuse_field(ret_why, "previous", previous,
+                                    "expected a number from 0 on, below sequence");
+        return 0;
 }
 
 static int set_place(json_t *item, json_t *fields)
@@ -178,6 +191,33 @@ static int set_place(json_t *item, json_t *fields)
         return 0;
 }
 
+static int refuse_syntax(char **ret_why, const json_error_t *error, size_t size)
+{
+        static const struct {
+                enum json_error_code code;
+                const char *text;
+        } table[] = {
+                { json_error_premature_end_of_input, "it ends too early: expected one JSON object" },
+                { json_error_end_of_input_expected, "there is more behind it: expected one JSON object" },
+                { json_error_duplicate_key, "a field comes twice: expected each once" },
+                { json_error_invalid_utf8, "it is no UTF-8: expected one JSON object" },
+                { json_error_null_character, "a text has \\u0000: expected none in a record" },
+                { json_error_null_byte_in_key, "a field's name has \\u0000: expected none in a record" },
+                { json_error_numeric_overflow,
+                  "a number is too large: expected at most 9223372036854775807" },
+                { json_error_stack_overflow, "it is nested too deep: expected one JSON object" },
+        };
+        const char *text = "it is no JSON: expected one JSON object";
+
+        /* A NUL counts as an end. */
+        if (json_error_code(error) == json_error_premature_end_of_input && (size_t)error->position < size)
+                return refuse(ret_why, "byte %d: %s", error->position, text);
+        for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+                if (json_error_code(error) == table[i].code)
+                        text = table[i].text;
+        return refuse(ret_why, "byte %d: %s", error->position, text);
+}
+
 /* 0 with the payload's object; RECORD_LETTER with the reason; -ENOMEM. */
 static int parse(const void *payload, size_t size, json_t **ret, char **ret_why)
 {
@@ -186,12 +226,14 @@ static int parse(const void *payload, size_t size, json_t **ret, char **ret_why)
 
         if (size > RECORD_PAYLOAD_MAX)
                 return refuse(ret_why, "%zu bytes: expected at most %u", size, (unsigned)RECORD_PAYLOAD_MAX);
+        if (size == 0)
+                return refuse(ret_why, "it is empty: expected one JSON object");
         fields = json_loadb(payload, size, JSON_REJECT_DUPLICATES, &error);
         if (!fields)
-                return refuse(ret_why, "byte %d: %s: expected one JSON object", error.position, error.text);
+                return refuse_syntax(ret_why, &error, size);
         if (!json_is_object(fields)) {
                 json_decref(fields);
-                return refuse(ret_why, "expected one JSON object");
+                return refuse(ret_why, "it is another JSON value: expected one JSON object");
         }
         *ret = fields;
         return 0;
@@ -235,6 +277,7 @@ struct arrival {
         size_t size;
         const char *station; /* NULL: the topic does not say */
         json_t *fields;      /* NULL: the payload is no object */
+        bool has_place;      /* they say where it belongs */
         json_t *row;         /* NULL: it is no record, and why is the reason */
         const char *why;
 };
@@ -249,7 +292,7 @@ static int arrival_to_json(const struct arrival *a, json_t **ret)
                                           payload_to_json(a->payload, a->size, a->fields)) < 0)
                 r = -ENOMEM;
         /* Another version's topic says nothing of ours, whatever its payload looks like. */
-        if (r == 0 && a->station && a->fields && has_place(a->fields))
+        if (r == 0 && a->station && a->has_place)
                 r = set_place(item, a->fields);
         if (r == 0 && a->station && json_object_set_new(item, "name", json_string(a->station)) < 0)
                 r = -ENOMEM;
@@ -275,9 +318,10 @@ int record_read(const char *topic, const void *payload, size_t size, json_t **re
                 arrival.station = at.station;
                 letter = parse(payload, size, &arrival.fields, &why);
         }
-        if (letter == 0 && !has_place(arrival.fields))
-                letter = refuse(&why,
-                                "expected station_id, 32 hexadecimal digits, and sequence above previous");
+        if (letter == 0) {
+                letter = check_place(arrival.fields, &why);
+                arrival.has_place = letter == 0;
+        }
         if (letter == 0)
                 letter = read_fields(arrival.fields, &arrival.row, &why);
         arrival.why = why;

@@ -11,8 +11,9 @@ CREATE TABLE espdfu.version (
   one boolean PRIMARY KEY DEFAULT true CHECK (one)
 );
 
--- A station is its ledger: a new ledger begins at 1 again, and has another station_id. sequence: every record up to this one
--- is in record or in dead_letter.
+-- A station is its ledger: a new ledger begins at 1 again, and has another station_id. name: the one in the topics under which
+-- it was first heard; what comes of it under another one is a dead letter until rename_station() was called. sequence: every
+-- record up to this one is in record or in dead_letter.
 CREATE TABLE espdfu.station (
   station_id text COLLATE "C" PRIMARY KEY CHECK (station_id ~ '^[0-9a-f]{32}$'),
   name text NOT NULL,
@@ -76,8 +77,9 @@ CREATE INDEX record_path ON espdfu.record USING hash (image_path);
 -- What did not flash is rare, and asked for.
 CREATE INDEX record_trouble ON espdfu.record (end_time, verdict) WHERE verdict <> 'flashed';
 
--- What came and could not be taken as a record: as it came, once, however often. Where it said so, station_id, sequence and
--- previous are its place among the station's records: it counts as taken there, since it is here.
+-- What came and could not be taken as a record: as it came, once, however often. Where it said so, and the name in its topic
+-- is the station's, station_id, sequence and previous are its place among the station's records: it counts as taken there,
+-- since it is here.
 CREATE TABLE espdfu.dead_letter (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   topic text NOT NULL,
@@ -95,7 +97,8 @@ CREATE INDEX dead_letter_place ON espdfu.dead_letter (station_id, sequence) WHER
 
 -- ---- how records come in -------------------------------------------------------
 
--- Puts a letter where it is kept; whether it is a new one.
+-- Puts a letter where it is kept; whether it is a new one. It may get its place when it comes again: its station has got the
+-- name under which it comes.
 CREATE FUNCTION espdfu.keep_letter(letter jsonb, reason text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -105,7 +108,10 @@ BEGIN
   INSERT INTO espdfu.dead_letter AS d (topic, payload, digest, why, station_id, sequence, previous)
   VALUES (letter->>'topic', content, sha256(convert_to(letter->>'topic', 'UTF8') || '\x00' || content), reason,
           letter->>'station_id', (letter->>'sequence')::bigint, (letter->>'previous')::bigint)
-  ON CONFLICT (digest) DO UPDATE SET times = d.times + 1, last_time = now()
+  ON CONFLICT (digest) DO UPDATE SET times = d.times + 1, last_time = now(),
+    why = CASE WHEN d.station_id IS NULL AND excluded.station_id IS NOT NULL THEN excluded.why ELSE d.why END,
+    station_id = coalesce(d.station_id, excluded.station_id), sequence = coalesce(d.sequence, excluded.sequence),
+    previous = coalesce(d.previous, excluded.previous)
   RETURNING times INTO seen;
   RETURN seen = 1;
 END $$;
@@ -172,11 +178,49 @@ BEGIN
   RETURN reached;
 END $$;
 
+-- Of these items those that speak of a ledger that is another station's: without a place, each as
+-- {"item", "reason"}.
+CREATE FUNCTION espdfu.foreign_items(items jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'item', m.value - '{station_id,sequence,previous,record}'::text[],
+           'reason', format('this ledger is station %1$s''s, and nothing of it is taken under the name %2$s: if the station '
+                            'has got another name: SELECT espdfu.rename_station(%1$L, %2$L); if %2$s has a copy of its ledger: '
+                            'espdfud --new-ledger-id on %2$s; else %2$s says that it is another one', s.name, m.value->>'name'))
+           ORDER BY m.nr), '[]')
+    FROM jsonb_array_elements(items) WITH ORDINALITY AS m (value, nr)
+    JOIN espdfu.station AS s ON s.station_id = m.value->>'station_id' AND s.name <> m.value->>'name'
+$$;
+
+-- The others.
+CREATE FUNCTION espdfu.own_items(items jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+  SELECT coalesce(jsonb_agg(m.value ORDER BY m.nr), '[]')
+    FROM jsonb_array_elements(items) WITH ORDINALITY AS m (value, nr)
+    LEFT JOIN espdfu.station AS s ON s.station_id = m.value->>'station_id'
+   WHERE s.name IS NULL OR s.name = m.value->>'name'
+$$;
+
+-- Numbers of a ledger, behind since and up to until, that never came, and between some that did.
+CREATE FUNCTION espdfu.holes(of_station text, since bigint, until bigint)
+RETURNS TABLE (missing_from bigint, missing_to bigint)
+LANGUAGE sql STABLE AS $$
+  SELECT n.before + 1, n.sequence - 1
+    FROM (SELECT a.sequence, lag(a.sequence, 1, since) OVER (ORDER BY a.sequence) AS before
+            FROM (SELECT r.sequence FROM espdfu.record AS r
+                   WHERE r.station_id = of_station AND r.sequence > since AND r.sequence <= until
+                  UNION SELECT d.sequence FROM espdfu.dead_letter AS d
+                   WHERE d.station_id = of_station AND d.sequence > since AND d.sequence <= until) AS a) AS n
+   WHERE n.before > 0 AND n.before < n.sequence - 1
+   ORDER BY 1
+$$;
+
 -- All that came, in one transaction; two collectors may do it at once: they lock the stations, in one order.
 --   messages: [{"topic", "name", "payload", "station_id", "sequence", "previous", "record": {columns}}]
 --   letters:  [{"topic", "payload" or in hexadecimal "bytes", "why", and where they are known "name", "station_id",
 --               "sequence", "previous"}]
---   returns {"added": records, "stations": [{"station_id", "name", "sequence"}], "letters": [{"topic", "why"}], new ones}
+--   returns {"added": records, "stations": [{"station_id", "name", "sequence"}], "letters": [{"topic", "why"}], new ones,
+--            "gaps": [{"name", "from", "to"}], numbers that are no more, of each station the first such}
 CREATE FUNCTION espdfu.take(messages jsonb, letters jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -186,13 +230,22 @@ DECLARE
   refused jsonb := '[]'; -- what becomes a letter
   new_letters jsonb := '[]';
   stations jsonb := '[]';
+  gaps jsonb := '[]';
   place record;
+  hole record;
 BEGIN
+  -- A ledger is the name's under which it was first heard. That it is written anew is the lock.
   INSERT INTO espdfu.station AS s (station_id, name)
   SELECT DISTINCT ON (m.value->>'station_id') m.value->>'station_id', m.value->>'name'
     FROM jsonb_array_elements(messages || letters) WITH ORDINALITY AS m (value, nr)
-   WHERE m.value->>'station_id' IS NOT NULL ORDER BY 1, m.nr DESC
-  ON CONFLICT (station_id) DO UPDATE SET name = excluded.name, last_seen = now();
+   WHERE m.value->>'station_id' IS NOT NULL ORDER BY 1, m.nr
+  ON CONFLICT (station_id) DO UPDATE SET name = s.name;
+
+  refused := espdfu.foreign_items(messages || letters);
+  IF refused <> '[]' THEN
+    messages := espdfu.own_items(messages);
+    letters := espdfu.own_items(letters);
+  END IF;
 
   BEGIN
     added := espdfu.add_records(coalesce((SELECT jsonb_agg(m->'record') FROM jsonb_array_elements(messages) AS m), '[]'));
@@ -224,14 +277,44 @@ BEGIN
   END LOOP;
 
   FOR place IN
-    UPDATE espdfu.station AS s SET sequence = espdfu.follow(s.station_id, s.sequence)
-     WHERE s.station_id IN (SELECT m->>'station_id' FROM jsonb_array_elements(messages || letters) AS m)
-    RETURNING s.station_id, s.name, s.sequence
+    UPDATE espdfu.station AS s SET sequence = espdfu.follow(s.station_id, s.sequence), last_seen = now()
+      FROM (SELECT b.station_id, b.sequence FROM espdfu.station AS b
+             WHERE b.station_id IN (SELECT m->>'station_id' FROM jsonb_array_elements(messages || letters) AS m)) AS old
+     WHERE s.station_id = old.station_id
+    RETURNING s.station_id, s.name, s.sequence, old.sequence AS before
   LOOP
-    stations := stations || to_jsonb(place);
+    stations := stations || jsonb_build_object('station_id', place.station_id, 'name', place.name, 'sequence', place.sequence);
+    IF place.sequence > place.before THEN
+      SELECT * INTO hole FROM espdfu.holes(place.station_id, place.before, place.sequence) LIMIT 1;
+      IF FOUND THEN
+        gaps := gaps || jsonb_build_object('name', place.name, 'from', hole.missing_from, 'to', hole.missing_to);
+      END IF;
+    END IF;
   END LOOP;
-  RETURN jsonb_build_object('added', added, 'stations', stations, 'letters', new_letters);
+  RETURN jsonb_build_object('added', added, 'stations', stations, 'letters', new_letters, 'gaps', gaps);
 END $$;
+
+-- A station has got another name: its ledgers are heard under that one from now on. How many they are. For the owner of the
+-- schema: by this a name gets what is another one's.
+CREATE FUNCTION espdfu.rename_station(old_name text, new_name text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  renamed bigint;
+BEGIN
+  IF new_name IS NULL OR octet_length(new_name) NOT BETWEEN 1 AND 64 THEN
+    RAISE EXCEPTION '%: expected a name of 1 to 64 bytes', quote_nullable(new_name) USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  -- In the order in which take() locks them.
+  PERFORM 1 FROM espdfu.station AS s WHERE s.name = old_name ORDER BY s.station_id FOR UPDATE;
+  UPDATE espdfu.station AS s SET name = new_name WHERE s.name = old_name;
+  GET DIAGNOSTICS renamed = ROW_COUNT;
+  IF renamed = 0 THEN
+    RAISE EXCEPTION 'no station is called %: expected a name that is in espdfu.station', quote_nullable(old_name)
+      USING ERRCODE = 'no_data_found';
+  END IF;
+  RETURN renamed;
+END $$;
+REVOKE EXECUTE ON FUNCTION espdfu.rename_station(text, text) FROM PUBLIC;
 
 -- ---- what is asked of them -----------------------------------------------------
 
@@ -245,6 +328,16 @@ $$;
 CREATE FUNCTION espdfu.is_failure(verdict text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT verdict NOT IN ('flashed', 'detached', 'cancelled', 'interrupted', 'none')
+$$;
+
+-- Records that are no more, or not yet here: numbers that never came, between others that did. What was deleted here looks
+-- the same.
+CREATE FUNCTION espdfu.missing()
+RETURNS TABLE (station text, station_id text, missing_from bigint, missing_to bigint, may_still_come boolean)
+LANGUAGE sql STABLE AS $$
+  SELECT s.name, s.station_id, h.missing_from, h.missing_to, h.missing_to > s.sequence
+    FROM espdfu.station AS s, LATERAL espdfu.holes(s.station_id, 0, 9223372036854775807) AS h
+   ORDER BY 1, 2, 3
 $$;
 
 -- 1. Yield by day and station. Days are those of the session's time zone.

@@ -38,6 +38,8 @@ struct store {
         struct backoff backoff;
         struct trouble trouble;
         bool fsync_was_told;
+        bool surveying; /* what it was given last is a survey */
+        enum { REFUSED_NOTHING, REFUSED_SURVEY, REFUSED_RECORDS } refused; /* and did not take since */
         uint64_t now_usec;
 };
 
@@ -99,6 +101,11 @@ static void say_trouble(struct store *s, const char *text, const char *advice)
                 say_line("database: %s; tried again, at the latest every %u s", line, s->retry_max_sec);
 }
 
+#define READ_ONLY "it is read-only"
+#define NO_SCHEMA                                                                                            \
+        ": expected the schema espdfu as espdfu-collect makes it: where all of it is gone it is made anew, " \
+        "else bring it back from a backup"
+
 /* By the SQLSTATE, or the beginning of one. */
 static const char *advice(const char *code)
 {
@@ -108,13 +115,50 @@ static const char *advice(const char *code)
                 { "42501", ": expected a user that may do so, or the schema made before by the owner of the "
                            "database: espdfu-collect --init" },
                 { "53100", ": expected room on the disk of the database" },
-                { "25006", ": expected the primary server: target_session_attrs=read-write" },
+                { "25006",
+                  ": expected default_transaction_read_only = off (who runs the database may have set "
+                  "it on while its disk is full), or the primary server: "
+                  "target_session_attrs=read-write" },
+                { "3F000", NO_SCHEMA },
+                { "42P01", NO_SCHEMA },
+                { "42883", NO_SCHEMA },
+                { "42703", NO_SCHEMA },
         };
 
         for (size_t i = 0; code && i < ARRAY_SIZE(table); i++)
                 if (str_has_prefix(code, table[i].code))
                         return table[i].text;
         return "";
+}
+
+static const char *code_of(const PGresult *result)
+{
+        const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+        return code ? code : "";
+}
+
+static void say_refusal(struct store *s)
+{
+        const char *code = code_of(s->result);
+
+        say_trouble(s, streq(code, "25006") ? READ_ONLY : PQresultErrorMessage(s->result), advice(code));
+}
+
+/* Whether a refusal is about what was asked, or about the server as a whole: of everything else the session may be the cause
+ * (what it was set to when it began, what it remembers of a schema that is another one now). */
+static bool session_is_good(const char *code)
+{
+        static const char *const classes[] = {
+                "22",    "23",    "40",
+                "53",    "54",    /* data, constraints, others in the way, resources, limits */
+                "55P03", "57014", /* a lock, or all of it, took too long */
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+                if (str_has_prefix(code, classes[i]))
+                        return true;
+        return false;
 }
 
 /* Warnings of the server's. */
@@ -177,6 +221,8 @@ static void start(struct store *s)
         const char *const values[] = { "10", "5", "30000", s->connection, "UTF8", "espdfu-collect", NULL };
 
         s->conn = PQconnectStartParams(names, values, 1);
+        if (s->conn)
+                PQsetNoticeProcessor(s->conn, on_notice, NULL);
         if (!s->conn || PQstatus(s->conn) == CONNECTION_BAD) {
                 connection_failed(s);
                 return;
@@ -192,7 +238,9 @@ static void start(struct store *s)
         "SELECT set_config('synchronous_commit', 'on', false) "                                              \
         "WHERE current_setting('synchronous_commit') = 'off';\n"
 #define STATE                                                                                                \
-        "SELECT version, current_setting('server_encoding'), current_setting('fsync'), pg_is_in_recovery() " \
+        "SELECT version, current_setting('server_encoding'), current_setting('fsync'), "                     \
+        "pg_is_in_recovery(), "                                                                              \
+        "current_setting('transaction_read_only') "                                                          \
         "FROM espdfu.version;\n"
 
 static void prepare(struct store *s)
@@ -205,7 +253,6 @@ static void prepare(struct store *s)
                 went_away(s);
                 return;
         }
-        PQsetNoticeProcessor(s->conn, on_notice, NULL);
         PQsetnonblocking(s->conn, 1);
         if (!PQsendQuery(s->conn, text)) {
                 connection_failed(s);
@@ -244,7 +291,7 @@ static void became_ready(struct store *s)
 static void prepared(struct store *s)
 {
         long version = strtol(PQgetvalue(s->result, 0, 0), NULL, 10);
-        char text[200] = "";
+        char text[300] = "";
 
         if (version != STORE_SCHEMA)
                 snprintf(text, sizeof(text),
@@ -255,7 +302,11 @@ static void prepared(struct store *s)
                          "its encoding is %s: expected UTF8: createdb -E UTF8 -T template0",
                          PQgetvalue(s->result, 0, 1));
         else if (streq(PQgetvalue(s->result, 0, 3), "t"))
-                snprintf(text, sizeof(text), "it is a standby%s", advice("25006"));
+                snprintf(text, sizeof(text),
+                         "it is a standby: expected the primary server: "
+                         "target_session_attrs=read-write");
+        else if (streq(PQgetvalue(s->result, 0, 4), "on"))
+                snprintf(text, sizeof(text), READ_ONLY "%s", advice("25006"));
         if (*text) {
                 say_trouble(s, text, "");
                 went_away(s);
@@ -265,7 +316,8 @@ static void prepared(struct store *s)
                 say_line("database: fsync = off: what it says it has may be lost with its power");
                 s->fsync_was_told = true;
         }
-        if (trouble_over(&s->trouble))
+        /* Where it refused something before, it is not over until it takes that. */
+        if (s->refused == REFUSED_NOTHING && trouble_over(&s->trouble))
                 say_line("database: connected");
         became_ready(s);
 }
@@ -273,15 +325,22 @@ static void prepared(struct store *s)
 /* Of what was given none is there. */
 static void refused(struct store *s)
 {
-        const char *code = PQresultErrorField(s->result, PG_DIAG_SQLSTATE);
-        bool again_at_once = code && str_has_prefix(code, "40"); /* another one was in the way */
+        const char *code = code_of(s->result);
+        bool again_at_once = str_has_prefix(code, "40"); /* another one was in the way */
+        bool good = session_is_good(code);
 
         if (!again_at_once)
-                say_trouble(s, PQresultErrorMessage(s->result), advice(code));
+                say_refusal(s);
+        s->refused = s->surveying ? REFUSED_SURVEY : REFUSED_RECORDS;
         wait_for_retry(s, STORE_RESTING);
         if (again_at_once)
                 s->deadline_usec = s->now_usec;
         s->events->refused(s->userdata);
+        if (!good) {
+                drop(s);
+                s->state = STORE_WAITING;
+                s->events->away(s->userdata);
+        }
 }
 
 static void taken(struct store *s)
@@ -294,9 +353,12 @@ static void taken(struct store *s)
                 s->events->refused(s->userdata);
                 return;
         }
-        backoff_reset(&s->backoff);
-        if (trouble_over(&s->trouble))
-                say_line("database: takes records again");
+        if (!s->surveying || s->refused != REFUSED_RECORDS) {
+                s->refused = REFUSED_NOTHING;
+                backoff_reset(&s->backoff);
+                if (trouble_over(&s->trouble))
+                        say_line("database: takes records again");
+        }
         s->state = STORE_READY;
         s->deadline_usec = USEC_INFINITY;
         s->events->taken(s->userdata, reply);
@@ -318,8 +380,7 @@ static void answered(struct store *s)
         } else if (has_row) {
                 prepared(s);
         } else {
-                say_trouble(s, PQresultErrorMessage(s->result),
-                            advice(PQresultErrorField(s->result, PG_DIAG_SQLSTATE)));
+                say_refusal(s);
                 went_away(s);
         }
         PQclear(s->result);
@@ -448,11 +509,13 @@ int store_take(struct store *s, const char *messages, const char *letters, uint6
 {
         const char *const values[] = { messages, letters };
 
+        s->surveying = false;
         return ask(s, "SELECT espdfu.take($1::jsonb, $2::jsonb)", values, ARRAY_SIZE(values), now_usec);
 }
 
 int store_survey(struct store *s, uint64_t now_usec)
 {
+        s->surveying = true;
         return ask(
                 s,
                 "SELECT jsonb_build_object('added', 0, 'letters', '[]'::jsonb, 'stations', "

@@ -203,6 +203,16 @@ int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset
         return r > 0 ? CONNECTION_NONSENSE : r;
 }
 
+void connection_read_ahead(struct connection *c, size_t max)
+{
+        char data[32768];
+        ssize_t n;
+
+        while (c->in.end - c->in.begin < max && (n = recv(c->fd, data, sizeof(data), MSG_DONTWAIT)) > 0)
+                if (varlink_input_feed(&c->in, data, (size_t)n) < 0)
+                        return; /* a part of it is lost: what comes is none of ours, and the next that reads says so */
+}
+
 void connection_watch_reader(struct connection *c, int fd)
 {
         c->reader_fd = fd;

@@ -42,6 +42,9 @@ int connection_send_with(struct connection *c, const char *method, json_t *param
 /* Waits for a reply; mask: the signals blocked while waiting, NULL: as they are. USEC_INFINITY waits for ever. */
 int connection_receive(struct connection *c, uint64_t timeout_usec, const sigset_t *mask,
                        struct varlink_reply *ret);
+/* Takes in what has come, without waiting, until max bytes are there: who is busy is not hung up on for reading too slowly. Its
+ * end, and whatever is wrong, is for the next connection_receive(). */
+void connection_read_ahead(struct connection *c, size_t max);
 /* From now on connection_receive() also ends when what is at the other end of fd (borrowed; a pipe, a socket) is gone. */
 void connection_watch_reader(struct connection *c, int fd);
 /* Whether a reply is here already, so that connection_receive() does not wait. */

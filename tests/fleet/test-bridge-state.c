@@ -44,6 +44,11 @@ static void test_two_bridges_of_one_name_say_that_they_are(void **state)
         collect_until(strstr(collector.online, "\"online\":true"));
         second = start_program("second.log", argv);
         expect_line("bridge.log", "each time soon after it was made: another client may have the same name");
+        expect_line("second.log", "each time soon after it was made: another client may have the same name");
+        collect_for(3 * USEC_PER_SEC); /* they go on, and say no more */
+        assert_true(lines_with("bridge.log", ": connected") <= 1);
+        assert_true(lines_with("bridge.log", "the connection is lost") <= 2);
+        assert_true(lines_with("second.log", ": connected") <= 1);
         end_program(second, SIGKILL);
 }
 

@@ -273,8 +273,91 @@ static void test_a_restored_ledger_is_not_sent_under_numbers_that_are_used(void 
         tell_station("record 10");
         collect_until(collector.contiguous == 60);
         assert_string_not_equal(collector.station_id, old_id);
+        assert_int_equal(lines_with("bridge.log", "the station's ledger ends with number"), 1);
+        assert_int_equal(lines_with("bridge.log", "the station's records are sent again"), 1);
         assert_null(collector.jobs[50]); /* the old id's */
         assert_int_equal(collector.before[51], 0);
+        stop_bridge();
+}
+
+static void write_cursor(const char *station_id, int64_t sequence)
+{
+        struct delivered cursor = { .sequence = sequence };
+        char text[DELIVERED_TEXT_SIZE];
+
+        memcpy(cursor.station_id, station_id, sizeof(cursor.station_id));
+        (void)delivered_print(&cursor, text);
+        write_file("state/cursor", text);
+}
+
+/* The operator has nothing to do with it: the collector knows better. */
+static void test_a_cursor_that_is_wrong_is_put_right_without_a_word(void **state)
+{
+        (void)state;
+        begin("");
+        tell_station("record 50");
+        expect_all_delivered(50);
+        stop_bridge();
+        write_cursor(collector.station_id, 900);
+        start_bridge();
+        tell_station("record 10");
+        expect_all_delivered(60);
+        assert_int_equal(lines_with("bridge.log", ""), 0);
+        stop_bridge();
+}
+
+/* Nobody says otherwise: then the cursor is believed. */
+static void test_a_cursor_above_the_ledgers_end_is_told_where_no_collector_says_anything(void **state)
+{
+        (void)state;
+        begin("");
+        tell_station("record 50");
+        expect_all_delivered(50);
+        stop_bridge();
+        stop_collector();
+        kill_broker();
+        unlink(bed_file("mosquitto.db"));
+        write_cursor(collector.station_id, 900);
+        start_bridge();
+        start_broker(false);
+        expect_line("bridge.log", "the station's ledger ends with number 50, but number 900 is delivered");
+        start_collector();
+        collect_until(collector.ups > 1);
+        collector.told = false;
+        tell_station("record 10");
+        collect_until(lines_with("bridge.log", "the station's records are sent again") == 1);
+        expect_all_delivered(60);
+        stop_bridge();
+}
+
+static void say_as_collector(const char *payload)
+{
+        collect_until(broker_is_up(collector.broker));
+        assert_int_equal(broker_publish(collector.broker, "espdfu/1/line3/delivered", payload,
+                                        strlen(payload), 1, true, NULL),
+                         0);
+}
+
+static void test_nonsense_in_place_of_delivered_is_a_line_and_its_removal_none(void **state)
+{
+        (void)state;
+        begin("");
+        tell_station("record 5");
+        expect_all_delivered(5);
+        say_as_collector("");
+        for (int i = 0; i < 20; i++) {
+                say_as_collector(i % 2 ? "nonsense" : "{\"sequence\":7}");
+                collector.told = false; /* and what is right in between */
+                collect();
+        }
+        tell_station("record 5");
+        expect_all_delivered(10);
+        assert_int_equal(lines_with("bridge.log",
+                                    "espdfu/1/line3/delivered: not what a collector says: expected "
+                                    "{\"station_id\":\"32 hexadecimal digits\",\"sequence\":a "
+                                    "number from 0 on}; it is ignored"),
+                         1);
+        assert_int_equal(lines_with("bridge.log", ""), 1);
         stop_bridge();
 }
 
@@ -293,6 +376,9 @@ int main(int argc, char **argv)
                 STORY(test_without_a_collector_nothing_counts_as_delivered),
                 STORY(test_a_store_that_is_new_gets_all_that_is_left),
                 STORY(test_a_restored_ledger_is_not_sent_under_numbers_that_are_used),
+                STORY(test_a_cursor_that_is_wrong_is_put_right_without_a_word),
+                STORY(test_a_cursor_above_the_ledgers_end_is_told_where_no_collector_says_anything),
+                STORY(test_nonsense_in_place_of_delivered_is_a_line_and_its_removal_none),
                 STORY(test_a_full_disk_at_the_cursor_is_told_and_loses_nothing), /* the last: it has a view of its own of the disks */
         };
 

@@ -299,6 +299,88 @@ static void test_database_whose_disk_is_full_is_said_once_and_nothing_is_lost(vo
         stop_collector(collector);
 }
 
+static const char *session(void)
+{
+        return sql("SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE application_name = "
+                   "'espdfu-collect'");
+}
+
+/* The session that is made then has it for ever: what it was set to when it began. */
+static void test_database_that_was_read_only_for_a_while_is_used_again(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 5);
+        model_stations_work(&line, 20);
+        expect_all_records_once();
+        sql("ALTER DATABASE espdfu SET default_transaction_read_only = on");
+        sql("SELECT pg_terminate_backend(%s)", session());
+        model_stations_work(&line, 20);
+        stations_turn_until(&line, lines_with(SAID, "read-only") == 1);
+        for (uint64_t until = monotonic_usec() + 2 * USEC_PER_SEC; monotonic_usec() < until;)
+                model_stations_turn(&line);
+        assert_string_equal(sql("SELECT count(*) FROM espdfu.record"), "100");
+        sql("BEGIN READ WRITE; ALTER DATABASE espdfu RESET default_transaction_read_only; COMMIT");
+        expect_all_records_once();
+        assert_int_equal(
+                lines_with(SAID,
+                           "database: it is read-only: expected default_transaction_read_only = off "
+                           "(who runs the database may have set it on while its disk is full), or the "
+                           "primary server: target_session_attrs=read-write; tried again, at the latest "
+                           "every 1 s"),
+                1);
+        assert_int_equal(lines_with(SAID, "database: connected"), 1);
+        stop_collector(collector);
+}
+
+/* Whatever it is about a session: the next try is another one. */
+static void test_refusal_that_may_be_the_sessions_is_tried_again_in_another_one(void **state)
+{
+        pid_t collector = start_collector();
+        char before[32];
+
+        (void)state;
+        model_stations_open(&line, 5);
+        model_stations_work(&line, 20);
+        expect_all_records_once();
+        snprintf(before, sizeof(before), "%s", session());
+        sql("CREATE FUNCTION read_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' "
+            "USING ERRCODE = 'read_only_sql_transaction'; END $$;"
+            "CREATE TRIGGER read_only BEFORE INSERT ON espdfu.record FOR EACH STATEMENT EXECUTE FUNCTION "
+            "read_only()");
+        model_stations_work(&line, 20);
+        for (uint64_t until = monotonic_usec() + 3 * USEC_PER_SEC; monotonic_usec() < until;)
+                model_stations_turn(&line);
+        sql("DROP TRIGGER read_only ON espdfu.record");
+        expect_all_records_once();
+        sql("DROP FUNCTION read_only");
+        assert_string_not_equal(session(), before);
+        assert_int_equal(lines_with(SAID, "database: it is read-only"), 1);
+        assert_int_equal(lines_with(SAID, "database: takes records again"), 1);
+        assert_int_equal(lines_with(SAID, ""), 2); /* and not "connected" each time */
+        stop_collector(collector);
+}
+
+static void test_schema_that_is_gone_is_made_anew(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 1);
+        model_stations_work(&line, 5);
+        expect_all_records_once();
+        sql("DROP SCHEMA espdfu CASCADE");
+        model_stations_work(&line, 5);
+        stations_turn_until(&line,
+                            lines_with(SAID, "expected the schema espdfu as espdfu-collect makes it: where "
+                                             "all of it is gone it is made anew, else bring it back from "
+                                             "a backup; tried again") == 1);
+        stations_turn_until(&line, lines_with(SAID, "database: takes records again") == 1);
+        assert_string_equal(sql("SELECT count(*) > 0 FROM espdfu.record"), "t");
+        stop_collector(collector);
+}
+
 /* The most memory that it ever had, in KiB. */
 static long peak_of(pid_t pid)
 {
@@ -390,6 +472,56 @@ static void test_flood_of_nonsense_is_kept_and_told_in_a_few_lines(void **state)
         }
         stations_turn_until(&line, streq(sql("SELECT count(*) FROM espdfu.dead_letter"), "200"));
         assert_true(lines_with(SAID, "") <= 22); /* ten a minute, and that there are more */
+        stop_collector(collector);
+}
+
+static void say_record_as(const char *topic, int64_t sequence, int64_t previous)
+{
+        _cleanup_(freep) char *payload = record_payload(line.stations[0].id, sequence, previous, NULL, NULL);
+
+        say_as_station(topic, payload);
+}
+
+/* Whoever says it: a station keeps its records until its own are there. */
+static void test_station_that_speaks_for_another_one_moves_nothing_and_is_named(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 1);
+        model_stations_work(&line, 10);
+        expect_all_records_once();
+        for (int i = 0; i < 50; i++)
+                say_record_as("espdfu/1/line9/job", INT64_C(9000000000) + i, 10);
+        stations_turn_until(&line, streq(sql("SELECT count(*) FROM espdfu.dead_letter"), "50"));
+        stations_turn_until(&line, lines_with(SAID, "") == 1);
+        expect_line(SAID, "espdfu/1/line9/job: this ledger is station line0's, and nothing of it is taken "
+                          "under the name line9: if the station has got another name: SELECT "
+                          "espdfu.rename_station('line0', 'line9'); if line9 has a copy of its ledger: "
+                          "espdfud --new-ledger-id on line9; else line9 says that it is another one; kept in "
+                          "espdfu.dead_letter");
+        sql("DELETE FROM espdfu.dead_letter");
+        model_stations_work(&line, 10);
+        expect_all_records_once();
+        stop_collector(collector);
+        assert_int_equal(lines_with(SAID, ""), 1);
+}
+
+static void test_numbers_that_are_no_more_are_a_line(void **state)
+{
+        pid_t collector = start_collector();
+
+        (void)state;
+        model_stations_open(&line, 1);
+        model_stations_work(&line, 3);
+        expect_all_records_once();
+        line.stations[0].last = 20;
+        line.stations[0].sent = 20;
+        say_record_as("espdfu/1/line0/job", 20, 3);
+        stations_turn_until(&line, lines_with(SAID, "") == 1);
+        expect_line(SAID, "station line0: the records with the numbers 4 to 19 are no more: its ledger had "
+                          "them no longer when they were to be sent; all that is missing: SELECT * FROM "
+                          "espdfu.missing()");
         stop_collector(collector);
 }
 
@@ -576,9 +708,14 @@ int main(int argc, char **argv)
                 story(test_two_collectors_share_the_work_and_one_dies),
                 story(test_collector_without_its_database_leaves_the_records_to_the_other),
                 story(test_database_whose_disk_is_full_is_said_once_and_nothing_is_lost),
+                story(test_database_that_was_read_only_for_a_while_is_used_again),
+                story(test_refusal_that_may_be_the_sessions_is_tried_again_in_another_one),
+                story(test_schema_that_is_gone_is_made_anew),
                 story(test_memory_is_bounded_while_the_database_is_away),
                 story(test_what_cannot_be_read_is_a_dead_letter_and_a_line),
                 story(test_flood_of_nonsense_is_kept_and_told_in_a_few_lines),
+                story(test_station_that_speaks_for_another_one_moves_nothing_and_is_named),
+                story(test_numbers_that_are_no_more_are_a_line),
                 story(test_lower_number_that_somebody_tells_is_put_right),
                 story(test_broker_that_forgot_everything_is_told_again),
                 story(test_station_that_sends_what_is_there_already_is_told),

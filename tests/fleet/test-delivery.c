@@ -252,6 +252,65 @@ static void test_a_store_that_lost_some_gets_them_again(void **state)
         assert_int_equal(d.cursor.sequence, 5);
 }
 
+/* Once by what is retained, and once by what is said twice. */
+static void test_a_number_that_was_too_high_is_taken_back(void **state)
+{
+        (void)state;
+        begin(20);
+        assert_true(hear(5, false));
+        assert_false(hear(1000, false));
+        assert_int_equal(delivery_extent(&d, 20), DELIVERY_RESTORED);
+        expect_nothing_asked();
+        assert_false(hear(5, true));
+        assert_false(d.restored);
+        expect_asked(5, WINDOW);
+        delivery_page_over(&d, -1);
+
+        assert_false(hear(1000, true));
+        assert_int_equal(delivery_extent(&d, 20), DELIVERY_RESTORED);
+        assert_false(hear(7, false));
+        assert_true(d.restored); /* a late word, perhaps */
+        assert_false(hear(1000, false));
+        assert_true(delivery_deadline(&d) == USEC_INFINITY); /* it was */
+        assert_false(hear(7, false));
+        now = delivery_deadline(&d);
+        assert_true(delivery_time(&d, now));
+        assert_false(d.restored);
+        assert_int_equal(d.cursor.sequence, 7);
+        expect_asked(7, WINDOW);
+        delivery_page_over(&d, -1);
+        assert_int_equal(delivery_extent(&d, 20), 0);
+}
+
+static void test_a_number_that_is_lower_and_still_too_high_is_an_older_copys(void **state)
+{
+        (void)state;
+        begin(20);
+        assert_false(hear(1000, true));
+        assert_int_equal(delivery_extent(&d, 20), DELIVERY_RESTORED);
+        assert_false(hear(900, true));
+        assert_true(d.restored);
+        assert_int_equal(delivery_extent(&d, 899), DELIVERY_RESTORED);
+        assert_int_equal(delivery_extent(&d, 900), 0);
+        assert_int_equal(d.cursor.sequence, 900);
+}
+
+/* The cursor's file is wrong, and the collector knows better. */
+static void test_a_cursor_above_the_ledgers_end_is_put_right_by_the_collector(void **state)
+{
+        const struct delivered cursor = { ID, 1000 };
+
+        (void)state;
+        now = 1000;
+        delivery_init(&d, WINDOW, AGAIN);
+        delivery_resume(&d, &cursor);
+        assert_int_equal(delivery_station_up(&d, ID, 0, 20), DELIVERY_RESTORED);
+        delivery_broker_up(&d);
+        assert_true(hear(12, true));
+        assert_false(d.restored);
+        expect_asked(12, WINDOW);
+}
+
 /* ---- random walks ---- */
 
 #define RECORDS_MAX 200
@@ -275,6 +334,7 @@ static struct walk {
         int64_t contiguous, saved_contiguous;
         bool saved_has[RECORDS_MAX + 1]; /* a backup of the store */
         bool lossy;
+        bool lies; /* somebody has said what is not so */
 } w;
 
 static uint64_t random_below(uint64_t n)
@@ -356,7 +416,7 @@ static void bridge_turns(void)
 
         now += USEC_PER_SEC;
         save_cursor(delivery_time(&d, now));
-        assert_int_not_equal(delivery_extent(&d, w.last), DELIVERY_RESTORED);
+        assert_true(delivery_extent(&d, w.last) != DELIVERY_RESTORED || w.lies);
         while (delivery_wants_page(&d, &after, &limit)) {
                 n = 0;
                 for (int64_t i = MAX(after + 1, w.first); i <= w.last && (unsigned)n < limit; i++, n++)
@@ -367,9 +427,22 @@ static void bridge_turns(void)
         assert_true(d.sent - d.cursor.sequence <= WINDOW + (w.first > 1 ? RECORDS_MAX : 0));
 }
 
+static void somebody_lies(void)
+{
+        const struct delivered delivered = { ID, RECORDS_MAX + 1 + (int64_t)random_below(50) };
+        bool retained = random_below(2);
+
+        w.lies = true;
+        if (retained)
+                w.retained = delivered.sequence;
+        save_cursor(delivery_delivered(&d, &delivered, retained, now));
+        if (random_below(2))
+                collector_says();
+}
+
 static void something_goes_wrong(void)
 {
-        switch (random_below(8)) {
+        switch (random_below(9)) {
         case 0: /* the broker dies, and comes back with what it had on disk, or with nothing */
                 w.n_way = w.n_back = 0;
                 if (random_below(2))
@@ -402,6 +475,9 @@ static void something_goes_wrong(void)
                 memcpy(w.has, w.saved_has, sizeof(w.has));
                 w.contiguous = w.saved_contiguous;
                 collector_says();
+                return;
+        case 7: /* somebody says a number that there is not, and the collector what is right */
+                somebody_lies();
                 return;
         default: /* a backup of the store; only then may the station remove what it has */
                 memcpy(w.saved_has, w.has, sizeof(w.has));
@@ -443,6 +519,8 @@ static void walk(uint64_t seed)
         }
         /* All is well again. */
         w.lossy = false;
+        if (w.lies)
+                collector_says(); /* as at its start */
         for (int i = 0; i < 4000 && (w.contiguous < w.last || d.cursor.sequence < w.last); i++) {
                 if (w.n_way > 0)
                         collector_takes_one(0);
@@ -480,6 +558,9 @@ int main(void)
                 cmocka_unit_test(test_a_ledger_that_gives_numbers_again_is_not_sent),
                 cmocka_unit_test(test_a_lost_cursor_is_found_again_at_the_collector),
                 cmocka_unit_test(test_a_store_that_lost_some_gets_them_again),
+                cmocka_unit_test(test_a_number_that_was_too_high_is_taken_back),
+                cmocka_unit_test(test_a_number_that_is_lower_and_still_too_high_is_an_older_copys),
+                cmocka_unit_test(test_a_cursor_above_the_ledgers_end_is_put_right_by_the_collector),
                 cmocka_unit_test(test_whatever_goes_wrong_every_record_arrives),
         };
 

@@ -305,14 +305,152 @@ static void test_stations_do_not_mind_each_other(void **state)
                             "line3|1\nline4|2");
 }
 
-static void test_station_that_was_renamed_keeps_its_number(void **state)
+/* ---- whose a ledger is ---- */
+
+#define LINE3S                                                                                               \
+        "this ledger is station line3's, and nothing of it is taken under the name line4: if the station "   \
+        "has got another name: SELECT espdfu.rename_station('line3', 'line4'); if line4 has a copy of its "  \
+        "ledger: espdfud --new-ledger-id on line4; else line4 says that it is another one"
+
+static void record_arrives_as(const char *name, int64_t sequence, int64_t previous)
+{
+        char topic[64];
+
+        snprintf(topic, sizeof(topic), "espdfu/1/%s/job", name);
+        arrives(topic, record_payload(A, sequence, previous, NULL, NULL));
+}
+
+static void test_nobody_speaks_of_another_stations_ledger(void **state)
+{
+        (void)state;
+        records_arrive(A, 1, 3);
+        take();
+        sql("UPDATE espdfu.station SET last_seen = '2020-01-01'");
+        record_arrives_as("line4", INT64_C(9000000000), 3);
+        take();
+        expect_reply("added", "0");
+        expect_reply("stations", "[]"); /* nobody is told anything */
+        expect_reply("letters", "[{\"topic\":\"espdfu/1/line4/job\",\"why\":\"" LINE3S "\"}]");
+        assert_string_equal(sql("SELECT name, sequence, last_seen = '2020-01-01' FROM espdfu.station"),
+                            "line3|3|t");
+        assert_string_equal(sql("SELECT topic, why, num_nonnulls(station_id, sequence, previous), "
+                                "convert_from(payload, 'UTF8')::jsonb->>'sequence' FROM espdfu.dead_letter"),
+                            "espdfu/1/line4/job|" LINE3S "|0|9000000000");
+        /* The station itself goes on, also in one batch with the other one. */
+        record_arrives_as("line4", 5, 3);
+        records_arrive(A, 4, 4);
+        record_arrives_as("line4", 6, 5);
+        take();
+        expect_reply("stations", "[{\"name\":\"line3\",\"sequence\":4,\"station_id\":\"" A "\"}]");
+        expect_records("a1 a2 a3 a4");
+        assert_string_equal(sql("SELECT last_seen > '2020-01-01' FROM espdfu.station"), "t");
+}
+
+/* Nor by what is no record. */
+static void test_letter_under_another_name_has_no_place(void **state)
+{
+        (void)state;
+        records_arrive(A, 1, 2);
+        arrives("espdfu/1/line4/job", record_payload(A, 3, 2, "final", json_integer(1)));
+        take();
+        expect_delivered(A, 2);
+        assert_string_equal(sql("SELECT why, station_id IS NULL FROM espdfu.dead_letter"), LINE3S "|t");
+}
+
+static void test_ledger_is_the_names_that_comes_first_in_a_batch(void **state)
+{
+        (void)state;
+        record_arrives_as("line3", 1, 0);
+        record_arrives_as("line4", 2, 1);
+        take();
+        assert_string_equal(sql("SELECT name, sequence FROM espdfu.station"), "line3|1");
+        assert_string_equal(sql("SELECT why FROM espdfu.dead_letter"), LINE3S);
+}
+
+/* Until it is said that it is the same station its records are letters, and it keeps them; then they come in. */
+static void test_station_that_was_renamed_goes_on_when_it_is_said(void **state)
 {
         (void)state;
         records_arrive(A, 1, 2);
         take();
-        arrives("espdfu/1/line9/job", record_payload(A, 3, 2, NULL, NULL));
+        for (int again = 1; again <= 2; again++) {
+                record_arrives_as("line4", 3, 2);
+                arrives("espdfu/1/line4/job", record_payload(A, 4, 3, "final", json_integer(1)));
+                record_arrives_as("line4", 5, 4);
+                take();
+                expect_reply("stations", "[]");
+                assert_string_equal(sql("SELECT count(*), min(times), max(times) FROM espdfu.dead_letter"),
+                                    again == 1 ? "3|1|1" : "3|2|2");
+        }
+        assert_string_equal(sql("SELECT espdfu.rename_station('line3', 'line4')"), "1");
+        record_arrives_as("line4", 3, 2);
+        arrives("espdfu/1/line4/job", record_payload(A, 4, 3, "final", json_integer(1)));
+        record_arrives_as("line4", 5, 4);
         take();
-        assert_string_equal(sql("SELECT name, sequence FROM espdfu.station"), "line9|3");
+        expect_reply("stations", "[{\"name\":\"line4\",\"sequence\":5,\"station_id\":\"" A "\"}]");
+        expect_records("a1 a2 a3 a5");
+        assert_string_equal(sql("SELECT sequence, why FROM espdfu.dead_letter WHERE station_id IS NOT NULL"),
+                            "4|final: expected true or false");
+        /* And the old name speaks for it no more. */
+        record_arrives_as("line3", 6, 5);
+        take();
+        expect_delivered(A, 5);
+}
+
+static void test_renaming_wants_names_that_are_right(void **state)
+{
+        (void)state;
+        records_arrive(A, 1, 1);
+        take();
+        assert_string_equal(sql_state("SELECT espdfu.rename_station('line9', 'line4')"), "P0002");
+        assert_string_equal(sql_state("SELECT espdfu.rename_station('line3', '')"), "22023");
+        assert_string_equal(sql_state("SELECT espdfu.rename_station('line3', NULL)"), "22023");
+        assert_string_equal(sql_state("SELECT espdfu.rename_station('line3', repeat('x', 65))"), "22023");
+        assert_string_equal(sql("SELECT name FROM espdfu.station"), "line3");
+}
+
+/* What an operator is to paste is what it looks like, whatever a station calls itself. */
+static void test_name_in_a_letter_is_no_command(void **state)
+{
+        (void)state;
+        records_arrive(A, 1, 1);
+        take();
+        arrives("espdfu/1/x'%29;%20DROP%20TABLE%20y--/job", record_payload(A, 2, 1, NULL, NULL));
+        take();
+        assert_non_null(strstr(sql("SELECT why FROM espdfu.dead_letter"),
+                               "rename_station('line3', 'x''); DROP TABLE y--');"));
+}
+
+/* ---- gaps ---- */
+
+static void test_numbers_that_are_no_more_are_told_once(void **state)
+{
+        (void)state;
+        record_arrives(A, 501, 0); /* a beginning is none */
+        take();
+        expect_reply("gaps", "[]");
+        record_arrives(A, 507, 501);
+        records_arrive(A, 508, 509);
+        take();
+        expect_reply("gaps", "[{\"from\":502,\"name\":\"line3\",\"to\":506}]");
+        record_arrives(A, 507, 501);
+        records_arrive(A, 510, 510);
+        take();
+        expect_reply("gaps", "[]");
+        /* Beyond what is reached nobody knows yet. */
+        records_arrive(A, 515, 516);
+        take();
+        expect_reply("gaps", "[]");
+        arrives("espdfu/1/line4/job", record_payload(B, 4, 0, "final", json_integer(1)));
+        arrives("espdfu/1/line4/job", record_payload(B, 5, 4, NULL, NULL));
+        take();
+        assert_string_equal(
+                sql("SELECT station, missing_from, missing_to, may_still_come FROM espdfu.missing()"),
+                "line3|502|506|f\nline3|511|514|t");
+        /* A record whose predecessor was there before it was removed is behind none. */
+        record_arrives(A, 515, 510);
+        take();
+        expect_reply("gaps", "[{\"from\":511,\"name\":\"line3\",\"to\":514}]");
 }
 
 /* ---- letters ---- */
@@ -422,42 +560,62 @@ static void test_record_that_the_database_refuses_is_a_letter_and_its_neighbours
 
 /* ---- two collectors ---- */
 
-/* The second waits for the first one's commit, and then sees all that it did. */
-static void test_two_that_take_the_same_station_at_once_leave_no_gap(void **state)
+/* What arrived is given to second while first is in its transaction: it waits, and first's commit lets it go on. */
+static void take_by_second_until_first_commits(PGconn *first, PGconn *second)
 {
-        PGconn *first = PQconnectdb(store_bed.connection), *second = PQconnectdb(store_bed.connection);
+        _cleanup_(freep) char *messages = NULL;
+        _cleanup_(freep) char *letters = NULL;
+        struct pollfd pfd = { .fd = PQsocket(second), .events = POLLIN };
+        const char *values[2];
         PGresult *result;
-        struct pollfd pfd;
 
-        (void)state;
-        PQclear(PQexec(first, "BEGIN"));
-        records_arrive(A, 1, 3);
-        PQclear(take_by(first));
-        {
-                _cleanup_(freep) char *messages = NULL;
-                _cleanup_(freep) char *letters = NULL;
-                const char *values[2];
-
-                records_arrive(B, 1, 1);
-                records_arrive(A, 3, 6);
-                queue_drop(arrived, (size_t)queue_batch(arrived, 100, &messages, &letters));
-                values[0] = messages;
-                values[1] = letters;
-                assert_true(PQsendQueryParams(second, "SELECT espdfu.take($1::jsonb, $2::jsonb)", 2, NULL,
-                                              values, NULL, NULL, 0));
-        }
+        queue_drop(arrived, (size_t)queue_batch(arrived, 100, &messages, &letters));
+        values[0] = messages;
+        values[1] = letters;
+        assert_true(PQsendQueryParams(second, "SELECT espdfu.take($1::jsonb, $2::jsonb)", 2, NULL, values,
+                                      NULL, NULL, 0));
         expect_sql("1", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
-        pfd = (struct pollfd){ .fd = PQsocket(second), .events = POLLIN };
         assert_int_equal(poll(&pfd, 1, 0), 0);
         PQclear(PQexec(first, "COMMIT"));
         result = PQgetResult(second);
         assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
         PQclear(result);
+        PQfinish(first);
+        PQfinish(second);
+}
+
+/* The second waits for the first one's commit, and then sees all that it did. */
+static void test_two_that_take_the_same_station_at_once_leave_no_gap(void **state)
+{
+        PGconn *first = PQconnectdb(store_bed.connection), *second = PQconnectdb(store_bed.connection);
+
+        (void)state;
+        PQclear(PQexec(first, "BEGIN"));
+        records_arrive(A, 1, 3);
+        PQclear(take_by(first));
+        records_arrive(B, 1, 1);
+        records_arrive(A, 3, 6);
+        take_by_second_until_first_commits(first, second);
         expect_delivered(A, 6);
         expect_delivered(B, 1);
         expect_records("a1 a2 a3 a4 a5 a6 b1");
-        PQfinish(first);
-        PQfinish(second);
+}
+
+/* Of a new ledger as well. */
+static void test_two_that_hear_a_ledger_under_two_names_at_once_give_it_to_one(void **state)
+{
+        PGconn *first = PQconnectdb(store_bed.connection), *second = PQconnectdb(store_bed.connection);
+
+        (void)state;
+        PQclear(PQexec(first, "BEGIN"));
+        records_arrive(A, 1, 3);
+        PQclear(take_by(first));
+        record_arrives_as("line4", 4, 3);
+        record_arrives_as("line4", 1, 0);
+        take_by_second_until_first_commits(first, second);
+        assert_string_equal(sql("SELECT name, sequence FROM espdfu.station"), "line3|3");
+        expect_records("a1 a2 a3");
+        assert_string_equal(sql("SELECT count(*), count(station_id) FROM espdfu.dead_letter"), "2|0");
 }
 
 /* ---- the schema's life ---- */
@@ -528,6 +686,7 @@ static void test_user_with_few_rights_takes_records_in_and_may_not_make_the_sche
         sql_in(connection);
         assert_string_equal(sql("SELECT (espdfu.take('[]', '[]'))->>'added'"), "0");
         assert_string_equal(sql_state("DELETE FROM espdfu.record"), "42501");
+        assert_string_equal(sql_state("SELECT espdfu.rename_station('line3', 'line4')"), "42501");
         sql_in(NULL);
         sql("DROP SCHEMA espdfu CASCADE");
         expect_no_schema(connection,
@@ -564,7 +723,13 @@ int main(void)
                 story(test_record_without_its_beginning_moves_nothing),
                 story(test_gap_before_more_than_is_looked_at_is_filled_all_the_same),
                 story(test_stations_do_not_mind_each_other),
-                story(test_station_that_was_renamed_keeps_its_number),
+                story(test_nobody_speaks_of_another_stations_ledger),
+                story(test_letter_under_another_name_has_no_place),
+                story(test_ledger_is_the_names_that_comes_first_in_a_batch),
+                story(test_station_that_was_renamed_goes_on_when_it_is_said),
+                story(test_renaming_wants_names_that_are_right),
+                story(test_name_in_a_letter_is_no_command),
+                story(test_numbers_that_are_no_more_are_told_once),
                 story(test_other_contents_under_a_used_number_are_a_letter_and_the_first_stay),
                 story(test_two_contents_under_one_number_in_one_batch),
                 story(test_another_previous_or_a_new_field_is_no_conflict),
@@ -572,6 +737,7 @@ int main(void)
                 story(test_letter_in_the_middle_holds_nothing_back),
                 story(test_record_that_the_database_refuses_is_a_letter_and_its_neighbours_are_records),
                 story(test_two_that_take_the_same_station_at_once_leave_no_gap),
+                story(test_two_that_hear_a_ledger_under_two_names_at_once_give_it_to_one),
                 story(test_schema_is_made_once_and_its_records_stay),
                 story(test_schema_by_hand_is_the_same),
                 story(test_newer_schema_is_left_alone),

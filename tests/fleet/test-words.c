@@ -17,6 +17,15 @@
 
 #define ID "0123456789abcdef0123456789abcdef"
 
+static void test_only_who_may_have_a_namesake_is_told_of_one(void **state)
+{
+        (void)state;
+        assert_string_equal(broker_lost_words(false, false), "the connection is lost");
+        assert_string_equal(broker_lost_words(false, true), "the connection is lost");
+        assert_non_null(strstr(broker_lost_words(true, false), "another client may have the same name"));
+        assert_null(strstr(broker_lost_words(true, true), "another client"));
+}
+
 /* ---- topics ---- */
 
 static void test_topics_are_read_as_they_are_written(void **state)
@@ -294,6 +303,7 @@ static void test_a_trouble_is_said_once_until_it_is_another_and_each_hour(void *
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_only_who_may_have_a_namesake_is_told_of_one),
                 cmocka_unit_test(test_topics_are_read_as_they_are_written),
                 cmocka_unit_test(test_the_longest_names_have_room_and_longer_ones_are_refused),
                 cmocka_unit_test(test_what_is_not_ours_is_no_topic),
