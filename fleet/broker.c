@@ -46,7 +46,8 @@ struct broker {
         struct backoff backoff;
         struct trouble trouble, refused;
         int first_error; /* errno of the connection's beginning: TLS's first write may have had what the socket had to say */
-        bool explained; /* trouble has what the broker said when it turned us away */
+        bool is_refused; /* something, since it is up */
+        bool explained;  /* trouble has what the broker said when it turned us away */
         struct tls_refusal refusal;
         char detail[256];  /* what libmosquitto or the broker said of this connection's end; "": nothing */
         uint64_t now_usec; /* of the step */
@@ -170,6 +171,7 @@ static void on_connect(struct mosquitto *mosquitto, void *userdata, int reason, 
                 return;
         }
         b->state = BROKER_UP;
+        b->is_refused = false;
         b->up_usec = b->now_usec;
         if (b->n_brief < BRIEF_MAX)
                 trouble_is_over(b);
@@ -204,6 +206,7 @@ static void say_refused(struct broker *b, const char *what, int reason)
 {
         char text[TROUBLE_TEXT_MAX];
 
+        b->is_refused = true;
         snprintf(text, sizeof(text), "%s is refused: %s%s", what, mosquitto_reason_string(reason),
                  broker_advice(reason));
         if (trouble_is(&b->refused, text, b->now_usec))
@@ -461,6 +464,11 @@ int broker_set_will(struct broker *b, const char *topic, const void *payload, si
 bool broker_is_up(const struct broker *b)
 {
         return b->state == BROKER_UP;
+}
+
+bool broker_is_refused(const struct broker *b)
+{
+        return b->is_refused;
 }
 
 const char *broker_trouble(const struct broker *b)

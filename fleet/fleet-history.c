@@ -355,6 +355,9 @@ int verb_history(int argc, char **argv)
         }
         if (rows && !client_number("--limit", rows, 1, INT32_MAX, &limit))
                 return EXIT_USAGE;
+        r = fleet_check_station("history", station);
+        if (r != EXIT_DONE)
+                return r;
         r = table_choice_read(&choice, "history", attempt_columns_of_stations, json);
         return r == EXIT_DONE ? list(station, &filter, all ? 0 : limit, json, &choice) : r;
 }

@@ -7,6 +7,7 @@
 
 #include "fleet/fleet-table.h"
 #include "fleet/fleet.h"
+#include "fleet/topics.h"
 #include "io/say.h"
 #include "show/attempt-table.h"
 
@@ -22,8 +23,10 @@ static const struct verb {
 } verbs[] = {
         { "status", "[--station STATION] [--json] [--output COLS] [--noheadings]",
           "Show every station, or the slots of one, as the broker knows them", verb_status, fleet_columns },
-        { "watch", "[--station STATION] [--json]", "Show them as they change, until q or Ctrl-C", verb_watch,
-          NULL },
+        { "watch", "[--station STATION] [--json]",
+          "Show them as they change: on a terminal a picture, until q or Ctrl-C; else, and where TERM is "
+          "dumb, lines",
+          verb_watch, NULL },
         { "history",
           "[--station STATION] [--slot SLOT] [--mac MAC] [--image IMAGE] [--verdict VERDICT] [--since TIME] "
           "[--until TIME] [--limit N|--all] [--json] [--output COLS] [--noheadings]",
@@ -89,6 +92,14 @@ int fleet_no_memory(void)
 {
         say_line("out of memory");
         return EXIT_FAILED;
+}
+
+int fleet_check_station(const char *verb, const char *name)
+{
+        if (!name || topic_name_is_right(name))
+                return EXIT_DONE;
+        say_line("%s: --station '%s': expected a name of 1 to %d bytes, UTF-8", verb, name, TOPIC_NAME_MAX);
+        return EXIT_USAGE;
 }
 
 int fleet_settings(bool needs_broker, struct settings *ret)

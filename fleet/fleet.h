@@ -14,3 +14,5 @@ int verb_history(int argc, char **argv);
 /* The configuration, to be released; what a verb does not need of it may be missing. EXIT_DONE, or all is said. */
 int fleet_settings(bool needs_broker, struct settings *ret);
 int fleet_no_memory(void);
+/* EXIT_DONE; EXIT_USAGE, and it is said, where no station can be called so. name NULL: none was told. */
+int fleet_check_station(const char *verb, const char *name);

@@ -59,10 +59,10 @@ static void station_is_online(const char *station, bool online)
 
 static void station_has_done(const char *station, unsigned flashed, unsigned failed, const char *held)
 {
-        char text[1024];
+        char text[2048];
 
         snprintf(text, sizeof(text),
-                 "{\"name\":\"%s\",\"version\":\"0.1.0\",\"uptime_usec\":1,\"flashed_today\":%u,\"failed_"
+                 "{\"name\":\"%s\",\"version\":\"0.1.0\",\"flashed_today\":%u,\"failed_"
                  "today\":%u,"
                  "\"first_pass_today\":%u,\"flashed_last_hour\":%u,\"running\":3,\"waiting\":1,\"failed\":2,"
                  "\"config_error\":null,\"ledger_trouble\":null,\"held\":%s%s%s,\"slots\":%d,\"station_id\":"
@@ -263,7 +263,7 @@ static void test_slots_of_one_station_are_those_of_its_own_status(void **state)
         slot_is("line4", "B1", "flashed", NULL);
         all_is_said();
         text = DONE("status", "--station", "line3");
-        expect_in(text, "line3   up 0.0 s   today 10 flashed, first pass 45.5 %, 1 boards/h   running 3, "
+        expect_in(text, "line3   today 10 flashed, first pass 45.5 %, 1 boards/h   running 3, "
                         "waiting 1, failed 2\n");
         expect_in(text, "board left at 24 kB");
         expect_in_order(text, "\nA+1 ", "\nA2 ");
@@ -283,7 +283,8 @@ static void test_station_that_is_offline_says_since_when_and_why(void **state)
         slot_is("line3", "A1", "downloading", NULL);
         all_is_said();
         text = DONE("status", "--station", "line3");
-        expect_in(text, "offline since 2025-11-27 09:41: espdfu-mqtt is gone, or the way to it\nline3   up ");
+        expect_in(text,
+                  "offline since 2025-11-27 09:41: espdfu-mqtt is gone, or the way to it\nline3   today ");
 }
 
 static void test_station_and_slot_that_are_no_more_are_not_shown(void **state)
@@ -329,7 +330,7 @@ static void test_json_is_what_was_heard_whole(void **state)
         json_decref(all);
 }
 
-static void test_what_no_station_of_ours_says_is_not_shown(void **state)
+static void test_what_no_station_of_ours_says_is_named_and_not_shown(void **state)
 {
         _cleanup_(freep) char *text = NULL;
 
@@ -340,7 +341,91 @@ static void test_what_no_station_of_ours_says_is_not_shown(void **state)
         station_says(TOPIC_ONLINE, "line6", NULL, "{\"online\":false,\"message\":\"\\u001b[2Jgone\"}");
         all_is_said();
         text = CELLS("station,online,done,note", "status");
-        assert_string_equal(text, "line5 no its bridge was not heard\nline6 no <1b>[2Jgone\n");
+        assert_string_equal(text, "line3 no espdfu/1/line3/online is not understood: expected a JSON object "
+                                  "of at most 256 KiB\n"
+                                  "line4 no espdfu/1/line4/station is not understood: expected a JSON object "
+                                  "of at most 256 KiB\n"
+                                  "line5 no espdfu/1/line5/station: name is not understood: expected what "
+                                  "espdfu-mqtt publishes\n"
+                                  "line6 no <1b>[2Jgone\n");
+}
+
+static void test_what_is_not_understood_of_one_slot_hides_no_other(void **state)
+{
+        static const char z1[] = "espdfu/1/line4/slot/Z1: bytes_done is not understood: expected what "
+                                 "espdfu-mqtt publishes\n";
+        _cleanup_(freep) char *text = NULL, *rows = NULL, *json = NULL, *mended = NULL;
+        json_t *all, *station;
+
+        (void)state;
+        station_is_online("line4", true);
+        station_has_done("line4", 10, 1, NULL);
+        slot_is("line4", "A1", "flashed", NULL);
+        station_says(TOPIC_SLOT, "line4", "Z1",
+                     "{\"slot\":\"Z1\",\"phase\":\"downloading\",\"bytes_done\":1e300}");
+        station_says(TOPIC_SLOT, "line4", "Z2",
+                     "{\"slot\":\"Z2\",\"phase\":\"downloading\",\"bytes_done\":-1}");
+        station_says(TOPIC_SLOT, "line4", "Z3", "nonsense");
+        all_is_said();
+        text = DONE("status", "--station", "line4");
+        expect_in(text, "line4   today 10 flashed");
+        expect_in(text, "\nA1 ");
+        expect_not_in(text, "\nZ1 ");
+        expect_in(text, z1);
+        expect_in(text, "espdfu/1/line4/slot/Z2: bytes_done is not understood");
+        expect_in(text, "espdfu/1/line4/slot/Z3 is not understood: expected a JSON object");
+        rows = CELLS("slot,phase", "status", "--station", "line4");
+        expect_in(rows, "A1 flashed\n");
+        expect_in(rows, z1);
+        assert_int_equal(lines_of(rows), 4);
+        json = DONE("status", "--station", "line4", "--json");
+        all = json_loads(json, 0, NULL);
+        station = json_array_get(json_object_get(all, "stations"), 0);
+        assert_int_equal(json_object_size(json_object_get(station, "faults")), 3);
+        assert_non_null(json_object_get(json_object_get(station, "slots"), "Z1"));
+        json_decref(all);
+        slot_is("line4", "Z1", "flashed", NULL);
+        all_is_said();
+        mended = DONE("status", "--station", "line4");
+        expect_in(mended, "\nZ1 ");
+        expect_not_in(mended, z1);
+}
+
+static void test_a_note_has_an_end_where_no_terminal_cuts_it(void **state)
+{
+        _cleanup_(freep) char *text = NULL, *json = NULL;
+        char held[901];
+
+        (void)state;
+        memset(held, 'x', 900);
+        held[900] = '\0';
+        station_is_online("line3", true);
+        station_has_done("line3", 1, 0, held);
+        all_is_said();
+        text = CELLS("note", "status");
+        assert_int_equal(strlen(text), 300 + strlen("\u2026\n"));
+        expect_in(text, "x\u2026\n");
+        json = DONE("status", "--json");
+        expect_in(json, held);
+}
+
+static void test_a_name_that_no_station_can_have_is_refused_at_once(void **state)
+{
+        static const char *const verbs[] = { "status", "watch", "history" };
+        char longer[TOPIC_NAME_MAX + 2];
+        const char *const names[] = { "", longer, "line\xff" };
+
+        (void)state;
+        memset(longer, 'x', sizeof(longer));
+        longer[TOPIC_NAME_MAX + 1] = '\0';
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+                        _cleanup_(freep) char *text = NULL;
+
+                        assert_int_equal(FLEET(&text, verbs[i], "--station", names[k]), 2);
+                        assert_int_equal(lines_of(text), 1);
+                        expect_in(text, "expected a name of 1 to 64 bytes");
+                }
 }
 
 static void test_empty_fleet_says_so_and_unknown_station_is_an_error(void **state)
@@ -352,8 +437,10 @@ static void test_empty_fleet_says_so_and_unknown_station_is_an_error(void **stat
         assert_string_equal(
                 text, "No station: the broker keeps nothing of espdfu's, or this user may not read it.\n");
         assert_int_equal(FLEET(&unknown, "status", "--station", "nobody"), 1);
-        assert_string_equal(unknown,
-                            "espdfu-fleet: status: no station nobody: the broker keeps nothing of it\n");
+        assert_string_equal(
+                unknown,
+                "espdfu-fleet: status: no station nobody: the broker keeps nothing of it, or this user "
+                "may not read it\n");
         assert_int_equal(FLEET(&wrong, "status", "--output", "colour"), 2);
         expect_in(wrong, "status: --output 'colour': expected some of station, online, slots, ");
 }
@@ -396,6 +483,62 @@ static void test_watch_prints_what_happens(void **state)
         all_is_said();
         expect_line("watch.out", " line3 offline: espdfu-mqtt is gone, or the way to it");
         assert_int_equal(end_program(watch, SIGINT), 0);
+}
+
+static void test_watch_begins_in_order_and_repeats_nothing_after_a_reconnection(void **state)
+{
+        const char *argv[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", "--station",
+                               "line3",      NULL };
+        _cleanup_(freep) char *text = NULL;
+        pid_t watch;
+
+        (void)state;
+        slot_is("line3", "A10", "flashed", NULL);
+        slot_is("line3", "A2", "empty", NULL);
+        station_is_online("line3", true);
+        slot_is("line3", "A1", "empty", NULL);
+        all_is_said();
+        write_file("watch.out", "");
+        watch = start_program("watch.out", argv);
+        expect_line("watch.out", " line3 A10 flashed");
+        text = text_of(bed_file("watch.out"));
+        assert_int_equal(lines_of(text), 4);
+        expect_in_order(text, " line3 online", " line3 A1 empty");
+        expect_in_order(text, " line3 A1 empty", " line3 A2 empty");
+        expect_in_order(text, " line3 A2 empty", " line3 A10 flashed");
+
+        kill_broker();
+        turn_until(voice, !broker_is_up(voice));
+        start_broker(false);
+        turn_until(voice, broker_is_up(voice));
+        station_is_online("line3", true);
+        slot_is("line3", "A1", "empty", NULL);
+        slot_is("line3", "A2", "queued", NULL);
+        all_is_said();
+        expect_line("watch.out", " line3 A2 queued");
+        station_says(TOPIC_SLOT, "line3", "A2", "");
+        all_is_said();
+        expect_line("watch.out", " line3 A2 gone");
+        assert_int_equal(lines_with("watch.out", " line3 online"), 1);
+        assert_int_equal(lines_with("watch.out", " line3 A1 empty"), 1);
+        assert_int_equal(end_program(watch, SIGINT), 0);
+}
+
+static void test_watch_of_a_station_that_is_not_there_says_so_and_waits(void **state)
+{
+        const char *argv[] = { ESPDFU_FLEET, "--config", bed_file("fleet.conf"), "watch", "--station",
+                               "nix",        NULL };
+        pid_t watch;
+
+        (void)state;
+        write_file("watch.out", "");
+        watch = start_program("watch.out", argv);
+        expect_line("watch.out", "the broker keeps nothing of a station nix yet");
+        station_is_online("nix", true);
+        all_is_said();
+        expect_line("watch.out", " nix online");
+        assert_int_equal(lines_with("watch.out", "keeps nothing"), 1);
+        assert_int_equal(end_program(watch, SIGTERM), 0);
 }
 
 /* Of a processor, in half a second in which nothing happens. */
@@ -464,6 +607,8 @@ static void test_watch_on_a_terminal_is_a_picture_that_follows(void **state)
         all_is_said();
         setenv("TERM", "xterm", 1);
         watch = start_with_pipes("watch.err", argv, &keys, &screen);
+        while (!strstr(line, "asking localhost:"))
+                assert_non_null(fgets(line, sizeof(line), screen));
         while (!strstr(line, "line3") || !strstr(line, " 41 "))
                 assert_non_null(fgets(line, sizeof(line), screen));
         station_has_done("line3", 4242, 0, NULL);
@@ -477,6 +622,54 @@ static void test_watch_on_a_terminal_is_a_picture_that_follows(void **state)
         fclose(keys);
         fclose(screen);
         assert_int_equal(end_program(watch, 0), 0);
+}
+
+/* What a terminal of this size shows of it, without what moves the cursor; to be freed. */
+static char *on_terminal(const char *columns, const char *lines, const char *station)
+{
+        const char *argv[] = { ON_TERMINAL, columns,
+                               lines,       ESPDFU_FLEET,
+                               "--config",  bed_file("fleet.conf"),
+                               "status",    station ? "--station" : NULL,
+                               station,     NULL };
+        _cleanup_(freep) char *text = NULL;
+        FILE *keys, *screen;
+        char line[4096];
+        size_t size;
+        FILE *f = open_memstream(&text, &size);
+        pid_t status;
+
+        setenv("TERM", "dumb", 1);
+        status = start_with_pipes("status.err", argv, &keys, &screen);
+        while (fgets(line, sizeof(line), screen) && line[0] != '[')
+                fputs(line, f);
+        fclose(keys);
+        fclose(screen);
+        fclose(f);
+        assert_int_equal(end_program(status, 0), 0);
+        return take_ptr(text);
+}
+
+static void test_a_narrow_terminal_has_the_header_cut_to_it(void **state)
+{
+        static const char *const widths[] = { "40", "20", "5" };
+        static const char *const stations[] = { NULL, "line3" };
+
+        (void)state;
+        station_is_online("line3", true);
+        station_has_done("line3", 41, 0, NULL);
+        all_is_said();
+        for (size_t i = 0; i < ARRAY_SIZE(widths); i++)
+                for (size_t k = 0; k < ARRAY_SIZE(stations); k++) {
+                        _cleanup_(freep) char *text = on_terminal(widths[i], "20", stations[k]);
+                        size_t width = strtoul(widths[i], NULL, 10);
+                        const char *line = text;
+
+                        for (; *line && *line != '\r'; line += strcspn(line, "\n") + 1)
+                                if (strcspn(line, "\r\n") > width)
+                                        fail_msg("more than %zu columns:\n%s", width, text);
+                        assert_true(line > text);
+                }
 }
 
 /* ---- history ---- */
@@ -590,13 +783,19 @@ int main(int argc, char **argv)
                 story(test_station_that_is_offline_says_since_when_and_why),
                 story(test_station_and_slot_that_are_no_more_are_not_shown),
                 story(test_json_is_what_was_heard_whole),
-                story(test_what_no_station_of_ours_says_is_not_shown),
+                story(test_what_no_station_of_ours_says_is_named_and_not_shown),
+                story(test_what_is_not_understood_of_one_slot_hides_no_other),
+                story(test_a_note_has_an_end_where_no_terminal_cuts_it),
+                story(test_a_name_that_no_station_can_have_is_refused_at_once),
                 story(test_empty_fleet_says_so_and_unknown_station_is_an_error),
                 story(test_broker_that_refuses_or_is_away_is_one_line),
                 story(test_watch_prints_what_happens),
+                story(test_watch_begins_in_order_and_repeats_nothing_after_a_reconnection),
+                story(test_watch_of_a_station_that_is_not_there_says_so_and_waits),
                 story(test_watch_rests_while_nothing_happens),
                 story(test_watch_as_json_is_a_line_for_each_message),
                 story(test_watch_on_a_terminal_is_a_picture_that_follows),
+                story(test_a_narrow_terminal_has_the_header_cut_to_it),
                 story(test_history_is_chosen_as_espdfuctl_does),
                 story(test_history_without_its_database_is_one_line),
         };
