@@ -49,8 +49,9 @@ struct broker {
         bool is_refused; /* something, since it is up */
         bool explained;  /* trouble has what the broker said when it turned us away */
         struct tls_refusal refusal;
-        char detail[256];  /* what libmosquitto or the broker said of this connection's end; "": nothing */
-        uint64_t now_usec; /* of the step */
+        char detail
+                [TROUBLE_TEXT_MAX]; /* what libmosquitto or the broker said of this connection's end; "": nothing */
+        uint64_t now_usec;          /* of the step */
 };
 
 static const char *or_else(const char *text, const char *other)
@@ -70,7 +71,7 @@ static void on_log(struct mosquitto *mosquitto, void *userdata, int level, const
         if (level != MOSQ_LOG_ERR || b->detail[0] || strstr(text, "unexpected eof")) /* a lost connection */
                 return;
         if (str_has_prefix(text, "OpenSSL Error") && colon)
-                broker_tls_print(colon + 1, b->detail, sizeof(b->detail));
+                broker_tls_print(colon + 1, b->settings->certificate, b->detail, sizeof(b->detail));
         else
                 snprintf(b->detail, sizeof(b->detail), "%s", text);
 }

@@ -15,6 +15,7 @@
 
 const char *const client_global_option = "--config FILE";
 static const char *config; /* --config; NULL: where it usually is */
+static char *path;         /* what was read */
 
 static const struct verb {
         const char *name, *arguments, *help;
@@ -76,15 +77,15 @@ int client_help(const char *name)
 static char *usual_config(void)
 {
         const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-        char *path = NULL;
-        int n = base && *base ? asprintf(&path, "%s/espdfu/fleet.conf", base)
-                              : asprintf(&path, "%s/.config/espdfu/fleet.conf", home ? home : "");
+        char *own = NULL;
+        int n = base && *base ? asprintf(&own, "%s/espdfu/fleet.conf", base)
+                              : asprintf(&own, "%s/.config/espdfu/fleet.conf", home ? home : "");
 
         if (n < 0)
                 return NULL;
-        if (access(path, F_OK) == 0)
-                return path;
-        free(path);
+        if (access(own, F_OK) == 0)
+                return own;
+        free(own);
         return strdup(CONFIG_DEFAULT);
 }
 
@@ -102,16 +103,26 @@ int fleet_check_station(const char *verb, const char *name)
         return EXIT_USAGE;
 }
 
+int fleet_bad_setting(const struct settings *settings, const char *section, const char *key, const char *text)
+{
+        settings_say_fault(settings, path, section, key, text);
+        return EXIT_USAGE;
+}
+
 int fleet_settings(bool needs_broker, struct settings *ret)
 {
-        _cleanup_(freep) char *path = config ? strdup(config) : usual_config();
-
+        free(path);
+        path = config ? strdup(config) : usual_config();
         if (!path)
                 return fleet_no_memory();
         if (settings_load(path, SETTINGS_FLEET, ret) < 0)
                 return EXIT_USAGE;
         if (needs_broker && !ret->broker.host) {
                 say_line("%s: host is missing: expected [broker] with host = the broker's name", path);
+                settings_done(ret);
+                return EXIT_USAGE;
+        }
+        if (needs_broker && settings_check_files(ret, path) < 0) {
                 settings_done(ret);
                 return EXIT_USAGE;
         }
@@ -179,6 +190,7 @@ int main(int argc, char **argv)
         setlocale(LC_ALL, "");
         opterr = 0;
         r = run(argc, argv);
+        free(path);
         errno = 0;
         if (fflush(stdout) == EOF || ferror(stdout)) {
                 say_line("cannot write: %s", errno ? strerror(errno) : "a part was lost");

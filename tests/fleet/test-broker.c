@@ -227,12 +227,33 @@ static void test_each_reason_not_to_come_in_is_one_line(void **state)
 
         start_refused(&c);
         c.settings.ca_file = (char *)(uintptr_t)write_file("nonsense.crt", "no certificate\n");
-        expect_refusal(&c, "ca-file = ");
+        expect_refusal(&c, "nonsense.crt: expected certificates in PEM");
+
+        start_refused(&c);
+        c.settings.password_file = (char *)(uintptr_t)write_file("empty.password", "\n");
+        expect_refusal(&c, "empty.password: it is empty: expected the password in its first line");
+
+        start_refused(&c);
+        c.settings.certificate = (char *)(uintptr_t)bed_file("client.key");
+        c.settings.key = (char *)(uintptr_t)bed_file("client.key");
+        expect_refusal(&c, "client.key: expected a certificate in PEM");
+
+        start_refused(&c);
+        c.settings.certificate = (char *)(uintptr_t)bed_file("client.crt");
+        c.settings.key = (char *)(uintptr_t)bed_file("client.crt");
+        expect_refusal(&c, "client.crt: expected a key in PEM, without a password");
+
+        start_refused(&c);
+        c.settings.certificate = (char *)(uintptr_t)bed_file("client.crt");
+        c.settings.key = (char *)(uintptr_t)bed_file("client.key");
+        assert_int_equal(chmod(c.settings.key, 0644), 0);
+        expect_refusal(&c, "client.key: everybody may read it: expected chmod o-r");
+        assert_int_equal(chmod(c.settings.key, 0600), 0);
 
         start_refused(&c);
         c.settings.certificate = (char *)(uintptr_t)bed_file("client.crt");
         c.settings.key = (char *)(uintptr_t)bed_file("broker.key");
-        expect_refusal(&c, "key values mismatch");
+        expect_refusal(&c, "client.crt: expected two that belong together");
 
         start_refused(&c);
         c.settings.port = bed.tls_less; /* speaks MQTT where TLS is expected */
@@ -259,13 +280,14 @@ static void test_a_certificate_of_another_host_or_one_that_is_over_is_refused(vo
         bed.certificate = "elsewhere";
         start_broker(false);
         start_refused(&c);
-        expect_refusal(&c, "(/CN=elsewhere) is refused: hostname mismatch");
+        expect_refusal(&c,
+                       "(/CN=elsewhere) is refused: hostname mismatch: expected one for host = localhost");
         stop_broker();
 
         bed.certificate = "over";
         start_broker(false);
         start_refused(&c);
-        expect_refusal(&c, "(/CN=over) is refused: certificate has expired");
+        expect_refusal(&c, "(/CN=over) is refused: certificate has expired, on 20");
         stop_broker();
         bed.certificate = NULL;
 }
@@ -284,7 +306,7 @@ static void test_a_broker_that_wants_a_certificate_is_told_ours(void **state)
                 turn(c.broker);
         assert_non_null(strstr(broker_trouble(c.broker), "certificate required"));
         assert_true(lines_with("said", "tried again") <= 2);
-        assert_int_equal(lines_with("said", "certificate required"), 1);
+        assert_int_equal(lines_with("said", "certificate required: expected certificate and key"), 1);
         broker_free(c.broker);
 
         client_start(&c, "line3");

@@ -3,6 +3,7 @@
 #include "tests/fleet/store-bed.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -462,6 +463,95 @@ static void test_broker_that_refuses_or_is_away_is_one_line(void **state)
         start_broker(false);
 }
 
+static void test_a_file_that_the_configuration_names_is_looked_at_first(void **state)
+{
+        _cleanup_(freep) char *missing = NULL, *open = NULL;
+
+        (void)state;
+        write_fleet_conf("nobody.password");
+        assert_int_equal(FLEET(&missing, "status"), 2);
+        assert_int_equal(lines_of(missing), 1);
+        expect_in(missing, "/fleet.conf:6: password-file = ");
+        expect_in(missing, "nobody.password: No such file or directory");
+        write_file("open.password", "viewer\n");
+        assert_int_equal(chmod(bed_file("open.password"), 0644), 0);
+        write_fleet_conf("open.password");
+        assert_int_equal(FLEET(&open, "watch"), 2);
+        expect_in(open, "everybody may read it: expected chmod o-r");
+}
+
+/* A program's exit code, and what it said. */
+static int run(char **ret, const char *const *argv)
+{
+        int status;
+
+        write_file("fleet.out", "");
+        status = end_program(start_program("fleet.out", argv), 0);
+        *ret = text_of(bed_file("fleet.out"));
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+static void expect_run(int code, const char *said, const char *const *argv)
+{
+        _cleanup_(freep) char *text = NULL;
+        int r = run(&text, argv);
+
+        if (r != code || !strstr(text, said))
+                fail_msg("exit code %d, expected %d with \"%s\":\n%s", r, code, said, text);
+        assert_true(code == 0 || lines_of(text) == 1);
+}
+
+#define EXPECT_RUN(code, said, ...) expect_run((code), (said), (const char *const[]){ __VA_ARGS__, NULL })
+
+static void test_check_looks_at_each_file_that_is_named(void **state)
+{
+        const char *mqtt = bed_file("mqtt.conf"), *collect = bed_file("collect.conf");
+        char text[1024];
+
+        (void)state;
+        snprintf(text, sizeof(text), "[broker]\nhost = localhost\nca-file = %s\ncertificate = %s\nkey = %s\n",
+                 bed_file("ca.crt"), bed_file("client.crt"), bed_file("client.key"));
+        write_file("mqtt.conf", text);
+        EXPECT_RUN(0, "", ESPDFU_MQTT, "--check", "--config", mqtt);
+        assert_int_equal(chmod(bed_file("client.key"), 0644), 0);
+        EXPECT_RUN(78, "/mqtt.conf:5: key = ", ESPDFU_MQTT, "--check", "--config", mqtt);
+        assert_int_equal(chmod(bed_file("client.key"), 0600), 0);
+        strncat(text, "[database]\nconnection = host=/run dbname=espdfu\n", sizeof(text) - strlen(text) - 1);
+        write_file("collect.conf", text);
+        EXPECT_RUN(0, "", ESPDFU_COLLECT, "--check", "--config", collect);
+
+        snprintf(text, sizeof(text), "[broker]\nhost = localhost\nca-file = /nowhere/ca.crt\n");
+        write_file("mqtt.conf", text);
+        EXPECT_RUN(78, "/mqtt.conf:3: ca-file = /nowhere/ca.crt: No such file or directory", ESPDFU_MQTT,
+                   "--check", "--config", mqtt);
+        snprintf(text, sizeof(text), "[broker]\nhost = localhost\ncertificate = %s\nkey = %s\n",
+                 bed_file("client.crt"), bed_file("broker.key"));
+        write_file("mqtt.conf", text);
+        EXPECT_RUN(78, "client.crt: expected two that belong together", ESPDFU_MQTT, "--check", "--config",
+                   mqtt);
+        write_file("collect.conf", "[broker]\nhost = localhost\n[database]\nconnection = host=a db name\n");
+        EXPECT_RUN(78, "/collect.conf:4: connection: missing \"=\" after \"db\"", ESPDFU_COLLECT, "--check",
+                   "--config", collect);
+}
+
+static void test_arguments_that_are_none_are_said_alike(void **state)
+{
+        (void)state;
+        EXPECT_RUN(2, "espdfu-mqtt: --nonsense: is not understood: see espdfu-mqtt --help", ESPDFU_MQTT,
+                   "--nonsense");
+        EXPECT_RUN(2, "espdfu-mqtt: --config: expected a value after it", ESPDFU_MQTT, "--config");
+        EXPECT_RUN(2, "espdfu-mqtt: more: is not understood: see espdfu-mqtt --help", ESPDFU_MQTT, "more");
+        EXPECT_RUN(2, "espdfu-collect: --nonsense: is not understood: see espdfu-collect --help",
+                   ESPDFU_COLLECT, "--nonsense");
+        EXPECT_RUN(2, "--database: expected what libpq connects with", ESPDFU_COLLECT, "--init", "--database",
+                   "");
+        EXPECT_RUN(2, "--init: expected alone", ESPDFU_COLLECT, "--init", "--schema");
+        EXPECT_RUN(0, PACKAGE_STRING "\n", ESPDFU_MQTT, "--version");
+        EXPECT_RUN(0, PACKAGE_STRING "\n", ESPDFU_COLLECT, "--version");
+        EXPECT_RUN(0, PACKAGE_STRING "\n", ESPDFU_FLEET, "--version");
+}
+
 /* ---- watch ---- */
 
 static void test_watch_prints_what_happens(void **state)
@@ -733,6 +823,9 @@ static void test_history_is_chosen_as_espdfuctl_does(void **state)
         text = DONE("history", "--slot", "nothing");
         assert_string_equal(text, "No attempt.\n");
         free(text);
+        assert_int_equal(FLEET(&text, "history", "--station", "nix"), 1);
+        assert_string_equal(text, "espdfu-fleet: history: no station nix: the database has nothing of it\n");
+        free(text);
         text = DONE("history", "--station", "line3", "--limit", "1", "--json");
         {
                 json_t *all = json_loads(text, 0, NULL);
@@ -750,7 +843,7 @@ static void test_history_is_chosen_as_espdfuctl_does(void **state)
 
 static void test_history_without_its_database_is_one_line(void **state)
 {
-        _cleanup_(freep) char *text = NULL, *empty = NULL;
+        _cleanup_(freep) char *text = NULL, *empty = NULL, *wrong = NULL;
         char conf[256];
 
         (void)state;
@@ -760,6 +853,10 @@ static void test_history_without_its_database_is_one_line(void **state)
         expect_in(
                 text,
                 "espdfu-fleet: database: connection to server on socket \"/nowhere/.s.PGSQL.5432\" failed: ");
+        write_file("fleet.conf", "[database]\nconnection = hots=/nowhere\n");
+        assert_int_equal(FLEET(&wrong, "history"), 2);
+        assert_int_equal(lines_of(wrong), 1);
+        expect_in(wrong, "/fleet.conf:2: connection: invalid connection option \"hots\"");
         snprintf(conf, sizeof(conf), "[database]\nconnection = %s\n", new_database("empty"));
         write_file("fleet.conf", conf);
         assert_int_equal(FLEET(&empty, "history"), 3);
@@ -789,6 +886,9 @@ int main(int argc, char **argv)
                 story(test_a_name_that_no_station_can_have_is_refused_at_once),
                 story(test_empty_fleet_says_so_and_unknown_station_is_an_error),
                 story(test_broker_that_refuses_or_is_away_is_one_line),
+                story(test_a_file_that_the_configuration_names_is_looked_at_first),
+                story(test_check_looks_at_each_file_that_is_named),
+                story(test_arguments_that_are_none_are_said_alike),
                 story(test_watch_prints_what_happens),
                 story(test_watch_begins_in_order_and_repeats_nothing_after_a_reconnection),
                 story(test_watch_of_a_station_that_is_not_there_says_so_and_waits),
