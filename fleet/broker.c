@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "core/hex.h"
 #include "fleet/backoff.h"
 #include "fleet/broker-words.h"
 #include "fleet/mqtt-client.h"
@@ -417,6 +418,24 @@ uint64_t broker_wait(const struct broker *b, struct pollfd *ret)
 
 /* ---- the owner's side -------------------------------------------------------------- */
 
+/* Mosquitto lets a client whose id has + or # do nothing where its ACL has patterns: so they are encoded, as in topics. */
+static char *safe_client_id(const char *client_id)
+{
+        char *id = malloc(3 * strlen(client_id) + 1), *to = id;
+
+        for (; id && *client_id; client_id++)
+                if (strchr("+#/%", *client_id)) {
+                        *to++ = '%';
+                        hex_encode((const uint8_t *)client_id, 1, to);
+                        to += 2;
+                } else {
+                        *to++ = *client_id;
+                }
+        if (id)
+                *to = '\0';
+        return id;
+}
+
 int broker_new(const struct broker_settings *settings, const char *client_id,
                const struct broker_events *events, void *userdata, struct broker **ret)
 {
@@ -427,7 +446,7 @@ int broker_new(const struct broker_settings *settings, const char *client_id,
                 return -ENOMEM;
         ready = true;
         b = calloc(1, sizeof(*b));
-        if (!b || !(b->client_id = strdup(client_id)))
+        if (!b || !(b->client_id = safe_client_id(client_id)))
                 return -ENOMEM;
         b->settings = settings;
         b->events = events;

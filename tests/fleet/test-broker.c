@@ -176,6 +176,21 @@ static void test_who_leaves_has_said_it_all_and_leaves_no_will(void **state)
         stop_broker();
 }
 
+static void test_a_client_whose_name_has_wildcards_may_do_what_others_may(void **state)
+{
+        struct client c = { .settings = settings_of("line3") };
+
+        (void)state;
+        start_broker(false);
+        assert_int_equal(broker_new(&c.settings, "espdfu-mqtt-a+b#c/d", &events, &c, &c.broker), 0);
+        turn_until(c.broker, c.ups == 1);
+        assert_int_equal(broker_publish(c.broker, TOPIC, "x", 1, 1, false, NULL), 0);
+        turn_until(c.broker, c.acknowledged + c.refused == 1);
+        assert_int_equal(c.refused, 0);
+        broker_free(c.broker);
+        stop_broker();
+}
+
 /* ---- one line each ---- */
 
 /* The client cannot come in, and says this in one line, however often it tries. */
@@ -343,6 +358,7 @@ int main(void)
                 cmocka_unit_test(test_a_silent_broker_is_given_up),
                 cmocka_unit_test(test_the_will_says_that_a_killed_client_is_gone),
                 cmocka_unit_test(test_who_leaves_has_said_it_all_and_leaves_no_will),
+                cmocka_unit_test(test_a_client_whose_name_has_wildcards_may_do_what_others_may),
                 cmocka_unit_test(test_each_reason_not_to_come_in_is_one_line),
                 cmocka_unit_test(test_a_certificate_of_another_host_or_one_that_is_over_is_refused),
                 cmocka_unit_test(test_a_broker_that_wants_a_certificate_is_told_ours),
