@@ -683,6 +683,36 @@ static void test_watch_as_json_is_a_line_for_each_message(void **state)
         assert_int_equal(end_program(watch, SIGTERM), 0);
 }
 
+static void test_watch_on_a_low_terminal_has_its_lines_for_rows(void **state)
+{
+        const char *argv[] = { ON_TERMINAL, "30", "3", ESPDFU_FLEET, "--config", bed_file("fleet.conf"),
+                               "watch",     NULL };
+        FILE *keys, *screen;
+        char line[4096] = "";
+        pid_t watch;
+
+        (void)state;
+        station_is_online("line3", true);
+        station_has_done("line3", 41, 0, NULL);
+        all_is_said();
+        setenv("TERM", "xterm", 1);
+        watch = start_with_pipes("watch.err", argv, &keys, &screen);
+        while (!strstr(line, "1 station, 1 online   running "))
+                assert_non_null(fgets(line, sizeof(line), screen));
+        assert_null(strstr(line, "today"));
+        assert_non_null(fgets(line, sizeof(line), screen));
+        expect_in(line, "STATION");
+        fputs("key q\n", keys);
+        fflush(keys);
+        assert_non_null(fgets(line, sizeof(line), screen));
+        expect_in(line, "line3");
+        while (fgets(line, sizeof(line), screen))
+                ;
+        fclose(keys);
+        fclose(screen);
+        assert_int_equal(end_program(watch, 0), 0);
+}
+
 static void test_watch_on_a_terminal_is_a_picture_that_follows(void **state)
 {
         const char *argv[] = { ON_TERMINAL, "100", "20", ESPDFU_FLEET, "--config", bed_file("fleet.conf"),
@@ -894,6 +924,7 @@ int main(int argc, char **argv)
                 story(test_watch_of_a_station_that_is_not_there_says_so_and_waits),
                 story(test_watch_rests_while_nothing_happens),
                 story(test_watch_as_json_is_a_line_for_each_message),
+                story(test_watch_on_a_low_terminal_has_its_lines_for_rows),
                 story(test_watch_on_a_terminal_is_a_picture_that_follows),
                 story(test_a_narrow_terminal_has_the_header_cut_to_it),
                 story(test_history_is_chosen_as_espdfuctl_does),
