@@ -165,6 +165,26 @@ int fields_from_json(const struct field *fields, size_t n_fields, const json_t *
         return 0;
 }
 
+const char *fields_fault(const struct field *fields, size_t n_fields, const json_t *object)
+{
+        if (!json_is_object(object))
+                return "";
+        for (size_t i = 0; i < n_fields; i++) {
+                const json_t *value = json_object_get(object, fields[i].name);
+                union {
+                        char *text;
+                        uint64_t number;
+                } scratch = { 0 };
+                int r = field_from_json(fields[i].type, value, &scratch);
+
+                if (fields[i].type == FIELD_TEXT || fields[i].type == FIELD_TEXT_OR_NULL)
+                        free(scratch.text);
+                if (r == -EPROTO)
+                        return fields[i].name;
+        }
+        return NULL;
+}
+
 json_t *fields_array_to_json(const struct field *fields, size_t n_fields, const void *items, size_t n,
                              size_t size)
 {

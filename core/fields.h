@@ -45,6 +45,9 @@ json_t *fields_to_json(const struct field *fields, size_t n_fields, const void *
 /* structure is all zero, and is to be released by the caller on failure too. 0, -EPROTO or -ENOMEM. */
 int fields_from_json(const struct field *fields, size_t n_fields, const json_t *object, void *structure);
 
+/* The name of the first member that fields_from_json() would not take, borrowed; NULL: it takes all. "": it is no object. */
+const char *fields_fault(const struct field *fields, size_t n_fields, const json_t *object);
+
 /* Arrays of n structs of the given size. An array that is absent or null is empty on the way in. */
 json_t *fields_array_to_json(const struct field *fields, size_t n_fields, const void *items, size_t n,
                              size_t size);

@@ -54,6 +54,16 @@ static const struct field policy_fields[] = {
         FIELD(TEXT_OR_NULL, policy_status, unusable),
 };
 
+const char *station_fault(const json_t *station)
+{
+        return fields_fault(station_fields, ARRAY_SIZE(station_fields), station);
+}
+
+const char *slot_fault(const json_t *slot)
+{
+        return fields_fault(slot_fields, ARRAY_SIZE(slot_fields), slot);
+}
+
 json_t *slot_reply_to_json(const struct slot_status *slot)
 {
         return json_pack("{s:o}", "slot", fields_to_json(slot_fields, ARRAY_SIZE(slot_fields), slot));

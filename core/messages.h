@@ -23,6 +23,10 @@ json_t *status_update_to_json(const struct status_update *update);
 int status_update_to_reply(const struct status_update *update, bool continues, char **ret, size_t *ret_size);
 int status_update_from_json(const json_t *parameters, struct status_update *ret);
 
+/* Of a `Station`, of a `Slot`: the first field that is not understood, borrowed, "" where it is no object; NULL: all are. */
+const char *station_fault(const json_t *station);
+const char *slot_fault(const json_t *slot);
+
 /* Cancel's reply. */
 json_t *slot_reply_to_json(const struct slot_status *slot);
 int slot_reply_from_json(const json_t *parameters, struct slot_status *ret);

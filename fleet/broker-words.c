@@ -43,13 +43,32 @@ const char *broker_hung_up_words(bool tls)
                      "port";
 }
 
-void broker_tls_print(const char *text, char *ret, size_t size)
-{
-        bool certificate = strstr(text, " alert ") &&
-                           (strstr(text, "certificate") || strstr(text, "unknown ca"));
+/* The broker's answers to what we show: what it wants of us, and what to do. */
+static const struct {
+        const char *alert, *wants, *expected;
+} tls_answers[] = {
+        { "certificate required", "it wants a certificate of us", "expected certificate and key" },
+        { "certificate expired", "it says that our certificate is over",
+          "expected a new one there, or that both clocks are right" },
+        { "certificate revoked", "it says that our certificate is revoked", "expected a new one there" },
+        { "certificate", "it wants another certificate of us",
+          "expected one that its CA has signed, and that is in its time" },
+        { "unknown ca", "it wants another certificate of us",
+          "expected one that its CA has signed, and that is in its time" },
+};
 
-        snprintf(ret, size, "%s%s%s", certificate ? "it wants another certificate of us: " : "TLS: ", text,
-                 certificate ? ": expected one that its CA has signed, and that is in its time" : "");
+void broker_tls_print(const char *text, const char *certificate, char *ret, size_t size)
+{
+        bool is_alert = strstr(text, " alert ");
+
+        for (size_t i = 0; is_alert && i < ARRAY_SIZE(tls_answers); i++)
+                if (strstr(text, tls_answers[i].alert)) {
+                        snprintf(ret, size, "%s: %s: %s%s%s%s", tls_answers[i].wants, text,
+                                 tls_answers[i].expected, certificate ? " (certificate = " : "",
+                                 certificate ? certificate : "", certificate ? ")" : "");
+                        return;
+                }
+        snprintf(ret, size, "TLS: %s", text);
 }
 
 const char *broker_result_words(int result, int error)

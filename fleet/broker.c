@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "core/hex.h"
 #include "fleet/backoff.h"
 #include "fleet/broker-words.h"
 #include "fleet/mqtt-client.h"
@@ -47,10 +48,12 @@ struct broker {
         struct backoff backoff;
         struct trouble trouble, refused;
         int first_error; /* errno of the connection's beginning: TLS's first write may have had what the socket had to say */
-        bool explained; /* trouble has what the broker said when it turned us away */
+        bool is_refused; /* something, since it is up */
+        bool explained;  /* trouble has what the broker said when it turned us away */
         struct tls_refusal refusal;
-        char detail[256];  /* what libmosquitto or the broker said of this connection's end; "": nothing */
-        uint64_t now_usec; /* of the step */
+        char detail
+                [TROUBLE_TEXT_MAX]; /* what libmosquitto or the broker said of this connection's end; "": nothing */
+        uint64_t now_usec;          /* of the step */
 };
 
 static const char *or_else(const char *text, const char *other)
@@ -70,7 +73,7 @@ static void on_log(struct mosquitto *mosquitto, void *userdata, int level, const
         if (level != MOSQ_LOG_ERR || b->detail[0] || strstr(text, "unexpected eof")) /* a lost connection */
                 return;
         if (str_has_prefix(text, "OpenSSL Error") && colon)
-                broker_tls_print(colon + 1, b->detail, sizeof(b->detail));
+                broker_tls_print(colon + 1, b->settings->certificate, b->detail, sizeof(b->detail));
         else
                 snprintf(b->detail, sizeof(b->detail), "%s", text);
 }
@@ -171,6 +174,7 @@ static void on_connect(struct mosquitto *mosquitto, void *userdata, int reason, 
                 return;
         }
         b->state = BROKER_UP;
+        b->is_refused = false;
         b->up_usec = b->now_usec;
         if (b->n_brief < BRIEF_MAX)
                 trouble_is_over(b);
@@ -205,6 +209,7 @@ static void say_refused(struct broker *b, const char *what, int reason)
 {
         char text[TROUBLE_TEXT_MAX];
 
+        b->is_refused = true;
         snprintf(text, sizeof(text), "%s is refused: %s%s", what, mosquitto_reason_string(reason),
                  broker_advice(reason));
         if (trouble_is(&b->refused, text, b->now_usec))
@@ -424,6 +429,24 @@ uint64_t broker_wait(const struct broker *b, struct pollfd *ret)
 
 /* ---- the owner's side -------------------------------------------------------------- */
 
+/* Mosquitto lets a client whose id has + or # do nothing where its ACL has patterns: so they are encoded, as in topics. */
+static char *safe_client_id(const char *client_id)
+{
+        char *id = malloc(3 * strlen(client_id) + 1), *to = id;
+
+        for (; id && *client_id; client_id++)
+                if (strchr("+#/%", *client_id)) {
+                        *to++ = '%';
+                        hex_encode((const uint8_t *)client_id, 1, to);
+                        to += 2;
+                } else {
+                        *to++ = *client_id;
+                }
+        if (id)
+                *to = '\0';
+        return id;
+}
+
 int broker_new(const struct broker_settings *settings, const char *client_id,
                const struct broker_events *events, void *userdata, struct broker **ret)
 {
@@ -434,7 +457,7 @@ int broker_new(const struct broker_settings *settings, const char *client_id,
                 return -ENOMEM;
         ready = true;
         b = calloc(1, sizeof(*b));
-        if (!b || !(b->client_id = strdup(client_id)))
+        if (!b || !(b->client_id = safe_client_id(client_id)))
                 return -ENOMEM;
         b->settings = settings;
         b->events = events;
@@ -477,6 +500,11 @@ void broker_is_unique(struct broker *b)
 bool broker_is_up(const struct broker *b)
 {
         return b->state == BROKER_UP;
+}
+
+bool broker_is_refused(const struct broker *b)
+{
+        return b->is_refused;
 }
 
 const char *broker_trouble(const struct broker *b)

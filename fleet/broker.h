@@ -56,6 +56,8 @@ uint64_t broker_wait(const struct broker *broker, struct pollfd *ret);
 void broker_step(struct broker *broker, short revents, uint64_t now_usec);
 
 bool broker_is_up(const struct broker *broker);
+/* Whether the broker has refused a subscription, or what we published, of this connection. */
+bool broker_is_refused(const struct broker *broker);
 /* Why there is no connection, as it was said; "" while there is none to tell of. */
 const char *broker_trouble(const struct broker *broker);
 /* "mqtt.example:8883" */

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "fleet/collect.h"
+#include "fleet/conninfo.h"
 #include "fleet/store.h"
 #include "io/clock.h"
 #include "io/poll.h"
@@ -84,6 +85,11 @@ static int take_options(int argc, char **argv, struct command_line *line)
                 return bad_usage(argv[optind], "is not understood");
         if (line->database && !line->init)
                 return bad_usage("--database", "expected with --init alone");
+        if (line->database && !*line->database)
+                return bad_usage("--database", "expected what libpq connects with, and not nothing");
+        if (line->init + line->schema + line->check > 1)
+                return bad_usage(line->init ? "--init" : "--schema",
+                                 "expected alone, without another of --check, --init and --schema");
         return -1;
 }
 
@@ -133,6 +139,16 @@ static int init(const char *connection)
         return EXIT_DONE;
 }
 
+static int check_connection(const struct settings *settings, const char *path)
+{
+        static const struct conninfo_parser libpq = { PQconninfoParse, PQconninfoFree, PQfreemem };
+        _cleanup_(freep) char *fault = conninfo_fault(&libpq, settings->database.connection);
+
+        if (fault)
+                settings_say_fault(settings, path, "database", "connection", fault);
+        return fault ? -EINVAL : 0;
+}
+
 int main(int argc, char **argv)
 {
         struct command_line line = { .config = CONFIG_DEFAULT };
@@ -147,8 +163,10 @@ int main(int argc, char **argv)
                 return init(line.database);
         if (settings_load(line.config, SETTINGS_COLLECTOR, &settings) < 0)
                 return EX_CONFIG;
-        if (line.check) {
-                r = EXIT_DONE;
+        if (check_connection(&settings, line.config) < 0) {
+                r = EX_CONFIG;
+        } else if (line.check) {
+                r = settings_check_files(&settings, line.config) < 0 ? EX_CONFIG : EXIT_DONE;
         } else if (line.init) {
                 r = init(settings.database.connection);
         } else {

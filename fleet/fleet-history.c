@@ -8,6 +8,7 @@
 
 #include "core/history.h"
 #include "core/messages.h"
+#include "fleet/conninfo.h"
 #include "fleet/delivered.h"
 #include "fleet/fleet.h"
 #include "io/history-query.h"
@@ -21,10 +22,12 @@
 static struct {
         __typeof__(PQclear) *clear;
         __typeof__(PQconnectdbParams) *connectdbParams;
+        struct conninfo_parser conninfo;
         __typeof__(PQerrorMessage) *errorMessage;
         __typeof__(PQfinish) *finish;
         __typeof__(PQgetResult) *getResult;
         __typeof__(PQgetvalue) *getvalue;
+        __typeof__(PQntuples) *ntuples;
         __typeof__(PQresultErrorField) *resultErrorField;
         __typeof__(PQresultErrorMessage) *resultErrorMessage;
         __typeof__(PQresultStatus) *resultStatus;
@@ -41,10 +44,14 @@ static bool load_libpq(void)
         } functions[] = {
                 { "PQclear", &pq.clear },
                 { "PQconnectdbParams", &pq.connectdbParams },
+                { "PQconninfoFree", &pq.conninfo.free },
+                { "PQconninfoParse", &pq.conninfo.parse },
                 { "PQerrorMessage", &pq.errorMessage },
                 { "PQfinish", &pq.finish },
+                { "PQfreemem", &pq.conninfo.freemem },
                 { "PQgetResult", &pq.getResult },
                 { "PQgetvalue", &pq.getvalue },
+                { "PQntuples", &pq.ntuples },
                 { "PQresultErrorField", &pq.resultErrorField },
                 { "PQresultErrorMessage", &pq.resultErrorMessage },
                 { "PQresultStatus", &pq.resultStatus },
@@ -279,7 +286,30 @@ static int ask(const struct query *q, PGconn *conn, bool json, const struct tabl
         return r;
 }
 
-static int connect_and_ask(const struct query *q, const char *connection, bool json,
+/* A name that is mistyped is no station without attempts. EXIT_DONE where the store has it. */
+static int find_station(PGconn *conn, const char *station)
+{
+        PGresult *result;
+        int r = EXIT_DONE;
+
+        if (!station)
+                return EXIT_DONE;
+        if (!pq.sendQueryParams(conn, "SELECT FROM espdfu.station WHERE name = $1 OR station_id = $1 LIMIT 1",
+                                1, NULL, &station, NULL, NULL, 0))
+                return database_failed(conn, NULL);
+        while ((result = pq.getResult(conn))) {
+                if (pq.resultStatus(result) != PGRES_TUPLES_OK) {
+                        r = database_failed(conn, result);
+                } else if (pq.ntuples(result) == 0) {
+                        say_line("history: no station %s: the database has nothing of it", station);
+                        r = EXIT_FAILED;
+                }
+                pq.clear(result);
+        }
+        return r;
+}
+
+static int connect_and_ask(const struct query *q, const char *connection, const char *station, bool json,
                            const struct table_choice *choice)
 {
         static const char *const names[] = {
@@ -289,10 +319,13 @@ static int connect_and_ask(const struct query *q, const char *connection, bool j
                 "10", "-c statement_timeout=60s", connection ? connection : "", "UTF8", "espdfu-fleet", NULL
         };
         PGconn *conn = pq.connectdbParams(names, values, 1);
-        int r = conn && pq.status(conn) == CONNECTION_OK ? ask(q, conn, json, choice)
-                : conn                                   ? database_failed(conn, NULL)
-                                                         : fleet_no_memory();
+        int r;
 
+        if (!conn)
+                return fleet_no_memory();
+        r = pq.status(conn) == CONNECTION_OK ? find_station(conn, station) : database_failed(conn, NULL);
+        if (r == EXIT_DONE)
+                r = ask(q, conn, json, choice);
         pq.finish(conn);
         return r;
 }
@@ -301,7 +334,7 @@ static int list(const char *station, const struct history_query *filter, int64_t
                 const struct table_choice *choice)
 {
         _cleanup_(query_done) struct query query = { 0 };
-        _cleanup_(freep) char *why = NULL;
+        _cleanup_(freep) char *why = NULL, *fault = NULL;
         struct settings settings = { 0 };
         json_t *parameters = NULL;
         int r = history_query_parameters(filter, "--", &parameters, &why);
@@ -320,7 +353,10 @@ static int list(const char *station, const struct history_query *filter, int64_t
         r = fleet_settings(false, &settings);
         if (r != EXIT_DONE)
                 return r;
-        r = connect_and_ask(&query, settings.database.connection, json, choice);
+        fault = settings.database.connection ? conninfo_fault(&pq.conninfo, settings.database.connection)
+                                             : NULL;
+        r = fault ? fleet_bad_setting(&settings, "database", "connection", fault)
+                  : connect_and_ask(&query, settings.database.connection, station, json, choice);
         settings_done(&settings);
         return r;
 }
@@ -355,6 +391,9 @@ int verb_history(int argc, char **argv)
         }
         if (rows && !client_number("--limit", rows, 1, INT32_MAX, &limit))
                 return EXIT_USAGE;
+        r = fleet_check_station("history", station);
+        if (r != EXIT_DONE)
+                return r;
         r = table_choice_read(&choice, "history", attempt_columns_of_stations, json);
         return r == EXIT_DONE ? list(station, &filter, all ? 0 : limit, json, &choice) : r;
 }

@@ -7,6 +7,7 @@
 
 #include "fleet/fleet-table.h"
 #include "fleet/fleet.h"
+#include "fleet/topics.h"
 #include "io/say.h"
 #include "show/attempt-table.h"
 
@@ -14,6 +15,7 @@
 
 const char *const client_global_option = "--config FILE";
 static const char *config; /* --config; NULL: where it usually is */
+static char *path;         /* what was read */
 
 static const struct verb {
         const char *name, *arguments, *help;
@@ -22,8 +24,10 @@ static const struct verb {
 } verbs[] = {
         { "status", "[--station STATION] [--json] [--output COLS] [--noheadings]",
           "Show every station, or the slots of one, as the broker knows them", verb_status, fleet_columns },
-        { "watch", "[--station STATION] [--json]", "Show them as they change, until q or Ctrl-C", verb_watch,
-          NULL },
+        { "watch", "[--station STATION] [--json]",
+          "Show them as they change: on a terminal a picture, until q or Ctrl-C; else, and where TERM is "
+          "dumb, lines",
+          verb_watch, NULL },
         { "history",
           "[--station STATION] [--slot SLOT] [--mac MAC] [--image IMAGE] [--verdict VERDICT] [--since TIME] "
           "[--until TIME] [--limit N|--all] [--json] [--output COLS] [--noheadings]",
@@ -73,15 +77,15 @@ int client_help(const char *name)
 static char *usual_config(void)
 {
         const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-        char *path = NULL;
-        int n = base && *base ? asprintf(&path, "%s/espdfu/fleet.conf", base)
-                              : asprintf(&path, "%s/.config/espdfu/fleet.conf", home ? home : "");
+        char *own = NULL;
+        int n = base && *base ? asprintf(&own, "%s/espdfu/fleet.conf", base)
+                              : asprintf(&own, "%s/.config/espdfu/fleet.conf", home ? home : "");
 
         if (n < 0)
                 return NULL;
-        if (access(path, F_OK) == 0)
-                return path;
-        free(path);
+        if (access(own, F_OK) == 0)
+                return own;
+        free(own);
         return strdup(CONFIG_DEFAULT);
 }
 
@@ -91,16 +95,34 @@ int fleet_no_memory(void)
         return EXIT_FAILED;
 }
 
+int fleet_check_station(const char *verb, const char *name)
+{
+        if (!name || topic_name_is_right(name))
+                return EXIT_DONE;
+        say_line("%s: --station '%s': expected a name of 1 to %d bytes, UTF-8", verb, name, TOPIC_NAME_MAX);
+        return EXIT_USAGE;
+}
+
+int fleet_bad_setting(const struct settings *settings, const char *section, const char *key, const char *text)
+{
+        settings_say_fault(settings, path, section, key, text);
+        return EXIT_USAGE;
+}
+
 int fleet_settings(bool needs_broker, struct settings *ret)
 {
-        _cleanup_(freep) char *path = config ? strdup(config) : usual_config();
-
+        free(path);
+        path = config ? strdup(config) : usual_config();
         if (!path)
                 return fleet_no_memory();
         if (settings_load(path, SETTINGS_FLEET, ret) < 0)
                 return EXIT_USAGE;
         if (needs_broker && !ret->broker.host) {
                 say_line("%s: host is missing: expected [broker] with host = the broker's name", path);
+                settings_done(ret);
+                return EXIT_USAGE;
+        }
+        if (needs_broker && settings_check_files(ret, path) < 0) {
                 settings_done(ret);
                 return EXIT_USAGE;
         }
@@ -168,6 +190,7 @@ int main(int argc, char **argv)
         setlocale(LC_ALL, "");
         opterr = 0;
         r = run(argc, argv);
+        free(path);
         errno = 0;
         if (fflush(stdout) == EOF || ferror(stdout)) {
                 say_line("cannot write: %s", errno ? strerror(errno) : "a part was lost");

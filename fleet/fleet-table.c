@@ -3,6 +3,11 @@
 
 #include <inttypes.h>
 
+#include "core/text.h"
+#include "show/columns.h"
+
+#define NOTE_MAX 300 /* bytes */
+
 enum column {
         STATION,
         ONLINE,
@@ -90,6 +95,20 @@ static int add_header(struct libscols_line *line, const struct station_status *s
         return r;
 }
 
+/* Where no terminal cuts it, a note ends here all the same; --json has it whole. */
+static int set_note(const struct table_style *style, struct libscols_line *line, const char *note)
+{
+        _cleanup_(freep) char *text = text_to_utf8(note, NOTE_MAX), *cut = NULL;
+
+        if (!text || !*text)
+                return table_take(line, NOTE, take_ptr(text));
+        if (strlen(note) <= NOTE_MAX)
+                return table_set(style, line, NOTE, text);
+        if (asprintf(&cut, "%s%s", text, style->utf8 ? "\u2026" : "...") < 0)
+                return cut = NULL, -ENOMEM;
+        return table_set(style, line, NOTE, cut);
+}
+
 static int add_cells(const struct table_style *style, const struct view_station *station,
                      struct libscols_line *line)
 {
@@ -107,8 +126,7 @@ static int add_cells(const struct table_style *style, const struct view_station 
         if (r == 0)
                 r = table_take(line, BACKLOG, number(view_backlog(station)));
         if (r == 0)
-                r = *view_note(station) ? table_set(style, line, NOTE, view_note(station))
-                                        : table_take(line, NOTE, strdup(""));
+                r = set_note(style, line, view_note(station));
         if (r == 0 && style->colour)
                 r = scols_cell_set_color(scols_line_get_cell(line, ONLINE), online ? "green" : "red");
         return r;
@@ -124,11 +142,10 @@ static int add_station(const struct table_style *style, const struct view_statio
         sums->online += view_is_online(station);
         sums->backlog += view_backlog(station);
         /* A station of which nothing was heard yet has blanks there. */
-        if (r == 0 && station->header)
-                r = view_status(station, &status);
-        if (r == 0 && station->header)
-                return add_header(line, &status, sums);
-        return r == -EPROTO ? 0 : r;
+        if (r < 0 || !view_has_header(station))
+                return r;
+        r = view_status(station, &status);
+        return r == 0 ? add_header(line, &status, sums) : r == -EPROTO ? 0 : r;
 }
 
 static int make(const struct view *view, const struct table_style *style, struct libscols_table **ret,
@@ -169,15 +186,19 @@ static int print_header(const struct view *view, const struct sums *sums, const 
         uint64_t boards = sums->done + sums->failed;
         _cleanup_(freep) char *yield = share(sums->done, boards);
         _cleanup_(freep) char *first = share(sums->first_pass, boards);
+        _cleanup_(freep) char *text = NULL;
 
         if (!yield || !first)
                 return -ENOMEM;
-        fprintf(f,
-                "%zu stations, %zu online   running %" PRIu64 "   today %" PRIu64 " flashed, %" PRIu64
-                " failed, yield %s, first pass %s%s%" PRIu64 " records on their way\n\n",
-                view->n, sums->online, sums->running, sums->done, sums->failed,
-                *yield ? yield : table_nothing(style), *first ? first : table_nothing(style),
-                style->width > 0 && style->width < 120 ? "\n" : "   ", sums->backlog);
+        if (asprintf(&text,
+                     "%zu station%s, %zu online   running %" PRIu64 "   today %" PRIu64 " flashed, %" PRIu64
+                     " failed, yield %s, first pass %s%s%" PRIu64 " record%s on %s way\n\n",
+                     view->n, view->n == 1 ? "" : "s", sums->online, sums->running, sums->done, sums->failed,
+                     *yield ? yield : table_nothing(style), *first ? first : table_nothing(style),
+                     style->width > 0 && style->width < 120 ? "\n" : "   ", sums->backlog,
+                     sums->backlog == 1 ? "" : "s", sums->backlog == 1 ? "its" : "their") < 0)
+                return text = NULL, -ENOMEM;
+        columns_put_lines(f, text, style->width, style->utf8);
         return 0;
 }
 

@@ -110,18 +110,23 @@ int listener_turn(struct listener *l, int fd, uint64_t deadline_usec, const sigs
         return r == -EINTR ? r : 0;
 }
 
+uint64_t listener_told_usec(const struct listener *l)
+{
+        return l->subscribed < filters(l) ? USEC_INFINITY : l->retained_usec + QUIET_USEC;
+}
+
 int listener_hear_all(struct listener *l)
 {
         uint64_t end = monotonic_usec() + ALL_MAX;
 
         for (;;) {
-                uint64_t quiet = l->subscribed < filters(l) ? end : l->retained_usec + QUIET_USEC;
+                uint64_t told = listener_told_usec(l);
 
-                if (l->subscribed >= filters(l) && monotonic_usec() >= quiet)
-                        return 0;
+                if (monotonic_usec() >= told)
+                        return broker_is_refused(l->broker) ? -EIO : 0;
                 if (monotonic_usec() >= end)
                         return -ETIMEDOUT;
-                (void)listener_turn(l, -1, MIN(quiet, end), NULL);
+                (void)listener_turn(l, -1, MIN(told, end), NULL);
                 if (!broker_is_up(l->broker) && *broker_trouble(l->broker))
                         return -EIO;
         }

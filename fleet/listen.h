@@ -25,7 +25,9 @@ struct listener {
 int listener_open(struct listener *listener, const struct broker_settings *settings, const char *station);
 void listener_close(struct listener *listener);
 
-/* Until the broker has told all that it keeps: 0; -ETIMEDOUT; -EIO: there is no connection, and it was said why. */
+/* When the broker has told all that it keeps, if nothing else comes until then; USEC_INFINITY: it has not answered yet. */
+uint64_t listener_told_usec(const struct listener *listener);
+/* Until the broker has told all that it keeps: 0; -ETIMEDOUT; -EIO: there is no connection, or it refuses, and it was said why. */
 int listener_hear_all(struct listener *listener);
 /* Waits until deadline_usec at most, for the broker and for fd (-1: none), open for the signals of mask. 0; -EINTR. */
 int listener_turn(struct listener *listener, int fd, uint64_t deadline_usec, const sigset_t *mask);

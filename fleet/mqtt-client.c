@@ -3,8 +3,8 @@
 
 #include <mqtt_protocol.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
+#include "fleet/secret.h"
 #include "io/file.h"
 
 #define PASSWORD_MAX 1024
@@ -18,6 +18,7 @@ static void destroyp(struct mosquitto **client)
 static int refuse_password(const struct broker_settings *settings, struct tls_refusal *refusal,
                            const char *why, int r)
 {
+        refusal->key = "password-file";
         snprintf(refusal->text, sizeof(refusal->text), "password-file = %s: %s", settings->password_file,
                  why);
         return r;
@@ -27,18 +28,29 @@ static int refuse_password(const struct broker_settings *settings, struct tls_re
 static int read_password(const struct broker_settings *settings, struct tls_refusal *refusal, char **ret)
 {
         _cleanup_(freep) uint8_t *text = NULL;
-        struct stat st;
         size_t len = 0;
         int r = file_read(settings->password_file, PASSWORD_MAX, &text, &len);
 
         if (r < 0)
                 return refuse_password(settings, refusal, strerror(-r), r);
-        if (stat(settings->password_file, &st) == 0 && (st.st_mode & S_IROTH) != 0)
-                return refuse_password(settings, refusal, "everybody may read it: expected chmod o-r",
-                                       -EINVAL);
+        if (secret_is_open(settings->password_file))
+                return refuse_password(settings, refusal, SECRET_IS_OPEN, -EINVAL);
         text[strcspn((char *)text, "\r\n")] = '\0';
+        if (!*text)
+                return refuse_password(settings, refusal,
+                                       "it is empty: expected the password in its first line", -EINVAL);
         *ret = (char *)take_ptr(text);
         return 0;
+}
+
+int mqtt_check_password(const struct broker_settings *settings, struct tls_refusal *refusal)
+{
+        _cleanup_(freep) char *password = NULL;
+        int r = settings->user ? read_password(settings, refusal, &password) : 0;
+
+        if (password)
+                explicit_bzero(password, strlen(password));
+        return r;
 }
 
 static int set_user(struct mosquitto *client, const struct broker_settings *settings,

@@ -13,6 +13,9 @@ struct mqtt_will {
         size_t size;
 };
 
+/* Looks at the file alone. 0, or as below. */
+int mqtt_check_password(const struct broker_settings *settings, struct tls_refusal *refusal);
+
 /* 0 with *ret, for mosquitto_destroy(); -EINVAL, -ENOMEM or what the system says, with why in refusal where there is more to say.
  * refusal outlives the client. userdata: of its callbacks. */
 int mqtt_client_new(const struct broker_settings *settings, const char *client_id,

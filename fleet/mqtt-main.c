@@ -32,6 +32,12 @@ static void print_help(void)
              "  --help, --version");
 }
 
+static int bad_usage(const char *option, const char *what)
+{
+        say_line("%s: %s: see espdfu-mqtt --help", option, what);
+        return EXIT_USAGE;
+}
+
 /* Negative: go on; else an exit status. */
 static int take_options(int argc, char **argv, struct options *ret)
 {
@@ -42,7 +48,8 @@ static int take_options(int argc, char **argv, struct options *ret)
         };
         int c;
 
-        while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0) {
+        opterr = 0;
+        while ((c = getopt_long(argc, argv, ":h", table, NULL)) >= 0) {
                 switch (c) {
                 case 'k':
                         ret->check = true;
@@ -57,17 +64,15 @@ static int take_options(int argc, char **argv, struct options *ret)
                         print_help();
                         return EXIT_DONE;
                 case 'v':
-                        puts("espdfu-mqtt " PACKAGE_VERSION);
+                        puts(PACKAGE_STRING);
                         return EXIT_DONE;
+                case ':':
+                        return bad_usage(argv[optind - 1], "expected a value after it");
                 default:
-                        return EXIT_USAGE;
+                        return bad_usage(argv[optind - 1], "is not understood");
                 }
         }
-        if (optind < argc) {
-                say_line("unexpected argument \"%s\"; see --help", argv[optind]);
-                return EXIT_USAGE;
-        }
-        return -1;
+        return optind < argc ? bad_usage(argv[optind], "is not understood") : -1;
 }
 
 int main(int argc, char **argv)
@@ -83,7 +88,7 @@ int main(int argc, char **argv)
         if (settings_load(options.config, SETTINGS_BRIDGE, &settings) < 0)
                 return EX_CONFIG;
         if (options.check)
-                return EXIT_DONE;
+                return settings_check_files(&settings, options.config) < 0 ? EX_CONFIG : EXIT_DONE;
         r = bridge_new(&settings, options.state, &bridge);
         if (r == 0)
                 r = bridge_run(bridge);

@@ -88,8 +88,8 @@ static const struct setting table[] = {
         PATH("broker", "password-file", broker.password_file),
         NUMBER("broker", "keep-alive", broker.keep_alive_sec, 5, 3600),
         NUMBER("broker", "retry-max", broker.retry_max_sec, 1, 3600),
-        { "station", "name", parse_level, FIELD(station.name), 0, TOPIC_NAME_MAX,
-          "a name of at most 64 bytes, without / + #" },
+        { "station", "name", parse_text, FIELD(station.name), 0, TOPIC_NAME_MAX,
+          "a name of 1 to 64 bytes, UTF-8 without control characters" },
         PATH("station", "socket", station.socket),
         { "station", "consumer", parse_consumer, FIELD(station.consumer), 0, CONSUMER_NAME_MAX,
           "a name: letters, digits and . _ + : @ -" },
@@ -100,8 +100,10 @@ static const struct setting table[] = {
         NUMBER("database", "batch", database.batch, 1, 10000),
         NUMBER("database", "batch-wait", database.batch_wait_msec, 1, 10000),
         { "collector", "group", parse_level, FIELD(collector.group), 0, TOPIC_NAME_MAX,
-          "a name of at most 64 bytes, without / + #" },
+          "a name of 1 to 64 bytes, without / + #" },
 };
+
+_Static_assert(ARRAY_SIZE(table) <= SETTINGS_KEYS_MAX, "a line for each key");
 
 static const struct {
         const char *name;
@@ -117,8 +119,7 @@ struct reading {
         enum settings_reader reader;
         settings_fault_t fault;
         void *userdata;
-        const char *section;              /* static; NULL: none yet, or one that was refused */
-        unsigned seen[ARRAY_SIZE(table)]; /* in which line; 0: not yet */
+        const char *section; /* static; NULL: none yet, or one that was refused */
         int r;
         struct settings *settings;
 };
@@ -155,11 +156,12 @@ static void take_value(struct reading *reading, unsigned line, size_t i, const c
         const struct setting *setting = &table[i];
         int r;
 
-        if (reading->seen[i]) {
-                fault(reading, line, "%s: is there already, in line %u", setting->name, reading->seen[i]);
+        if (reading->settings->lines[i]) {
+                fault(reading, line, "%s: is there already, in line %u", setting->name,
+                      reading->settings->lines[i]);
                 return;
         }
-        reading->seen[i] = line;
+        reading->settings->lines[i] = line;
         r = setting->parse(setting, value, (char *)reading->settings + setting->offset);
         if (r == -ENOMEM)
                 reading->r = r;
@@ -251,6 +253,20 @@ static void say_fault(void *userdata, unsigned line, const char *text)
                 say_line("%s:%u: %s", path, line, text);
         else
                 say_line("%s: %s", path, text);
+}
+
+unsigned settings_line(const struct settings *settings, const char *section, const char *key)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+                if (streq(table[i].section, section) && streq(table[i].name, key))
+                        return settings->lines[i];
+        return 0;
+}
+
+void settings_say_fault(const struct settings *settings, const char *path, const char *section,
+                        const char *key, const char *text)
+{
+        say_fault((char *)(uintptr_t)path, settings_line(settings, section, key), text);
 }
 
 int settings_load(const char *path, enum settings_reader reader, struct settings *ret)

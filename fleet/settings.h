@@ -20,6 +20,8 @@ struct broker_settings {
         unsigned retry_max_sec; /* the longest wait before it is tried again; 0: it is not */
 };
 
+#define SETTINGS_KEYS_MAX 32
+
 struct settings {
         struct broker_settings broker;
         struct {
@@ -37,8 +39,12 @@ struct settings {
         struct {
                 char *group; /* of the shared subscription */
         } collector;
+        unsigned lines[SETTINGS_KEYS_MAX]; /* of settings_line() */
 };
 void settings_done(struct settings *settings);
+
+/* In which line of its file a key of a section is; 0: nowhere. */
+unsigned settings_line(const struct settings *settings, const char *section, const char *key);
 
 /* Which program reads it; a bit each. */
 enum settings_reader {
@@ -55,3 +61,9 @@ int settings_parse(const char *text, size_t len, enum settings_reader reader, se
                    void *userdata, struct settings *ret);
 /* The same of a file. What is wrong with it is said, "FILE:LINE: …", a line for each. A negative errno then. */
 int settings_load(const char *path, enum settings_reader reader, struct settings *ret);
+/* Whether the files that it names for the broker are there and can be used now: certificates, key, password. What is wrong with
+ * them is said as above. 0 or -EINVAL. */
+int settings_check_files(const struct settings *settings, const char *path);
+/* Says one more fault, of a key of this configuration; the text is "KEY = …: why". */
+void settings_say_fault(const struct settings *settings, const char *path, const char *section,
+                        const char *key, const char *text);

@@ -10,10 +10,15 @@
 
 #include "fleet/settings.h"
 
-/* Why a certificate was refused; must outlive the context. */
+/* Why a certificate was refused, or a file of ours; must outlive the context. */
 struct tls_refusal {
-        char text[256]; /* "": none was */
+        char text[512];  /* "": none was */
+        const char *key; /* of a file: which key of the configuration names it; static */
+        const struct broker_settings *settings;
 };
 
+/* These two look at the files alone: whom we trust, and what we show. 0, -EINVAL, -ENOMEM. */
+int tls_check_trust(const struct broker_settings *settings, struct tls_refusal *refusal);
+int tls_check_own(const struct broker_settings *settings, struct tls_refusal *refusal);
 /* 0 with *ret, to be released by SSL_CTX_free(); -EINVAL with why in refusal: the file, and what is wrong with it. */
 int tls_context_new(const struct broker_settings *settings, struct tls_refusal *refusal, SSL_CTX **ret);

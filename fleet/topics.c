@@ -59,6 +59,13 @@ static bool is_utf8(const char *text, size_t len)
         return true;
 }
 
+bool topic_name_is_right(const char *name)
+{
+        size_t len = strlen(name);
+
+        return len > 0 && len <= TOPIC_NAME_MAX && is_utf8(name, len);
+}
+
 static bool decode_level(char ret[static TOPIC_NAME_MAX + 1], const char *level, size_t len)
 {
         size_t n = 0;

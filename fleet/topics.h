@@ -34,6 +34,8 @@ struct topic {
         char slot[TOPIC_NAME_MAX + 1]; /* of TOPIC_SLOT; else "" */
 };
 
+/* Whether a station or a slot can be called so: 1 to TOPIC_NAME_MAX bytes, UTF-8. */
+bool topic_name_is_right(const char *name);
 /* slot: of TOPIC_SLOT alone. 0, or -ENAMETOOLONG where a name is empty or longer than TOPIC_NAME_MAX. */
 int topic_print(char ret[static TOPIC_SIZE], enum topic_kind kind, const char *station, const char *slot);
 /* 0 with *ret; TOPIC_FOREIGN; TOPIC_OTHER_VERSION. */

@@ -10,6 +10,7 @@ static void forget(struct view_station *station)
         json_decref(station->online);
         json_decref(station->header);
         json_decref(station->slots);
+        json_decref(station->faults);
 }
 
 void view_done(struct view *view)
@@ -81,8 +82,9 @@ static struct view_station *find_or_add(struct view *view, const char *name)
         }
         station = &view->stations[at];
         memmove(station + 1, station, (view->n - at) * sizeof(*station));
-        *station = (struct view_station){ .slots = json_object() };
-        if (!station->slots) {
+        *station = (struct view_station){ .slots = json_object(), .faults = json_object() };
+        if (!station->slots || !station->faults) {
+                forget(station);
                 memmove(station, station + 1, (view->n - at) * sizeof(*station));
                 return NULL;
         }
@@ -96,7 +98,8 @@ static void drop_empty(struct view *view, struct view_station *station)
 {
         size_t at = (size_t)(station - view->stations);
 
-        if (station->online || station->header || json_object_size(station->slots) > 0)
+        if (station->online || station->header || json_object_size(station->slots) > 0 ||
+            json_object_size(station->faults) > 0)
                 return;
         forget(station);
         memmove(station, station + 1, (view->n - at - 1) * sizeof(*station));
@@ -120,7 +123,7 @@ static int take_slot(struct view_station *station, const char *slot, json_t *val
         return json_object_set(station->slots, slot, value) == 0 ? 1 : -ENOMEM;
 }
 
-/* value NULL: it is no more. */
+/* value NULL: it is no more, or it is no JSON object. */
 static int take_value(struct view_station *station, const struct topic *topic, json_t *value)
 {
         switch (topic->kind) {
@@ -140,6 +143,57 @@ static int take_value(struct view_station *station, const struct topic *topic, j
         return 0;
 }
 
+/* The field of a message that is not understood; NULL: it is. "": it is no object. */
+static const char *fault_of(enum topic_kind kind, const json_t *value)
+{
+        switch (kind) {
+        case TOPIC_ONLINE:
+                return !json_is_object(value)                               ? ""
+                       : !json_is_boolean(json_object_get(value, "online")) ? "online"
+                                                                            : NULL;
+        case TOPIC_STATION:
+                return station_fault(value);
+        case TOPIC_SLOT:
+                return slot_fault(value);
+        case TOPIC_JOB:
+        case TOPIC_DELIVERED:
+        case TOPIC_KIND_MAX_:
+                return NULL;
+        }
+        return NULL;
+}
+
+/* fault NULL: there is none any more. Whether it is another than before, or -ENOMEM. */
+static int set_fault(struct view_station *station, const struct topic *topic, const char *fault)
+{
+        char name[TOPIC_SIZE];
+
+        if (topic_print(name, topic->kind, topic->station, topic->slot) < 0)
+                return 0;
+        if (!fault)
+                return json_object_del(station->faults, name) == 0;
+        if (json_object_size(station->faults) > VIEW_SLOTS_MAX && !json_object_get(station->faults, name))
+                return 0;
+        return json_object_set_new(station->faults, name,
+                                   *fault ? json_sprintf("%s: %s is not understood: expected what "
+                                                         "espdfu-mqtt publishes",
+                                                         name, fault)
+                                          : json_sprintf("%s is not understood: expected a JSON object of at "
+                                                         "most %u KiB",
+                                                         name, (unsigned)(VIEW_PAYLOAD_MAX / KIB))) == 0
+                       ? 1
+                       : -ENOMEM;
+}
+
+/* value NULL: there is none, or it is no JSON object. */
+static int take_message(struct view_station *station, const struct topic *topic, json_t *value, bool is_empty)
+{
+        int changed = take_value(station, topic, value),
+            fault = set_fault(station, topic, is_empty ? NULL : fault_of(topic->kind, value));
+
+        return changed < 0 ? changed : fault < 0 ? fault : changed | fault;
+}
+
 int view_take(struct view *view, const struct topic *topic, const void *payload, size_t size,
               struct view_station **ret)
 {
@@ -147,16 +201,15 @@ int view_take(struct view *view, const struct topic *topic, const void *payload,
         struct view_station *station = NULL;
         int r = 0;
 
-        if (topic->kind == TOPIC_JOB || topic->kind == TOPIC_DELIVERED ||
-            (size > 0 && !json_is_object(value))) {
+        if (topic->kind == TOPIC_JOB || topic->kind == TOPIC_DELIVERED) {
                 json_decref(value);
                 return 0;
         }
-        station = value ? find_or_add(view, topic->station) : view_find(view, topic->station);
+        station = size > 0 ? find_or_add(view, topic->station) : view_find(view, topic->station);
         if (station)
-                r = take_value(station, topic, value);
+                r = take_message(station, topic, json_is_object(value) ? value : NULL, size == 0);
         json_decref(value);
-        if (station && !value)
+        if (station)
                 drop_empty(view, station);
         if (ret)
                 *ret = view_find(view, topic->station);
@@ -190,6 +243,11 @@ uint64_t view_seen_usec(const struct view_station *station)
                    number_of(station->online, "since_realtime_usec"));
 }
 
+bool view_has_header(const struct view_station *station)
+{
+        return station->header && !station_fault(station->header);
+}
+
 uint64_t view_backlog(const struct view_station *station)
 {
         return number_of(station->header, "backlog");
@@ -200,12 +258,35 @@ uint64_t view_slots(const struct view_station *station)
         return number_of(station->header, "slots");
 }
 
+const char *view_fault(const struct view_station *station, const struct topic *topic)
+{
+        char name[TOPIC_SIZE];
+
+        return topic_print(name, topic->kind, topic->station, topic->slot) < 0
+                       ? NULL
+                       : json_string_value(json_object_get(station->faults, name));
+}
+
+static const char *first_fault(const struct view_station *station)
+{
+        const char *name;
+        json_t *fault;
+
+        json_object_foreach(station->faults, name, fault) return json_string_value(fault);
+        return NULL;
+}
+
 const char *view_note(const struct view_station *station)
 {
         static const char *const names[] = { "ledger_trouble", "held", "config_error", "lagging" };
+        const char *fault = first_fault(station);
 
+        if (!view_is_online(station) && *text_of(station->online, "message"))
+                return text_of(station->online, "message");
+        if (fault)
+                return fault;
         if (!view_is_online(station))
-                return station->online ? text_of(station->online, "message") : "its bridge was not heard";
+                return station->online ? "" : "its bridge was not heard";
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 if (*text_of(station->header, names[i]))
                         return text_of(station->header, names[i]);
@@ -217,20 +298,40 @@ static int by_name(const void *a, const void *b)
         return compare(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The slots in order; a new array. */
-static json_t *slots_in_order(const struct view_station *station)
+static bool slot_is_understood(const struct view_station *station, const char *slot)
+{
+        struct topic topic = { .kind = TOPIC_SLOT };
+
+        snprintf(topic.station, sizeof(topic.station), "%s", station->name);
+        snprintf(topic.slot, sizeof(topic.slot), "%s", slot);
+        return !view_fault(station, &topic);
+}
+
+const char **view_slot_names(const struct view_station *station)
 {
         size_t n = 0;
         const char **names = calloc(json_object_size(station->slots) + 1, sizeof(*names));
-        json_t *array = names ? json_array() : NULL;
         const char *name;
         json_t *slot;
 
-        if (array) {
-                json_object_foreach(station->slots, name, slot) names[n++] = name;
-                qsort(names, n, sizeof(*names), by_name);
+        if (!names)
+                return NULL;
+        json_object_foreach(station->slots, name, slot)
+        {
+                if (slot_is_understood(station, name))
+                        names[n++] = name;
         }
-        for (size_t i = 0; array && i < n; i++)
+        qsort(names, n, sizeof(*names), by_name);
+        return names;
+}
+
+/* Those slots that are understood, in order; a new array. */
+static json_t *slots_in_order(const struct view_station *station)
+{
+        const char **names = view_slot_names(station);
+        json_t *array = names ? json_array() : NULL;
+
+        for (size_t i = 0; array && names[i]; i++)
                 if (json_array_append(array, json_object_get(station->slots, names[i])) < 0) {
                         json_decref(array);
                         array = NULL;
@@ -242,8 +343,9 @@ static json_t *slots_in_order(const struct view_station *station)
 int view_status(const struct view_station *station, struct station_status *ret)
 {
         _cleanup_(status_update_done) struct status_update update = { 0 };
-        json_t *header = station->header ? json_incref(station->header)
-                                         : json_pack("{s:s, s:s}", "name", station->name, "version", "");
+        json_t *header = view_has_header(station)
+                                 ? json_incref(station->header)
+                                 : json_pack("{s:s, s:s}", "name", station->name, "version", "");
         json_t *whole = json_pack("{s:o, s:o, s:b}", "station", header, "slots", slots_in_order(station),
                                   "whole", true);
         int r = whole ? status_update_from_json(whole, &update) : -ENOMEM;

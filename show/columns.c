@@ -44,16 +44,41 @@ static size_t next_character(const char *text, bool utf8, size_t *ret_columns)
         return n;
 }
 
-void columns_put(FILE *f, const char *text, size_t width, bool utf8)
+/* Up to width columns, or end. How many there were. */
+static size_t put_up_to(FILE *f, const char *text, const char *end, size_t width, bool utf8)
 {
         size_t used = 0, columns, n;
 
-        for (; (n = next_character(text, utf8, &columns)) > 0 && used + columns <= width; text += n) {
+        for (; text < end && (n = next_character(text, utf8, &columns)) > 0 && used + columns <= width;
+             text += n) {
                 if (!utf8 && ((unsigned char)*text & 0x80))
                         fputc('?', f);
                 else
                         fwrite(text, 1, n, f);
                 used += columns;
         }
+        return used;
+}
+
+void columns_put(FILE *f, const char *text, size_t width, bool utf8)
+{
+        size_t used = put_up_to(f, text, text + strlen(text), width, utf8);
+
         fprintf(f, "%*s", (int)(width - used), "");
+}
+
+void columns_put_lines(FILE *f, const char *text, size_t width, bool utf8)
+{
+        if (width == 0) {
+                fputs(text, f);
+                return;
+        }
+        while (*text) {
+                size_t length = strcspn(text, "\n");
+
+                put_up_to(f, text, text + length, width, utf8);
+                text += length;
+                if (*text == '\n')
+                        fputc(*text++, f);
+        }
 }

@@ -13,3 +13,5 @@ size_t columns_of(const char *text);
 /* Writes as much of text as there is room for, filled up with blanks to exactly width columns. text has been escaped
  * (text_escape()); where utf8 is false, each character that is not ASCII becomes a "?". */
 void columns_put(FILE *f, const char *text, size_t width, bool utf8);
+/* Writes lines that have been escaped one by one, each cut to width columns, and not filled up; width 0: as they are. */
+void columns_put_lines(FILE *f, const char *text, size_t width, bool utf8);

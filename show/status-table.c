@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/text.h"
+#include "show/columns.h"
 
 #define BAR_CELLS    15
 #define HEADER_WIDTH 110 /* columns: narrower terminals get it in two lines */
@@ -23,7 +24,7 @@ const char *const status_columns[] = { "slot",     "port", "chip", "mac", "polic
 /* What a terminal that is too narrow does without, the first first. LAST is cut to what is left. */
 static const size_t dispensable[] = { MAC, POLICY, RATE, PORT, LEFT, CHIP, TRY };
 static const size_t usual_widths[N_COLUMNS] = {
-        [PHASE] = 11, [PROGRESS] = BAR_CELLS + 5, [RATE] = 8, [LEFT] = 5, [TRY] = 3, [LAST] = 8,
+        [PHASE] = 11, [PROGRESS] = BAR_CELLS + 6, [RATE] = 8, [LEFT] = 5, [TRY] = 3, [LAST] = 8,
 };
 
 /* The phase's word is there as well: colour never says anything alone. */
@@ -72,7 +73,7 @@ char *status_bar(const struct table_style *style, uint64_t done, uint64_t total)
                 used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", eighths[parts % 8]);
                 cells++;
         }
-        snprintf(text + used, sizeof(text) - used, "%*s%3u %%", (int)(BAR_CELLS - cells), "",
+        snprintf(text + used, sizeof(text) - used, "%*s %3u %%", (int)(BAR_CELLS - cells), "",
                  (unsigned)(share * 100));
         return strdup(text);
 }
@@ -175,30 +176,41 @@ static int add_slot(const struct table_style *style, const struct slot_status *s
         return add_job(style, slot, line);
 }
 
+/* "   up 4 d 2 h", "" where nobody said since when: a new text. */
+static char *uptime_text(const struct station_status *station)
+{
+        _cleanup_(freep) char *span = format_span(station->uptime_usec);
+        char *text;
+
+        if (station->uptime_usec == 0)
+                return strdup("");
+        return span && asprintf(&text, "   up %s", span) >= 0 ? text : NULL;
+}
+
 static int print_header(const struct station_status *station, const struct table_style *style, FILE *f)
 {
         uint64_t boards = station->flashed_today + station->failed_today;
         bool is_narrow = style->width > 0 && style->width < HEADER_WIDTH, is_long;
-        _cleanup_(freep) char *uptime = format_span(station->uptime_usec);
+        _cleanup_(freep) char *uptime = uptime_text(station);
         _cleanup_(freep) char *name = text_escape(station->name);
         _cleanup_(freep) char *held = text_escape(station->held ? station->held : "");
+        _cleanup_(freep) char *text = NULL;
+        char first[16];
 
         if (!uptime || !name || !held)
                 return -ENOMEM;
         is_long = style->width > 0 && style->width < HEADER_WIDTH + strlen(held);
-        fprintf(f, "%s   up %s   today %" PRIu64 " flashed, first pass ", name, uptime,
-                station->flashed_today);
-        if (boards > 0)
-                fprintf(f, "%.1f %%", 100.0 * (double)station->first_pass_today / (double)boards);
-        else
-                fputs(table_nothing(style), f);
-        fprintf(f, ", %" PRIu64 " boards/h%srunning %u, waiting %u, failed %u%s%s\n\n",
-                station->flashed_last_hour, is_narrow ? "\n" : "   ", station->running, station->waiting,
-                station->failed,
-                !*held    ? ""
-                : is_long ? "\n"
-                          : "   ",
-                held);
+        snprintf(first, sizeof(first), "%.1f %%",
+                 boards > 0 ? 100.0 * (double)station->first_pass_today / (double)boards : 0);
+        if (asprintf(&text,
+                     "%s%s   today %" PRIu64 " flashed, first pass %s, %" PRIu64
+                     " boards/h%srunning %u, waiting %u, failed %u",
+                     name, uptime, station->flashed_today, boards > 0 ? first : table_nothing(style),
+                     station->flashed_last_hour, is_narrow ? "\n" : "   ", station->running, station->waiting,
+                     station->failed) < 0)
+                return text = NULL, -ENOMEM;
+        columns_put_lines(f, text, style->width, style->utf8);
+        fprintf(f, "%s%s\n\n", !*held ? "" : is_long ? "\n" : "   ", held); /* why: that is never cut */
         return 0;
 }
 

@@ -59,12 +59,12 @@ static void test_the_station_of_the_manual(void **state)
         expect_table(&screen,
                      "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1\n"
                      "\n"
-                     "SLOT  PORT   CHIP  MAC                POLICY  IMAGE        PHASE        PROGRESS              RATE     LEFT   TRY  LAST\n"
-                     "A1    1-4.1  S2    –                  gizmo   gizmo 1.4.2  downloading  ███████▊        52 %  61 kB/s  2.1 s  1/3  ok 09:41\n"
-                     "A2    1-4.2  S3    7c:df:a1:0b:00:12  probe   probe 2.0.0  verifying    ███████████████100 %           0.4 s  1/3  ok 09:41\n"
-                     "A3    1-4.3  –     –                  –       –            empty                                                   ok 09:40\n"
-                     "A4    1-4.4  S2    –                  gizmo   gizmo 1.4.2  failed       █▋              11 %                  3/3  failed 09:40: board left at 24 kB\n"
-                     "A5    1-4.5  P4    7c:df:a1:0b:00:40  –       –            no policy                                               –\n");
+                     "SLOT  PORT   CHIP  MAC                POLICY  IMAGE        PHASE        PROGRESS               RATE     LEFT   TRY  LAST\n"
+                     "A1    1-4.1  S2    –                  gizmo   gizmo 1.4.2  downloading  ███████▊         52 %  61 kB/s  2.1 s  1/3  ok 09:41\n"
+                     "A2    1-4.2  S3    7c:df:a1:0b:00:12  probe   probe 2.0.0  verifying    ███████████████ 100 %           0.4 s  1/3  ok 09:41\n"
+                     "A3    1-4.3  –     –                  –       –            empty                                                    ok 09:40\n"
+                     "A4    1-4.4  S2    –                  gizmo   gizmo 1.4.2  failed       █▋               11 %                  3/3  failed 09:40: board left at 24 kB\n"
+                     "A5    1-4.5  P4    7c:df:a1:0b:00:40  –       –            no policy                                                –\n");
         /* clang-format on */
 }
 
@@ -77,10 +77,10 @@ static void test_a_locale_without_utf8_has_the_same_facts(void **state)
         expect_table(&ascii,
                      "line3-a   up 4 d 2 h   today 1284 flashed, first pass 98.9 %, 96 boards/h   running 2, waiting 0, failed 1\n"
                      "\n"
-                     "SLOT  PORT   CHIP  MAC                POLICY  IMAGE        PHASE        PROGRESS              RATE     LEFT   TRY  LAST\n"
-                     "A1    1-4.1  S2    -                  gizmo   gizmo 1.4.2  downloading  #######         52 %  61 kB/s  2.1 s  1/3  ok 09:41\n"
-                     "A2    1-4.2  S3    7c:df:a1:0b:00:12  probe   probe 2.0.0  verifying    ###############100 %           0.4 s  1/3  ok 09:41\n"
-                     "A3    1-4.3  -     -                  -       -            empty                                                   ok 09:40\n");
+                     "SLOT  PORT   CHIP  MAC                POLICY  IMAGE        PHASE        PROGRESS               RATE     LEFT   TRY  LAST\n"
+                     "A1    1-4.1  S2    -                  gizmo   gizmo 1.4.2  downloading  #######          52 %  61 kB/s  2.1 s  1/3  ok 09:41\n"
+                     "A2    1-4.2  S3    7c:df:a1:0b:00:12  probe   probe 2.0.0  verifying    ############### 100 %           0.4 s  1/3  ok 09:41\n"
+                     "A3    1-4.3  -     -                  -       -            empty                                                    ok 09:40\n");
         /* clang-format on */
 }
 
@@ -225,12 +225,12 @@ static void test_the_bar(void **state)
 {
         (void)state;
         expect_bar(&screen, 0, 0, "");
-        expect_bar(&screen, 0, 10, "                 0 %");
-        expect_bar(&screen, 1, 2, "\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u258c        50 %");
-        expect_bar(&ascii, 1, 2, "#######         50 %");
-        expect_bar(&ascii, 999, 1000, "##############  99 %");
-        expect_bar(&ascii, 3, 2, "###############100 %");
-        expect_bar(&ascii, UINT64_MAX, UINT64_MAX, "###############100 %");
+        expect_bar(&screen, 0, 10, "                  0 %");
+        expect_bar(&screen, 1, 2, "\u2588\u2588\u2588\u2588\u2588\u2588\u2588\u258c         50 %");
+        expect_bar(&ascii, 1, 2, "#######          50 %");
+        expect_bar(&ascii, 999, 1000, "##############   99 %");
+        expect_bar(&ascii, 3, 2, "############### 100 %");
+        expect_bar(&ascii, UINT64_MAX, UINT64_MAX, "############### 100 %");
 }
 
 static void expect_last(const struct slot_status *slot, const char *expected)

@@ -176,6 +176,21 @@ static void test_who_leaves_has_said_it_all_and_leaves_no_will(void **state)
         stop_broker();
 }
 
+static void test_a_client_whose_name_has_wildcards_may_do_what_others_may(void **state)
+{
+        struct client c = { .settings = settings_of("line3") };
+
+        (void)state;
+        start_broker(false);
+        assert_int_equal(broker_new(&c.settings, "espdfu-mqtt-a+b#c/d", &events, &c, &c.broker), 0);
+        turn_until(c.broker, c.ups == 1);
+        assert_int_equal(broker_publish(c.broker, TOPIC, "x", 1, 1, false, NULL), 0);
+        turn_until(c.broker, c.acknowledged + c.refused == 1);
+        assert_int_equal(c.refused, 0);
+        broker_free(c.broker);
+        stop_broker();
+}
+
 /* ---- one line each ---- */
 
 /* The client cannot come in, and says this in one line, however often it tries. */
@@ -227,12 +242,33 @@ static void test_each_reason_not_to_come_in_is_one_line(void **state)
 
         start_refused(&c);
         c.settings.ca_file = (char *)(uintptr_t)write_file("nonsense.crt", "no certificate\n");
-        expect_refusal(&c, "ca-file = ");
+        expect_refusal(&c, "nonsense.crt: expected certificates in PEM");
+
+        start_refused(&c);
+        c.settings.password_file = (char *)(uintptr_t)write_file("empty.password", "\n");
+        expect_refusal(&c, "empty.password: it is empty: expected the password in its first line");
+
+        start_refused(&c);
+        c.settings.certificate = (char *)(uintptr_t)bed_file("client.key");
+        c.settings.key = (char *)(uintptr_t)bed_file("client.key");
+        expect_refusal(&c, "client.key: expected a certificate in PEM");
+
+        start_refused(&c);
+        c.settings.certificate = (char *)(uintptr_t)bed_file("client.crt");
+        c.settings.key = (char *)(uintptr_t)bed_file("client.crt");
+        expect_refusal(&c, "client.crt: expected a key in PEM, without a password");
+
+        start_refused(&c);
+        c.settings.certificate = (char *)(uintptr_t)bed_file("client.crt");
+        c.settings.key = (char *)(uintptr_t)bed_file("client.key");
+        assert_int_equal(chmod(c.settings.key, 0644), 0);
+        expect_refusal(&c, "client.key: everybody may read it: expected chmod o-r");
+        assert_int_equal(chmod(c.settings.key, 0600), 0);
 
         start_refused(&c);
         c.settings.certificate = (char *)(uintptr_t)bed_file("client.crt");
         c.settings.key = (char *)(uintptr_t)bed_file("broker.key");
-        expect_refusal(&c, "key values mismatch");
+        expect_refusal(&c, "client.crt: expected two that belong together");
 
         start_refused(&c);
         c.settings.port = bed.tls_less; /* speaks MQTT where TLS is expected */
@@ -259,13 +295,14 @@ static void test_a_certificate_of_another_host_or_one_that_is_over_is_refused(vo
         bed.certificate = "elsewhere";
         start_broker(false);
         start_refused(&c);
-        expect_refusal(&c, "(/CN=elsewhere) is refused: hostname mismatch");
+        expect_refusal(&c,
+                       "(/CN=elsewhere) is refused: hostname mismatch: expected one for host = localhost");
         stop_broker();
 
         bed.certificate = "over";
         start_broker(false);
         start_refused(&c);
-        expect_refusal(&c, "(/CN=over) is refused: certificate has expired");
+        expect_refusal(&c, "(/CN=over) is refused: certificate has expired, on 20");
         stop_broker();
         bed.certificate = NULL;
 }
@@ -284,7 +321,7 @@ static void test_a_broker_that_wants_a_certificate_is_told_ours(void **state)
                 turn(c.broker);
         assert_non_null(strstr(broker_trouble(c.broker), "certificate required"));
         assert_true(lines_with("said", "tried again") <= 2);
-        assert_int_equal(lines_with("said", "certificate required"), 1);
+        assert_int_equal(lines_with("said", "certificate required: expected certificate and key"), 1);
         broker_free(c.broker);
 
         client_start(&c, "line3");
@@ -321,6 +358,7 @@ int main(void)
                 cmocka_unit_test(test_a_silent_broker_is_given_up),
                 cmocka_unit_test(test_the_will_says_that_a_killed_client_is_gone),
                 cmocka_unit_test(test_who_leaves_has_said_it_all_and_leaves_no_will),
+                cmocka_unit_test(test_a_client_whose_name_has_wildcards_may_do_what_others_may),
                 cmocka_unit_test(test_each_reason_not_to_come_in_is_one_line),
                 cmocka_unit_test(test_a_certificate_of_another_host_or_one_that_is_over_is_refused),
                 cmocka_unit_test(test_a_broker_that_wants_a_certificate_is_told_ours),

@@ -69,6 +69,7 @@ static void check_view(const struct topic *topic, const uint8_t *payload, size_t
                 must(view_take(&view, topic, payload, size, &station) >= 0);
         must(view.n <= 1);
         for (size_t i = 0; i < view.n; i++) {
+                _cleanup_(freep) const char **names = view_slot_names(&view.stations[i]);
                 struct station_status status = { 0 };
                 int r = view_status(&view.stations[i], &status);
 
@@ -76,6 +77,10 @@ static void check_view(const struct topic *topic, const uint8_t *payload, size_t
                 if (r == 0)
                         station_status_done(&status);
                 must(view_note(&view.stations[i]));
+                /* What is left out is named. */
+                must(r == 0 || view_fault(&view.stations[i], topic));
+                must(names && (!names[0] || !view_fault(&view.stations[i], topic)));
+                (void)view_has_header(&view.stations[i]);
                 (void)view_is_online(&view.stations[i]);
                 (void)view_seen_usec(&view.stations[i]);
                 (void)view_backlog(&view.stations[i]);
