@@ -59,8 +59,8 @@ static int station_picture(const struct view_station *station, const struct tabl
 
         if (r == 0)
                 r = offline && faults ? status_table_render(&status, style, &table) : -ENOMEM;
-        if (r < 0)
-                return r;
+        if (!table)
+                return r < 0 ? r : -ENOMEM;
         return asprintf(ret, "%s%s%s%s", offline, table, *faults ? "\n" : "", faults) < 0 ? -ENOMEM : 0;
 }
 
