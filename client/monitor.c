@@ -10,6 +10,7 @@
 #include "client/feed.h"
 #include "client/hook.h"
 #include "client/status-change.h"
+#include "io/poll.h"
 
 #define EXEC_TIMEOUT_DEFAULT 30
 #define EXEC_TIMEOUT_MAX     86400
@@ -34,18 +35,9 @@ static void on_signal(int signal)
 static void catch_signals(sigset_t *ret)
 {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-        const struct sigaction action = { .sa_handler = on_signal };
-        sigset_t set;
 
-        sigemptyset(&set);
-        for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-                sigaddset(&set, signals[i]);
-                sigaction(signals[i], &action, NULL);
-        }
         signal(SIGPIPE, SIG_IGN);
-        sigprocmask(SIG_BLOCK, &set, ret);
-        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-                sigdelset(ret, signals[i]);
+        poll_signals(signals, ARRAY_SIZE(signals), on_signal, ret);
 }
 
 static uint64_t now_realtime_usec(void)

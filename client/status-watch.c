@@ -14,6 +14,7 @@
 #include "client/screen.h"
 #include "client/status-change.h"
 #include "core/text.h"
+#include "io/poll.h"
 #include "show/terminal.h"
 
 #define FAILURES_RECALLED 100 /* attempts of the record that are looked at */
@@ -40,20 +41,10 @@ static void on_reader_left(int signal)
 static void catch_signals(bool screen, sigset_t *ret)
 {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP };
-        const size_t n = screen ? ARRAY_SIZE(signals) : 3;
-        struct sigaction action = { .sa_handler = on_signal };
-        sigset_t set;
+        const struct sigaction reader_left = { .sa_handler = on_reader_left };
 
-        sigemptyset(&set);
-        for (size_t i = 0; i < n; i++) {
-                sigaddset(&set, signals[i]);
-                sigaction(signals[i], &action, NULL);
-        }
-        action.sa_handler = on_reader_left;
-        sigaction(SIGPIPE, &action, NULL);
-        sigprocmask(SIG_BLOCK, &set, ret);
-        for (size_t i = 0; i < n; i++)
-                sigdelset(ret, signals[i]);
+        sigaction(SIGPIPE, &reader_left, NULL);
+        poll_signals(signals, screen ? ARRAY_SIZE(signals) : 3, on_signal, ret);
 }
 
 /* "2026-01-31T09:41:07 A1 failed 3/3: board left at 24 kB" */

@@ -9,6 +9,7 @@
 #include "fleet/fleet.h"
 #include "fleet/listen.h"
 #include "io/clock.h"
+#include "io/poll.h"
 #include "io/say.h"
 #include "show/terminal.h"
 
@@ -38,18 +39,9 @@ static void on_signal(int signal)
 static void catch_signals(sigset_t *ret)
 {
         static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP };
-        const struct sigaction action = { .sa_handler = on_signal };
-        sigset_t set;
 
-        sigemptyset(&set);
-        for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-                sigaddset(&set, signals[i]);
-                sigaction(signals[i], &action, NULL);
-        }
         signal(SIGPIPE, SIG_IGN);
-        sigprocmask(SIG_BLOCK, &set, ret);
-        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-                sigdelset(ret, signals[i]);
+        poll_signals(signals, ARRAY_SIZE(signals), on_signal, ret);
 }
 
 /* ---- lines ---- */

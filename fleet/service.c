@@ -6,6 +6,8 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "io/poll.h"
+
 static volatile sig_atomic_t ending;
 
 static void on_end(int signal)
@@ -16,20 +18,12 @@ static void on_end(int signal)
 
 void service_start(struct service *service)
 {
-        const struct sigaction action = { .sa_handler = on_end };
+        static const int signals[] = { SIGTERM, SIGINT };
         uint64_t watchdog_usec = 0;
-        sigset_t blocked;
 
         *service = (struct service){ 0 };
-        sigaction(SIGTERM, &action, NULL);
-        sigaction(SIGINT, &action, NULL);
         signal(SIGPIPE, SIG_IGN);
-        sigemptyset(&blocked);
-        sigaddset(&blocked, SIGTERM);
-        sigaddset(&blocked, SIGINT);
-        sigprocmask(SIG_BLOCK, &blocked, &service->waiting);
-        sigdelset(&service->waiting, SIGTERM);
-        sigdelset(&service->waiting, SIGINT);
+        poll_signals(signals, ARRAY_SIZE(signals), on_end, &service->waiting);
         if (sd_watchdog_enabled(0, &watchdog_usec) > 0)
                 service->watchdog_usec = watchdog_usec / 3;
 }

@@ -17,3 +17,18 @@ int poll_until(struct pollfd *pfds, size_t n, uint64_t deadline_usec, const sigs
         r = ppoll(pfds, n, deadline_usec == USEC_INFINITY ? NULL : &ts, mask);
         return r < 0 ? -errno : r;
 }
+
+void poll_signals(const int *signals, size_t n, void (*handler)(int), sigset_t *ret)
+{
+        const struct sigaction action = { .sa_handler = handler };
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < n; i++) {
+                sigaddset(&set, signals[i]);
+                sigaction(signals[i], &action, NULL);
+        }
+        sigprocmask(SIG_BLOCK, &set, ret);
+        for (size_t i = 0; i < n; i++)
+                sigdelset(ret, signals[i]);
+}
